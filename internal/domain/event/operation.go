@@ -1,0 +1,136 @@
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Submission is one operation with an id that only serves logs.
+type Submission struct {
+	ID        string
+	Operation Operation
+}
+
+// Operation is what can be asked of a session.
+type Operation interface{ opType() string }
+
+type (
+	// UserInput is a person's message; during a turn it waits for the next one.
+	UserInput struct {
+		Text string `json:"text"`
+	}
+	// Steer is a message that joins a running turn before its next model call.
+	Steer struct {
+		Text string `json:"text"`
+	}
+	// ExecApproval answers the open gate.
+	ExecApproval struct {
+		Approvals []Approval `json:"approvals"`
+	}
+	// Undo removes the last turn.
+	Undo struct{}
+	// Truncate removes the n-th (0-based) user message and what follows.
+	Truncate struct {
+		UserMessageIndex int `json:"user_message_index"`
+	}
+	// Compact shortens the history now.
+	Compact struct{}
+	// NewChat begins a fresh conversation in the same runtime.
+	NewChat struct {
+		ClearScreen bool `json:"clear_screen"`
+	}
+	// Resume loads a saved session.
+	Resume struct {
+		Path string `json:"path"`
+	}
+	// Interrupt ends the running turn; it overtakes the queue.
+	Interrupt struct{}
+	// ShutdownOp saves and ends the session.
+	ShutdownOp struct{}
+)
+
+// Approval is the answer to one gated call.
+type Approval struct {
+	ToolCallID      string          `json:"tool_call_id"`
+	Approved        bool            `json:"approved"`
+	Feedback        string          `json:"feedback,omitempty"`
+	EditedScript    string          `json:"edited_script,omitempty"`
+	EditedArguments json.RawMessage `json:"edited_arguments,omitempty"`
+	Namespace       string          `json:"namespace,omitempty"`
+}
+
+func (UserInput) opType() string    { return "user_input" }
+func (Steer) opType() string        { return "steer" }
+func (ExecApproval) opType() string { return "exec_approval" }
+func (Undo) opType() string         { return "undo" }
+func (Truncate) opType() string     { return "truncate" }
+func (Compact) opType() string      { return "compact" }
+func (NewChat) opType() string      { return "new" }
+func (Resume) opType() string       { return "resume" }
+func (Interrupt) opType() string    { return "interrupt" }
+func (ShutdownOp) opType() string   { return "shutdown" }
+
+// decoders is the closed set of operations.
+func decoders() map[string]func(json.RawMessage) (Operation, error) {
+	return map[string]func(json.RawMessage) (Operation, error){
+		"user_input":    decodeOp[UserInput],
+		"steer":         decodeOp[Steer],
+		"exec_approval": decodeOp[ExecApproval],
+		"undo":          decodeOp[Undo],
+		"truncate":      decodeOp[Truncate],
+		"compact":       decodeOp[Compact],
+		"new":           decodeOp[NewChat],
+		"resume":        decodeOp[Resume],
+		"interrupt":     decodeOp[Interrupt],
+		"shutdown":      decodeOp[ShutdownOp],
+	}
+}
+
+func decodeOp[O Operation](data json.RawMessage) (Operation, error) {
+	var op O
+	if len(data) == 0 || string(data) == "null" {
+		return op, nil
+	}
+	if err := json.Unmarshal(data, &op); err != nil {
+		return nil, fmt.Errorf("read the data of operation %s: %w", op.opType(), err)
+	}
+	return op, nil
+}
+
+// MarshalJSON writes {"id","operation":{"op_type","data"}}.
+func (s Submission) MarshalJSON() ([]byte, error) {
+	var out struct {
+		ID        string `json:"id"`
+		Operation struct {
+			OpType string    `json:"op_type"`
+			Data   Operation `json:"data"`
+		} `json:"operation"`
+	}
+	out.ID, out.Operation.OpType, out.Operation.Data = s.ID, s.Operation.opType(), s.Operation
+	return Encode(out)
+}
+
+// UnmarshalJSON reads {"id","operation":{"op_type","data"}}; an unknown
+// op_type is an error that names it.
+func (s *Submission) UnmarshalJSON(data []byte) error {
+	var in struct {
+		ID        string `json:"id"`
+		Operation struct {
+			OpType string          `json:"op_type"`
+			Data   json.RawMessage `json:"data"`
+		} `json:"operation"`
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return fmt.Errorf("read submission: %w", err)
+	}
+	decode, ok := decoders()[in.Operation.OpType]
+	if !ok {
+		return fmt.Errorf("read submission: unknown op_type %q", in.Operation.OpType)
+	}
+	op, err := decode(in.Operation.Data)
+	if err != nil {
+		return err
+	}
+	s.ID, s.Operation = in.ID, op
+	return nil
+}

@@ -1,0 +1,315 @@
+package event
+
+import (
+	"encoding/json"
+
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+)
+
+// Payload is the data of an event; each type has one struct below.
+type Payload interface{ Type() Type }
+
+// None is embedded where an event carries no data.
+type None struct{}
+
+type (
+	// Ready comes once, when the tools are registered.
+	Ready struct {
+		Message   string `json:"message"`
+		ToolCount int    `json:"tool_count"`
+	}
+	// Processing opens every segment of a turn.
+	Processing struct {
+		Message string `json:"message"`
+	}
+	// AssistantChunk is one piece of streamed answer.
+	AssistantChunk struct {
+		Content string `json:"content"`
+	}
+	// ReasoningChunk is one piece of streamed reasoning.
+	ReasoningChunk struct {
+		Content string `json:"content"`
+	}
+	// StreamEnd closes a streamed answer. Discarded voids its text; Reason is
+	// then "retry" or "restart".
+	StreamEnd struct {
+		Discarded bool   `json:"discarded,omitempty"`
+		Reason    string `json:"reason,omitempty"`
+	}
+	// AssistantMessage is a whole answer, when streaming is off.
+	AssistantMessage struct {
+		Content string `json:"content"`
+	}
+	// LLMCall is the telemetry of one model call. CostUSD is null when the
+	// price is unknown.
+	LLMCall struct {
+		Model          string          `json:"model"`
+		LatencyMS      int64           `json:"latency_ms"`
+		FinishReason   string          `json:"finish_reason"`
+		CostUSD        *float64        `json:"cost_usd"`
+		Kind           llm.Kind        `json:"kind"`
+		Prompt         int             `json:"prompt_tokens"`
+		Completion     int             `json:"completion_tokens"`
+		Total          int             `json:"total_tokens"`
+		CacheRead      int             `json:"cache_read_tokens"`
+		CacheWrite     int             `json:"cache_creation_tokens"`
+		Provider       string          `json:"provider"`
+		Reasoning      int             `json:"reasoning_tokens"`
+		TTFTMS         int64           `json:"ttft_ms"`
+		Attempts       int             `json:"attempts"`
+		CostSource     llm.PriceSource `json:"cost_source"`
+		UsageEstimated bool            `json:"usage_estimated,omitempty"`
+		RequestID      string          `json:"request_id,omitempty"`
+		AgentID        string          `json:"agent_id,omitempty"`
+	}
+	// ToolCall announces a call that runs without asking.
+	ToolCall struct {
+		Tool       string          `json:"tool"`
+		Arguments  json.RawMessage `json:"arguments"`
+		ToolCallID string          `json:"tool_call_id"`
+		AgentID    string          `json:"agent_id,omitempty"`
+	}
+	// ToolOutput is the result of a call, exactly as it enters the history.
+	ToolOutput struct {
+		Tool       string `json:"tool"`
+		ToolCallID string `json:"tool_call_id"`
+		Output     string `json:"output"`
+		Success    bool   `json:"success"`
+		AgentID    string `json:"agent_id,omitempty"`
+	}
+	// ToolLog is one progress line; Tool is "system" for the engine's own.
+	ToolLog struct {
+		Tool       string `json:"tool"`
+		Log        string `json:"log"`
+		ToolCallID string `json:"tool_call_id,omitempty"`
+		AgentID    string `json:"agent_id,omitempty"`
+		Label      string `json:"label,omitempty"`
+	}
+	// ToolStateChange is a step in the life of one call. Feedback and
+	// EditedArguments record a person's answer to a gate.
+	ToolStateChange struct {
+		ToolCallID      string          `json:"tool_call_id"`
+		Tool            string          `json:"tool"`
+		State           string          `json:"state"`
+		JobURL          string          `json:"jobUrl,omitempty"`
+		TrackioSpaceID  string          `json:"trackioSpaceId,omitempty"`
+		TrackioProject  string          `json:"trackioProject,omitempty"`
+		Namespace       string          `json:"namespace,omitempty"`
+		Feedback        string          `json:"feedback,omitempty"`
+		EditedArguments json.RawMessage `json:"edited_arguments,omitempty"`
+	}
+	// Block says why a call was not approved automatically. Null amounts are
+	// unknown or unlimited.
+	Block struct {
+		AutoApprovalBlocked bool     `json:"auto_approval_blocked"`
+		BlockReason         string   `json:"block_reason"`
+		EstimatedCostUSD    *float64 `json:"estimated_cost_usd"`
+		RemainingCapUSD     *float64 `json:"remaining_cap_usd"`
+	}
+	// GatedCall is one call that waits for an answer.
+	GatedCall struct {
+		Tool       string          `json:"tool"`
+		ToolCallID string          `json:"tool_call_id"`
+		Arguments  json.RawMessage `json:"arguments"`
+		Reason     string          `json:"reason,omitempty"` // why it asks
+		*Block
+	}
+	// ApprovalRequired opens a gate.
+	ApprovalRequired struct {
+		Count          int         `json:"count"`
+		Tools          []GatedCall `json:"tools"`
+		UsageThreshold bool        `json:"usage_threshold,omitempty"`
+		YoloBudget     bool        `json:"yolo_budget,omitempty"`
+		ApprovalID     string      `json:"approval_id"`
+		// Continuation is "continue_agent" or "complete_turn" for the gates the
+		// engine opens itself.
+		Continuation  string  `json:"continuation,omitempty"`
+		FinalResponse *string `json:"final_response,omitempty"`
+		*Block
+	}
+	// PlanUpdate carries the whole new plan.
+	PlanUpdate struct {
+		Plan []PlanItem `json:"plan"`
+	}
+	// PlanItem is one step of the agent's plan.
+	PlanItem struct {
+		ID      string `json:"id"`
+		Content string `json:"content"`
+		Status  string `json:"status"` // pending, in_progress or completed
+	}
+	// TurnComplete ends a turn normally.
+	TurnComplete struct {
+		HistorySize   int     `json:"history_size"`
+		FinalResponse *string `json:"final_response"`
+		StopReason    string  `json:"stop_reason"`
+	}
+	// Error ends a failed turn or operation.
+	Error struct {
+		Error       string  `json:"error"`
+		Code        string  `json:"code,omitempty"`
+		Class       string  `json:"class,omitempty"`
+		Hint        string  `json:"hint,omitempty"`
+		HTTPStatus  int     `json:"http_status,omitempty"`
+		Retryable   bool    `json:"retryable"`
+		RetryAfterS float64 `json:"retry_after_s,omitempty"`
+		RequestID   string  `json:"request_id,omitempty"`
+	}
+	// Interrupted ends a cancelled turn.
+	Interrupted struct{ None }
+	// Compacted says that the history was shortened; sizes are token estimates.
+	Compacted struct {
+		OldTokens int `json:"old_tokens"`
+		NewTokens int `json:"new_tokens"`
+	}
+	// SessionTerminated says that nothing can make the context fit.
+	SessionTerminated struct {
+		Reason           string `json:"reason"`
+		ContextUsage     int    `json:"context_usage"`
+		ContextThreshold int    `json:"context_threshold"`
+		Error            string `json:"error"`
+		UserMessage      string `json:"user_message"`
+	}
+	// UndoComplete ends an undo; Removed counts messages.
+	UndoComplete struct {
+		Removed int `json:"removed"`
+	}
+	// TruncateComplete ends a truncate; Removed counts messages.
+	TruncateComplete struct {
+		Removed int `json:"removed"`
+	}
+	// NewComplete ends a session's journal: the conversation goes on in another.
+	NewComplete struct {
+		SessionID            string  `json:"session_id"`
+		PreviousSessionID    string  `json:"previous_session_id"`
+		PreviousTurnCount    int     `json:"previous_turn_count"`
+		PreviousMessageCount int     `json:"previous_message_count"`
+		SavedPath            *string `json:"saved_path"`
+		ClearScreen          bool    `json:"clear_screen"`
+	}
+	// ResumeComplete ends a resume.
+	ResumeComplete struct {
+		Path               string  `json:"path"`
+		RestoredCount      int     `json:"restored_count"`
+		DroppedCount       int     `json:"dropped_count"`
+		ModelName          string  `json:"model_name"`
+		InvalidSavedModel  *string `json:"invalid_saved_model"`
+		Forked             bool    `json:"forked"`
+		HadRedactedContent bool    `json:"had_redacted_content"`
+	}
+	// ResumedFrom opens the journal of an imported session.
+	ResumedFrom struct {
+		Path               string  `json:"path"`
+		OriginalSessionID  *string `json:"original_session_id"`
+		OriginalEventCount int     `json:"original_event_count"`
+		Forked             bool    `json:"forked"`
+	}
+	// SessionUpdate says that the spend ledger moved.
+	SessionUpdate struct {
+		SessionID    string       `json:"session_id"`
+		AutoApproval AutoApproval `json:"auto_approval"`
+	}
+	// AutoApproval is the state of the spending cap.
+	AutoApproval struct {
+		Enabled           bool     `json:"enabled"`
+		CostCapUSD        *float64 `json:"cost_cap_usd"`
+		EstimatedSpendUSD float64  `json:"estimated_spend_usd"`
+		RemainingUSD      *float64 `json:"remaining_usd"`
+	}
+	// Shutdown ends a session.
+	Shutdown struct{ None }
+)
+
+type (
+	// InputAccepted says that a person's text is on disk. Queued: a turn was
+	// running, the text becomes the next one.
+	InputAccepted struct {
+		SubmissionID string `json:"submission_id"`
+		Text         string `json:"text"`
+		Queued       bool   `json:"queued"`
+		Steer        bool   `json:"steer,omitempty"`
+	}
+	// TurnStarted opens a turn. Settings are those in force, for a restart.
+	TurnStarted struct {
+		TurnID       string `json:"turn_id"`
+		Attempt      int    `json:"attempt"`
+		SubmissionID string `json:"submission_id,omitempty"`
+		Model        string `json:"model,omitempty"`
+	}
+	// TurnResumed says that a turn cut short by a crash goes on.
+	TurnResumed struct {
+		TurnID  string `json:"turn_id"`
+		Attempt int    `json:"attempt"`
+		Reason  string `json:"reason"`
+	}
+	// HistoryMessage is one message that entered the history.
+	HistoryMessage struct {
+		MessageID string      `json:"message_id"`
+		Message   llm.Message `json:"message"`
+		AgentID   string      `json:"agent_id,omitempty"`
+	}
+	// HistoryRewritten replaces the whole history: undo, truncate, compaction,
+	// resume, or the system prompt of a new program version.
+	HistoryRewritten struct {
+		Reason   string        `json:"reason"`
+		Messages []llm.Message `json:"messages"`
+		Plan     []PlanItem    `json:"plan,omitempty"`
+	}
+	// ToolStarted is written before a call's effect begins. Intent is what a
+	// keyed tool needs to find its effect again.
+	ToolStarted struct {
+		ToolCallID string          `json:"tool_call_id"`
+		Tool       string          `json:"tool"`
+		Effect     Effect          `json:"effect"`
+		Intent     json.RawMessage `json:"intent,omitempty"`
+		AgentID    string          `json:"agent_id,omitempty"`
+	}
+	// ToolEffect names the outside thing a call has made or started.
+	ToolEffect struct {
+		ToolCallID  string `json:"tool_call_id"`
+		ExternalRef string `json:"external_ref"`
+	}
+	// Spend is one entry of the ledger; the newest per ID counts. MicroUSD is
+	// null when unknown.
+	Spend struct {
+		ID          string     `json:"id"`
+		Kind        SpendKind  `json:"kind"`
+		State       SpendState `json:"state"`
+		MicroUSD    *int64     `json:"micro_usd"`
+		ToolCallID  string     `json:"tool_call_id,omitempty"`
+		Ref         string     `json:"ref,omitempty"`
+		USDPerHour  *float64   `json:"usd_per_hour,omitempty"`
+		PriceSource string     `json:"price_source"`
+	}
+)
+
+// Effect says what a repeated call would do to the world.
+type Effect string
+
+// The effect classes.
+const (
+	// Pure touches nothing outside the session.
+	Pure Effect = "pure"
+	// Read only looks; repeating it is safe.
+	Read Effect = "read"
+	// Keyed changes something that can be found again by a key.
+	Keyed Effect = "keyed"
+	// Once must never be repeated blindly.
+	Once Effect = "once"
+)
+
+// SpendKind says what the money is for.
+type SpendKind string
+
+// SpendState is the stage of a ledger entry.
+type SpendState string
+
+// Kinds and states of ledger entries.
+const (
+	SpendLLM     SpendKind = "llm"
+	SpendJob     SpendKind = "job"
+	SpendSandbox SpendKind = "sandbox"
+
+	SpendReserved SpendState = "reserved"
+	SpendSettled  SpendState = "settled"
+	SpendReleased SpendState = "released"
+)

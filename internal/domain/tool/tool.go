@@ -1,0 +1,151 @@
+// Package tool holds the words for what an agent can do: a tool, how risky one
+// of its calls is, the surroundings it runs in and its result. It knows no
+// tool and does no I/O.
+package tool
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+)
+
+// Tool is something the model can call. Implementations are safe for
+// concurrent calls.
+type Tool interface {
+	// Spec is constant for the life of the tool.
+	Spec() Spec
+	// Risk judges one call. Arguments have passed the schema; it may look at
+	// the file system but changes nothing.
+	Risk(args json.RawMessage) Risk
+	// Run does the work. The tool's own failure is a Result that is not OK; an
+	// error means that the call did not happen. It returns within a second
+	// after ctx is done.
+	Run(ctx context.Context, env Env, args json.RawMessage) (Result, error)
+}
+
+// Spec describes a tool to the model.
+type Spec struct {
+	Name        string
+	Description string
+	// Parameters is the JSON schema of the arguments, sent byte for byte.
+	Parameters json.RawMessage
+	// MaxOutput is the most characters a result has; the tool cuts by itself.
+	// 0 lets the engine cut at 30,000, keeping head and tail.
+	MaxOutput int
+}
+
+// Gate says whether a call asks before any mode or rule is considered.
+type Gate int
+
+// The gates.
+const (
+	// Open calls run without asking.
+	Open Gate = iota
+	// Ask calls need an approval that the mode may give.
+	Ask
+	// Always calls need a person's approval in every mode.
+	Always
+)
+
+// Risk is what one call could do.
+type Risk struct {
+	// Effect says what repeating it would do; calls with effect Pure or Read
+	// are the read-only ones.
+	Effect event.Effect
+	Gate   Gate
+	// Reason tells a person why it asks, in a few words.
+	Reason string
+	// Operation is the named operation within the tool, for rules and people.
+	Operation string
+	// Command is the shell command a call runs on the user's machine.
+	Command string
+	// Dir is the directory Command runs in.
+	Dir string
+	// Writes are the real absolute paths of files a call changes.
+	Writes []string
+	// Outward marks acts that others can see or that send data out.
+	Outward bool
+	// Cost is what the call may spend at worst; nil for calls that cost nothing.
+	Cost *Cost
+	// Lane orders calls: those that share a non-empty lane run in call order.
+	Lane string
+	// Poll marks a call that only waits for something to change.
+	Poll bool
+}
+
+// ReadOnly reports whether the call changes nothing.
+func (r Risk) ReadOnly() bool { return r.Effect == event.Pure || r.Effect == event.Read }
+
+// Cost is a worst-case estimate.
+type Cost struct {
+	Kind event.SpendKind
+	// MicroUSD is millionths of a dollar; Known is false when there is no
+	// estimate, and Reason then says why.
+	MicroUSD   int64
+	Known      bool
+	Reason     string
+	USDPerHour float64
+	Source     string // live, static, measured or unknown
+}
+
+// Result is what a call gives back to the model.
+type Result struct {
+	Output string
+	OK     bool
+	// ActualMicroUSD replaces the reservation of a call with a cost; nil keeps it.
+	ActualMicroUSD *int64
+}
+
+// Failed returns a failed result.
+func Failed(output string) Result { return Result{Output: output} }
+
+// Success returns a good result.
+func Success(output string) Result { return Result{Output: output, OK: true} }
+
+// Env is what a running call may use of its session.
+type Env interface {
+	SessionID() string
+	CallID() string
+	// Log emits one progress line.
+	Log(line string)
+	// State emits a step in the call's life; only State and the extra fields
+	// of change are used.
+	State(change event.ToolStateChange)
+	// Effect records, durably, the outside thing the call has made.
+	Effect(ref string) error
+	// Emit appends a telemetry event.
+	Emit(p event.Payload)
+	Plan() []event.PlanItem
+	// SetPlan replaces the plan and announces it.
+	SetPlan(items []event.PlanItem)
+}
+
+// Outcome is what a keyed tool finds out about an earlier call.
+type Outcome int
+
+// The outcomes.
+const (
+	// Unknown: it cannot be told; the call is not repeated.
+	Unknown Outcome = iota
+	// Happened: the effect is there; Result tells of it.
+	Happened
+	// NotHappened: the effect is not there; the call may run.
+	NotHappened
+)
+
+// KeyedTool is a tool with calls of effect Keyed: its effect can be found again
+// after a crash.
+type KeyedTool interface {
+	Tool
+	// Intent returns what Recover will need. It is journalled before Run.
+	Intent(ctx context.Context, env Env, args json.RawMessage) (json.RawMessage, error)
+	// Recover looks for the effect of an earlier, interrupted Run.
+	Recover(ctx context.Context, env Env, args, intent json.RawMessage) (Outcome, Result, error)
+}
+
+// Closer is a tool that holds something (processes, connections) which ends
+// with its session.
+type Closer interface {
+	Close(ctx context.Context) error
+}
