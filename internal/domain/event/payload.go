@@ -202,6 +202,9 @@ type (
 		OriginalSessionID  *string `json:"original_session_id"`
 		OriginalEventCount int     `json:"original_event_count"`
 		Forked             bool    `json:"forked"`
+		// SessionStartTime is the start that a continued session keeps; empty
+		// when it was forked.
+		SessionStartTime string `json:"session_start_time,omitempty"`
 	}
 	// SessionUpdate says that the spend ledger moved.
 	SessionUpdate struct {
@@ -234,6 +237,8 @@ type (
 		Attempt      int    `json:"attempt"`
 		SubmissionID string `json:"submission_id,omitempty"`
 		Model        string `json:"model,omitempty"`
+		// Cwd is the real path of the working directory the turn runs in.
+		Cwd string `json:"cwd,omitempty"`
 	}
 	// TurnResumed says that a turn cut short by a crash goes on.
 	TurnResumed struct {
