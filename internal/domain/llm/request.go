@@ -170,11 +170,22 @@ type Prices struct {
 	Output     float64 `json:"output"`
 	CacheRead  float64 `json:"cache_read"`
 	CacheWrite float64 `json:"cache_write"`
+	// Long replaces these prices for a call whose prompt is long; nil for none.
+	Long *LongPrices `json:"long,omitempty"`
+}
+
+// LongPrices apply to a whole call whose prompt has more than Above tokens.
+type LongPrices struct {
+	Above int `json:"above"`
+	Prices
 }
 
 // Cost returns what u costs in millionths of a dollar. Tokens times dollars
 // per million tokens is exactly that unit.
 func (p Prices) Cost(u Usage) float64 {
+	if p.Long != nil && u.Prompt > p.Long.Above {
+		p = p.Long.Prices
+	}
 	plain := max(0, u.Prompt-u.CacheRead-u.CacheWrite)
 	return float64(plain)*p.Input + float64(u.CacheRead)*p.CacheRead +
 		float64(u.CacheWrite)*p.CacheWrite + float64(u.Completion)*p.Output
