@@ -44,8 +44,8 @@ type Options struct {
 // Catalog is safe for concurrent use. Close it to end a fetch under way.
 type Catalog struct {
 	opts   Options
-	ctx    context.Context // ends every fetch; a fetch outlives its first asker
-	cancel context.CancelFunc
+	closed chan struct{} // ends every fetch: one outlives its first asker
+	once   sync.Once
 	wg     sync.WaitGroup
 
 	mu     sync.Mutex
@@ -75,13 +75,12 @@ func New(opts Options) (*Catalog, error) {
 	if opts.BaseURL == nil {
 		return nil, errors.New("catalog: Options.BaseURL is missing")
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	return &Catalog{opts: opts, ctx: ctx, cancel: cancel}, nil
+	return &Catalog{opts: opts, closed: make(chan struct{})}, nil
 }
 
 // Close ends a fetch under way and waits for it.
 func (c *Catalog) Close() {
-	c.cancel()
+	c.once.Do(func() { close(c.closed) })
 	c.wg.Wait()
 }
 
@@ -155,6 +154,9 @@ func (c *Catalog) wait(ctx context.Context) (*snapshot, error) {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("wait for the router's list of models: %w", ctx.Err())
 	}
+	if c.err == nil {
+		return nil, errors.New("the router's list of models is closed")
+	}
 	return nil, c.err
 }
 
@@ -183,8 +185,13 @@ func (c *Catalog) refresh() <-chan struct{} {
 			return nil
 		}
 	}
-	if !c.failed.IsZero() && time.Since(c.failed) < retryAfter || c.ctx.Err() != nil {
+	if !c.failed.IsZero() && time.Since(c.failed) < retryAfter {
 		return nil
+	}
+	select {
+	case <-c.closed:
+		return nil
+	default:
 	}
 	done := make(chan struct{})
 	c.flight = done
@@ -215,8 +222,15 @@ func (c *Catalog) run(base string, old *snapshot, done chan struct{}) {
 
 // fetch asks the router for its list, or whether the old one still holds.
 func (c *Catalog) fetch(base string, old *snapshot) (*snapshot, error) {
-	ctx, cancel := context.WithTimeout(c.ctx, fetchLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), fetchLimit)
 	defer cancel()
+	c.wg.Go(func() {
+		select {
+		case <-c.closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	url := base + "/models"
 	fail := func(err error) (*snapshot, error) {
 		return nil, fmt.Errorf("fetch the list of models from %s: %w", url, err)
