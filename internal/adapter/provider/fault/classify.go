@@ -26,7 +26,7 @@ var (
 	reReason  = lazy("(?i)reasoning_content`?(?: is missing|.{0,80}must be passed back)")
 	reHistory = lazy("(?i)without its required following item|`?tool_use`? ids.{0,200}without `?tool_result|" +
 		`no tool output found|must be followed by tool messages`)
-	reEffort = lazy(`(?i)effort|output_config`)
+	reEffort = lazy(`(?i)(?:\b|_)effort\b|\boutput_config\b`)
 	reLevel  = lazy(`(?i)invalid|not supported|must be one of|not a valid|unrecognized|unknown|does not support|unsupported`)
 	reStyle  = lazy("(?i)thinking\\.type[.`'\" ]+(?:enabled|adaptive)[`'\"]*.{0,40}not supported")
 )
@@ -112,7 +112,8 @@ func (c *reading) known() bool {
 func (c *reading) access() llm.Class {
 	switch {
 	case c.status == 529, c.starts("overload"),
-		(c.status == http.StatusServiceUnavailable || c.inBand && c.status == 0) && reBusy().MatchString(c.text):
+		c.status == http.StatusServiceUnavailable && reBusy().MatchString(c.text),
+		c.inBand && c.status == 0 && strings.Contains(strings.ToLower(c.text), "overloaded"):
 		return llm.ClassOverloaded
 	case c.status == http.StatusUnauthorized, c.is("authentication_error", "invalid_api_key"), reAuth().MatchString(c.text):
 		return llm.ClassAuth

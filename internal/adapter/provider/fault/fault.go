@@ -29,6 +29,9 @@ const ParamThinkingStyle = "thinking.type"
 // maxMessage is how much of a provider's text is kept, in characters.
 const maxMessage = 500
 
+// earlyEnd is the message for a stream without its terminal marker.
+const earlyEnd = "stream ended early"
+
 // FromResponse reads an answer that is an error: any status of 400 and over,
 // or an error body that came with a good status. model is the user's id.
 func FromResponse(provider, model string, status int, h http.Header, body []byte) *llm.Fault {
@@ -73,7 +76,7 @@ func FromTransport(provider, model string, err error, afterOutput bool) *llm.Fau
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		f.Class = llm.ClassTimeout
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		f.Message = "stream ended early"
+		f.Message = earlyEnd
 		return f
 	}
 	f.Message = clean(err.Error())
