@@ -1,0 +1,221 @@
+package chat
+
+import (
+	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/provider/transcript"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+)
+
+// imagesFollow introduces the images that tools returned: a tool message of
+// this API holds text only.
+const imagesFollow = "Images returned by the tools above:"
+
+func (b *builder) messages(msgs []llm.Message) {
+	role := b.dialect.systemRole(b.model)
+	marked, turn := b.markedMessage(msgs), lastUser(msgs)
+	var images []transcript.Part
+	b.raw(`,"messages":[`)
+	for i, m := range msgs {
+		if i > 0 {
+			b.raw(",")
+		}
+		switch m.Role {
+		case llm.System:
+			b.open(role)
+			b.content(transcript.Parts(m), false, i == marked)
+		case llm.User:
+			b.open("user")
+			b.content(transcript.Parts(m), true, i == marked)
+		case llm.Assistant:
+			b.assistant(m, i > turn)
+		case llm.ToolRole:
+			images = append(images, b.tool(m)...)
+		}
+		b.raw("}")
+		if len(images) > 0 && (i+1 == len(msgs) || msgs[i+1].Role != llm.ToolRole) {
+			b.raw(",")
+			b.open("user")
+			b.content(append([]transcript.Part{{Text: imagesFollow}}, images...), true, false)
+			b.raw("}")
+			images = nil
+		}
+	}
+	b.raw("]")
+}
+
+func (b *builder) open(role string) { b.raw(`{"role":"` + role + `"`) }
+
+// lastUser is the index of the newest message that a person wrote, or -1.
+func lastUser(msgs []llm.Message) int {
+	for i := len(msgs) - 1; i >= 0; i-- {
+		if msgs[i].Role == llm.User && !msgs[i].Synthetic {
+			return i
+		}
+	}
+	return -1
+}
+
+// markedMessage is the index of the system or user message that carries the
+// cache marker, or -1: the nearest with text before the newest message.
+func (b *builder) markedMessage(msgs []llm.Message) int {
+	if !b.marks() {
+		return -1
+	}
+	for i := len(msgs) - 2; i >= 0; i-- {
+		if r := msgs[i].Role; (r == llm.System || r == llm.User) && strings.TrimSpace(msgs[i].PlainText()) != "" {
+			return i
+		}
+	}
+	return -1
+}
+
+// content writes a string, or an array where there are images or a marker:
+// not every server takes arrays.
+func (b *builder) content(parts []transcript.Part, images, marked bool) {
+	b.raw(`,"content":`)
+	plain, lastText := true, -1
+	for i, p := range parts {
+		if p.URL != "" {
+			plain = plain && !images
+			continue
+		}
+		if strings.TrimSpace(p.Text) != "" {
+			lastText = i
+		}
+	}
+	if plain && !marked {
+		b.quoted(joinText(parts))
+		return
+	}
+	b.raw("[")
+	sep := ""
+	for i, p := range parts {
+		if p.URL != "" && !images {
+			continue
+		}
+		b.raw(sep)
+		b.part(p, marked && i == lastText)
+		sep = ","
+	}
+	b.raw("]")
+}
+
+func joinText(parts []transcript.Part) string {
+	if len(parts) == 1 && parts[0].URL == "" {
+		return parts[0].Text
+	}
+	var texts []string
+	for _, p := range parts {
+		if p.URL == "" {
+			texts = append(texts, p.Text)
+		}
+	}
+	return strings.Join(texts, "\n")
+}
+
+func (b *builder) part(p transcript.Part, marked bool) {
+	if p.URL == "" {
+		b.raw(`{"type":"text","text":`)
+		b.quoted(p.Text)
+		if marked {
+			b.raw("," + marker)
+		}
+		b.raw("}")
+		return
+	}
+	b.raw(`{"type":"image_url","image_url":{"url":`)
+	b.quoted(p.URL)
+	if p.Detail != "" {
+		b.member("detail", p.Detail)
+	}
+	b.raw("}}")
+}
+
+func (b *builder) assistant(m llm.Message, thisTurn bool) {
+	b.open("assistant")
+	b.raw(`,"content":`)
+	if text := m.PlainText(); text != "" {
+		b.quoted(text)
+	} else {
+		b.raw("null") // some servers want the key, others refuse an empty string
+	}
+	b.reasoning(m, thisTurn)
+	if len(m.ToolCalls) == 0 {
+		return
+	}
+	b.raw(`,"tool_calls":[`)
+	for i, call := range m.ToolCalls {
+		if i > 0 {
+			b.raw(",")
+		}
+		b.raw(`{"id":`)
+		b.quoted(call.ID)
+		b.raw(`,"type":"function","function":{"name":`)
+		b.quoted(b.names.Wire(call.Name))
+		args := call.Arguments
+		if strings.TrimSpace(args) == "" {
+			args = "{}"
+		}
+		b.member("arguments", args)
+		b.raw("}}")
+	}
+	b.raw("]")
+}
+
+// reasoning gives a model back what it thought. A model that must get
+// something and left nothing behind gets a blank: an empty string is refused.
+func (b *builder) reasoning(m llm.Message, thisTurn bool) {
+	adjust := b.req.Adjust
+	own := b.sameOrigin(m.Origin()) && !adjust.NoThinking && !adjust.Rebuild
+	if b.dialect.Replay == ReplayDetails && own {
+		if raw := m.ProviderFields[llm.FieldReasoningDetails]; len(raw) > 0 {
+			b.raw(`,"reasoning_details":`)
+			b.out = append(b.out, raw...)
+		}
+	}
+	fill := adjust.FillReasoning
+	send := fill || own && thisTurn && b.dialect.keepsReasoning(b.model)
+	if len(m.ToolCalls) == 0 || !send || b.dropped("reasoning_content") {
+		return
+	}
+	text := ""
+	if own {
+		text = m.ReasoningContent
+	}
+	if text == "" && (fill || wantsReasoning(b.model)) {
+		text = " "
+	}
+	if text != "" {
+		b.member("reasoning_content", text)
+	}
+}
+
+// sameOrigin reports whether a message was written by the model that is asked
+// now, whichever provider a tag names.
+func (b *builder) sameOrigin(o llm.Origin) bool {
+	if o.Provider != b.provider {
+		return false
+	}
+	return b.untagged(o.Model) == b.untagged(b.req.Model)
+}
+
+func (b *builder) untagged(id string) string {
+	id = strings.TrimPrefix(id, "huggingface/")
+	if b.dialect.Tagged {
+		id, _, _ = strings.Cut(id, ":")
+	}
+	return id
+}
+
+// tool writes a tool's result and returns its images.
+func (b *builder) tool(m llm.Message) []transcript.Part {
+	text, images := transcript.Split(m)
+	if text == "" {
+		text = transcript.NoOutput
+	}
+	b.open("tool")
+	b.member("tool_call_id", m.ToolCallID)
+	b.member("content", text)
+	return images
+}
