@@ -64,7 +64,7 @@ type (
 // project's .ml-intern/config.json, variables, flags. All faults are reported
 // together as Problems. The value is returned beside them, with defaults in the
 // place of what is bad, for commands that explain the configuration; nothing
-// else may run with it.
+// else may run with it. It is nil when not even the folders are known.
 func Load(ctx context.Context, o Options) (*Loaded, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func locate(o Options) (*Loaded, error) {
 	}
 	l := &Loaded{Dir: dir, RepoRoot: place.RepoRoot(dir), env: environ.New(o.Environ, o.GOOS == "windows"), tree: layer.New()}
 	if l.Places, err = place.Find(l.env.Lookup, o.GOOS, dir); err != nil {
-		return nil, err
+		return nil, Problems{{Where: "environment", Reason: err.Error()}}
 	}
 	l.Trusted = o.Trust
 	if !l.Trusted {

@@ -410,6 +410,20 @@ func TestProjectFile(t *testing.T) {
 	}
 }
 
+func TestControlCharactersOfForeignNamesAreNotPrinted(t *testing.T) {
+	w := newWorld(t)
+	w.write("repo/.ml-intern/config.json", `{"evil\u001b]52;c;x\u0007":1}`)
+	if text := warnings(w.must()); text == "" || strings.ContainsAny(text, "\x1b\x07") {
+		t.Errorf("%q", text)
+	}
+}
+
+func TestNoHomeFolder(t *testing.T) {
+	w := newWorld(t)
+	w.env = []string{}
+	w.fails("HOME", "ML_INTERN_HOME")
+}
+
 func TestFlags(t *testing.T) {
 	w := newWorld(t)
 	w.user(`{"max_iterations":5,"permissions":{"allow":["read"]},"model_name":"huggingface/org/m"}`)
@@ -475,7 +489,7 @@ func TestSecretsLists(t *testing.T) {
 	w := newWorld(t)
 	w.setenv("ANTHROPIC_API_KEY=sk-ant-1234567", "MY_DB_PASSWORD=hunter2hunter2", "TOKENIZERS_PARALLELISM=false", "HF_TOKEN_PATH=~/tok", "HTTPS_PROXY=http://u:proxypass@p:1")
 	w.write("tok", "hf_filefilefile\r\n")
-	w.user(`{"mcpServers":{"a":{"url":"https://x.example","headers":{"Authorization":"Bearer mcptoken1"},"auth":"oauth"}},
+	w.user(`{"mcpServers":{"a":{"url":"https://x.example","headers":{"Authorization":"Bearer mcptoken1","Content-Type":"application/json"},"auth":"oauth"}},
 		"messaging":{"destinations":{"d":{"provider":"webhook","url":"https://hook.example/abc","secret":"hooksecret"}}}}`)
 	want := []string{"Bearer mcptoken1", "hf_filefilefile", "hooksecret", "https://hook.example/abc", "hunter2hunter2", "mcptoken1", "proxypass", "sk-ant-1234567"}
 	if diff := cmp.Diff(want, w.must().Secrets()); diff != "" {

@@ -72,7 +72,10 @@ func (l *Loaded) Secrets() []string {
 	token, _ := l.HFToken()
 	values = append(values, token)
 	for _, s := range l.Config.MCPServers {
-		for _, v := range s.Headers {
+		for name, v := range s.Headers {
+			if harmless(name) {
+				continue
+			}
 			values = append(values, string(v))
 			if _, bearer, ok := strings.Cut(string(v), " "); ok { // "Bearer x": x too
 				values = append(values, strings.TrimSpace(bearer))
@@ -96,6 +99,17 @@ func (l *Loaded) Secrets() []string {
 	slices.Sort(values)
 	values = slices.Compact(values)
 	return slices.DeleteFunc(values, func(v string) bool { return v == "" })
+}
+
+// harmless headers carry words that occur in every text.
+func harmless(header string) bool {
+	header = strings.ToLower(header)
+	for _, prefix := range []string{"accept", "content-", "user-agent", "mcp-", "cache-control", "x-hf-bill-to"} {
+		if strings.HasPrefix(header, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // Value is one effective setting, to show.

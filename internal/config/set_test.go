@@ -16,9 +16,17 @@ func TestSet(t *testing.T) {
 	ctx := context.Background()
 	l := w.must()
 	for _, kv := range [][2]string{
-		{"max_iterations", "12"}, {"yolo_mode", "on"}, {"model_name", "org/m"}, {"permissions.deny", "bash(rm *), edit(x)"},
-		{"permissions.mode", "plan"}, {"mcpServers.docs", `{"url":"https://x.example"}`}, {"messaging.destinations.slack.ops", `{"provider":"desktop"}`},
-		{"messaging.enabled", "true"}, {"max_cost_usd", "2.5"}, {"tools.disabled", `["a","b"]`}, {"reasoning_effort", "null"},
+		{"max_iterations", "12"},
+		{"yolo_mode", "on"},
+		{"model_name", "org/m"},
+		{"permissions.deny", "bash(rm *), edit(x)"},
+		{"permissions.mode", "plan"},
+		{"mcpServers.docs", `{"url":"https://x.example"}`},
+		{"messaging.destinations.slack.ops", `{"provider":"desktop"}`},
+		{"messaging.enabled", "true"},
+		{"max_cost_usd", "2.5"},
+		{"tools.disabled", `["a","b"]`},
+		{"reasoning_effort", "null"},
 	} {
 		if err := l.Set(ctx, kv[0], kv[1]); err != nil {
 			t.Errorf("set %s: %v", kv[0], err)

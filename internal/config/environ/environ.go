@@ -133,6 +133,11 @@ func (e *Env) AddFile(path string, trusted bool) []string {
 	for _, p := range problems {
 		warnings = append(warnings, fmt.Sprintf("%s:%d: %s", path, p.Line, p.Reason))
 	}
+	return append(warnings, e.take(path, trusted, entries)...)
+}
+
+// take adds the names of one file that are not set yet.
+func (e *Env) take(path string, trusted bool, entries []dotenv.Entry) (warnings []string) {
 	file := File{Path: path, Trusted: trusted}
 	found := map[string]string{}
 	for _, entry := range entries { // the last assignment counts

@@ -14,7 +14,13 @@ type Problem struct {
 
 func (p Problem) text() string {
 	parts := []string{p.Where, p.Pointer, p.Reason}
-	return strings.Join(compact(parts), ": ")
+	// Names come from files of strangers and end up on terminals.
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '\ufffd'
+		}
+		return r
+	}, strings.Join(compact(parts), ": "))
 }
 
 func compact(parts []string) []string {
