@@ -36,7 +36,7 @@ var Variables = []Variable{
 	{Name: "OPENAI_API_MODE", Default: "`auto`", Effect: "`auto`, `chat` or `responses`: which OpenAI interface is used"},
 	{Name: "OPENROUTER_API_KEY", Secret: true, Effect: "access to OpenRouter models"},
 	{Name: "INFERENCE_TOKEN", Secret: true, Effect: "server only: token that pays for its own model calls"},
-	{Name: "HF_BILL_TO", Effect: "organisation or resource group billed for router calls; over `hf_bill_to`"},
+	{Name: "HF_BILL_TO", Redirects: true, Effect: "organisation or resource group billed for router calls; over `hf_bill_to`"},
 	{Name: "ML_INTERN_DEFAULT_MODEL_ID", Default: "`moonshotai/Kimi-K2.6`", Effect: "server only: default model"},
 	{Name: "ML_INTERN_CLAUDE_MODEL_ID", Effect: "server only: the Claude model it offers"},
 	{Name: "ML_INTERN_MODEL_ROUTING", Default: "`auto`", Effect: "`auto`, `direct` or `router`; over `model_routing`"},
