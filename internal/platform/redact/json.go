@@ -125,6 +125,8 @@ type block struct {
 	thinking bool     // the text of "thinking" was scrubbed
 	flag     [2]int   // where the value of a "redacted" that is there lies
 	user     bool     // a "username" was read
+	name     string   // the value of "name" or "key", where that is a string
+	value    [2]int   // where the string under "value" lies, without its quotes
 }
 
 func (w *walker) object() {
@@ -140,6 +142,7 @@ func (w *walker) object() {
 	}
 	closing := w.pos
 	w.pos++
+	w.pair(first, b)
 	if b.kind != "thinking" && b.kind != "redacted_thinking" {
 		return
 	}
@@ -169,9 +172,13 @@ func (w *walker) member(b *block) {
 	w.value(key, b.user)
 	switch key {
 	case "type":
-		b.kind = ""
-		if w.src[start] == '"' {
-			b.kind = decode(w.src[start+1 : w.pos-1])
+		b.kind = w.stringAt(start)
+	case "name", "key":
+		b.name = w.stringAt(start)
+	case "value":
+		b.value = [2]int{start + 1, w.pos - 1}
+		if w.src[start] != '"' {
+			b.value = [2]int{}
 		}
 	case "signature", "data":
 		b.opaque = append(b.opaque, [2]int{start, w.pos})
@@ -183,6 +190,28 @@ func (w *walker) member(b *block) {
 		b.flag = [2]int{start, w.pos}
 	case "username":
 		b.user = true
+	}
+}
+
+// stringAt returns the text of the value just read, which began at start; of
+// anything but a string, nothing.
+func (w *walker) stringAt(start int) string {
+	if w.src[start] != '"' {
+		return ""
+	}
+	return decode(w.src[start+1 : w.pos-1])
+}
+
+// pair scrubs {"name":"HF_TOKEN","value":"…"}, the form in which secrets are
+// handed to an API.
+func (w *walker) pair(first int, b block) {
+	if b.name == "" || b.value[1] == 0 {
+		return
+	}
+	text := decode(w.src[b.value[0]:b.value[1]])
+	if k, ok := w.s.rules.Member(b.name, text, false); ok {
+		w.spare(first, [][2]int{b.value})
+		w.insert(first, edit{start: b.value[0], end: b.value[1], text: k.Mark(), kind: k})
 	}
 }
 
@@ -204,7 +233,7 @@ func (w *walker) spare(first int, spans [][2]int) {
 // insert puts an edit into its place among those from first on.
 func (w *walker) insert(first int, e edit) {
 	i := len(w.edits)
-	for i > first && w.edits[i-1].start >= e.end && e.end > e.start {
+	for i > first && w.edits[i-1].start >= e.end {
 		i--
 	}
 	w.edits = append(w.edits, edit{})

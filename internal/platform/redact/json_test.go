@@ -24,21 +24,30 @@ func TestJSON(t *testing.T) {
 		{"arguments twice", `["{\"a\":\"{\\\"password\\\":\\\"x\\\"}\"}"]`, `["{\"a\":\"{\\\"password\\\":\\\"[REDACTED]\\\"}\"}"]`},
 		{"broken arguments", `["{\"HF_TOKEN\": \"abc\", "]`, `["{\"HF_TOKEN\": \"[REDACTED]\", "]`},
 		{"reference", `{"HF_TOKEN":"$HF_TOKEN","pad_token":"<pad>","max_tokens":"9","token":""}`, `{"HF_TOKEN":"$HF_TOKEN","pad_token":"<pad>","max_tokens":"9","token":""}`},
+		{"name and value", `[{"value":"a b","key":"HF_TOKEN","x":"` + hubToken + `"},{"name":"token","value":1}]`, `[{"value":"[REDACTED]","key":"HF_TOKEN","x":"[REDACTED_HF_TOKEN]"},{"name":"token","value":1}]`},
 		{"sentence as key", `{"what is a token":"a piece of text"}`, `{"what is a token":"a piece of text"}`},
 		{"kaggle", `{"username":"bob","key":"` + hex40[:32] + `"}`, `{"username":"bob","key":"[REDACTED]"}`},
 		{"code", `{"c":"tokenizer.pad_token = tokenizer.eos_token\npush_to_hub(token=token)"}`, `{"c":"tokenizer.pad_token = tokenizer.eos_token\npush_to_hub(token=token)"}`},
 		{"pem", `{"private_key":"` + strings.ReplaceAll(pemKey, "\n", `\n`) + `"}`, `{"private_key":"[REDACTED_PRIVATE_KEY]"}`},
 		{"scalar", `"` + hubToken + `"`, `"[REDACTED_HF_TOKEN]"`},
 
-		{"opaque", `[{"type":"thinking","thinking":"x","signature":"` + hubToken + `"},{"data":"` + hubToken + `","type":"redacted_thinking"},{"encrypted_content":"` + hubToken + `"}]`,
-			`[{"type":"thinking","thinking":"x","signature":"` + hubToken + `"},{"data":"` + hubToken + `","type":"redacted_thinking"},{"encrypted_content":"` + hubToken + `"}]`},
+		{
+			"opaque", `[{"type":"thinking","thinking":"x","signature":"` + hubToken + `"},{"data":"` + hubToken + `","type":"redacted_thinking"},{"encrypted_content":"` + hubToken + `"}]`,
+			`[{"type":"thinking","thinking":"x","signature":"` + hubToken + `"},{"data":"` + hubToken + `","type":"redacted_thinking"},{"encrypted_content":"` + hubToken + `"}]`,
+		},
 		{"signature elsewhere", `{"type":"text","signature":"` + hubToken + `"}`, `{"type":"text","signature":"[REDACTED_HF_TOKEN]"}`},
-		{"scrubbed thinking", `{"thinking":"use ` + hubToken + `","signature":"` + hubToken + `","type":"thinking" }`,
-			`{"thinking":"use [REDACTED_HF_TOKEN]","signature":"` + hubToken + `","type":"thinking" ,"redacted":true}`},
-		{"scrubbed thinking with a flag", `{"redacted":"` + hubToken + `","type":"thinking","thinking":"` + hubToken + `"}`,
-			`{"redacted":true,"type":"thinking","thinking":"[REDACTED_HF_TOKEN]"}`},
-		{"thinking in a string", `["[{\"type\":\"thinking\",\"thinking\":\"` + hubToken + `\"}]"]`,
-			`["[{\"type\":\"thinking\",\"thinking\":\"[REDACTED_HF_TOKEN]\",\"redacted\":true}]"]`},
+		{
+			"scrubbed thinking", `{"thinking":"use ` + hubToken + `","signature":"` + hubToken + `","type":"thinking" }`,
+			`{"thinking":"use [REDACTED_HF_TOKEN]","signature":"` + hubToken + `","type":"thinking" ,"redacted":true}`,
+		},
+		{
+			"scrubbed thinking with a flag", `{"redacted":"` + hubToken + `","type":"thinking","thinking":"` + hubToken + `"}`,
+			`{"redacted":true,"type":"thinking","thinking":"[REDACTED_HF_TOKEN]"}`,
+		},
+		{
+			"thinking in a string", `["[{\"type\":\"thinking\",\"thinking\":\"` + hubToken + `\"}]"]`,
+			`["[{\"type\":\"thinking\",\"thinking\":\"[REDACTED_HF_TOKEN]\",\"redacted\":true}]"]`,
+		},
 	}
 	s := scrubber()
 	for _, tt := range tests {
@@ -85,7 +94,7 @@ func TestReportJSON(t *testing.T) {
 
 // documents draws JSON values whose strings are made of the pieces.
 func documents(depth int) *rapid.Generator[any] {
-	keys := []string{"type", "thinking", "signature", "data", "HF_TOKEN", "password", "redacted", "username", "key", "encrypted_content", "x"}
+	keys := []string{"type", "thinking", "signature", "data", "HF_TOKEN", "password", "redacted", "username", "key", "name", "value", "encrypted_content", "x"}
 	return rapid.Custom(func(t *rapid.T) any {
 		kinds := 3
 		if depth > 0 {

@@ -80,6 +80,7 @@ func TestString(t *testing.T) {
 		{"held with blanks", "my correct horse battery!", "my [REDACTED]!"},
 
 		{"shell", "export HF_TOKEN=abc; DB_PASSWORD=x", "export HF_TOKEN=[REDACTED]; DB_PASSWORD=[REDACTED]"},
+		{"shell and", "HF_TOKEN=abc&&python x", "HF_TOKEN=[REDACTED]&&python x"},
 		{"single quotes", "WANDB_API_KEY='x'", "WANDB_API_KEY='[REDACTED]'"},
 		{"blanks stay", "hf_token  =  'abc'", "hf_token  =  '[REDACTED]'"},
 		{"colon stays", `password: "x y"`, `password: "[REDACTED]"`},
@@ -91,6 +92,10 @@ func TestString(t *testing.T) {
 		{"annotated", `token: Optional[str] = "abc"`, `token: Optional[str] = "[REDACTED]"`},
 		{"bytes", `secret = b"abc"`, `secret = b"[REDACTED]"`},
 		{"triple", `secret = """abc"""`, `secret = """[REDACTED]"""`},
+		{"triple unclosed", "secret = \"\"\"abc", "secret = \"\"\"[REDACTED]"},
+		{"slack rotated", "xoxe.xoxp-1-Mi0yLTEyMzQ1Njc4", "[REDACTED_SLACK_TOKEN]"},
+		{"quoted bearer", `auth_token: "Bearer abcdefghij.KLMNOPQRST"`, `auth_token: "Bearer [REDACTED]"`},
+		{"quoted parentheses", `password="a(b)c"`, `password="[REDACTED]"`},
 		{"go", `token := "abc"`, `token := "[REDACTED]"`},
 		{"ruby", `"password" => "abc"`, `"password" => "[REDACTED]"`},
 		{"unclosed", `HF_TOKEN="abc`, `HF_TOKEN="[REDACTED]`},
@@ -137,7 +142,7 @@ func TestCodeStays(t *testing.T) {
 		`token_type_ids=x, token_classification: "abc"`, `"token": {"type": "string"}`, `secrets={"HF_TOKEN": "$HF_TOKEN"}`,
 		`password = getpass.getpass("Password: ")`, `password = "getpass()"`, `x = input("Token: ") + f("b")`, `url = "?token=" + token + "&x="`, `log("token=", token, "x")`, `u = "token="+tok+"&a"`, `padToken: "x", tokenizer.maxToken="y"`,
 		"https://huggingface.co/docs?x=1#token", "a[i] = [REDACT", `token = config["token"]`, "commit " + hex40,
-		`os.getenv("HF_TOKEN")`, `token=True`, "HF_TOKEN=`cat f`", `assert password is not None`, `Secret: 这是一个很长的句子没有空格的`,
+		`os.getenv("HF_TOKEN")`, `my_token: 1234567890`, `secret=f"{x}-abc"`, `password="{{ vault }}"`, `script: "x password="`, `token="null"`, `token=True`, "HF_TOKEN=`cat f`", `assert password is not None`, `Secret: 这是一个很长的句子没有空格的`,
 	} {
 		if got, n := s.String(code); got != code || n != 0 {
 			t.Errorf("String(%q) = %q, %d", code, got, n)

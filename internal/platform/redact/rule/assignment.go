@@ -5,6 +5,7 @@ import "strings"
 const (
 	maxName  = 128 // bytes of a name, of the blanks around a separator half of it
 	minValue = 8   // bytes of an unquoted value that no upper-case name vouches for
+	maxBare  = 512 // bytes of an unquoted value that decide about it; its tail follows it
 )
 
 // name is what stands before a separator.
@@ -292,17 +293,20 @@ func isNumber(text string) bool { return runEnd(text, 0, len(text), isDigit) == 
 
 // bare reads an unquoted value at v.
 func (sc *Scan) bare(n name, v int, w view) (Match, Verdict) {
-	vouched := n.direct && n.upper()
+	vouched := n.direct && n.upper() && !n.query
+	limit := min(w.end, v+maxBare)
 	end := v
-	for ; end < w.end; end++ {
+	for ; end < limit; end++ {
 		c := sc.Src[end]
-		if isBlankOrQuote(c) || !vouched && strings.IndexByte(",;&)", c) >= 0 || c == '\\' && sc.escapesEnd(end, w) {
+		if isBlankOrQuote(c) || c == '\\' && sc.escapesEnd(end, w) ||
+			!vouched && strings.IndexByte(",;&)", c) >= 0 || vouched && sc.joins(end, w) {
 			break
 		}
 	}
 	if end == w.end && w.open {
 		return Match{}, More
 	}
+	cut := end == limit && limit < w.end
 	subscript := end > v && sc.Src[end-1] == '[' && end < w.end && isQuote(sc.Src[end])
 	for end > v && strings.IndexByte(",;)]}.\\", sc.Src[end-1]) >= 0 && !isReference(sc.Src[v:end]) {
 		if sc.Src[end-1] == ']' && strings.Contains(sc.Src[v:end], "[") {
@@ -310,25 +314,37 @@ func (sc *Scan) bare(n name, v int, w view) (Match, Verdict) {
 		}
 		end--
 	}
-	text := sc.Src[v:end]
-	switch {
-	case text == "", subscript, isConstant(text), isReference(text), strings.Contains(text, "("),
-		strings.IndexByte("{<[", text[0]) >= 0, n.token() && isFraction(text):
-		return Match{}, None
-	case vouched:
-	case len(text) < minValue, strings.HasPrefix(text, "./"):
-		return Match{}, None
-	case n.query:
-	case strings.Contains(text, "://"), isCode(text), n.token() && isNumber(text):
+	if subscript || !isBareSecret(n, sc.Src[v:end], vouched) {
 		return Match{}, None
 	}
-	return Match{Start: v, End: end, Kind: kindNamed}, Found
+	return Match{Start: v, End: end, Kind: kindNamed, Cut: cut}, Found
+}
+
+// isBareSecret decides about an unquoted text under a secret's name. vouched
+// says that the name is an environment variable's, whose value is never code.
+func isBareSecret(n name, text string, vouched bool) bool {
+	switch {
+	case text == "", isConstant(text), isReference(text), strings.Contains(text, "("),
+		strings.IndexByte("{<[", text[0]) >= 0, n.token() && isFraction(text):
+		return false
+	case vouched:
+		return true
+	case len(text) < minValue, strings.HasPrefix(text, "./"):
+		return false
+	}
+	return n.query || !strings.Contains(text, "://") && !isCode(text) && !(n.token() && isNumber(text))
+}
+
+// joins reports whether && or || stands at p, which end a word of the shell.
+func (sc *Scan) joins(p int, w view) bool {
+	c := sc.Src[p]
+	return (c == '&' || c == '|') && p+1 < w.end && sc.Src[p+1] == c
 }
 
 // escapesEnd reports whether the backslash at p begins an escaped line break,
 // tab or quote, which end a value inside a quoted string.
 func (sc *Scan) escapesEnd(p int, w view) bool {
-	q := runEnd(sc.Src, p, w.end, func(c byte) bool { return c == '\\' })
+	q := runEnd(sc.Src, p, min(w.end, p+16), func(c byte) bool { return c == '\\' })
 	return q < w.end && (strings.IndexByte("nrt", sc.Src[q]) >= 0 || isQuote(sc.Src[q]))
 }
 

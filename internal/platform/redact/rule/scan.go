@@ -111,7 +111,7 @@ func (sc *Scan) at(i int) (Match, Verdict) {
 		}
 		m = widen(m, t)
 	}
-	m.Cut = m.End == w.end && m.End == i+MaxSpan
+	m.Cut = m.Cut || m.End == w.end && m.End == i+MaxSpan
 	return m, Found
 }
 
