@@ -91,7 +91,7 @@ func (c *Client) readDocument(reply *wire.Reply, d *decoder, yield func(llm.Chun
 }
 
 func (c *Client) readStream(ctx context.Context, reply *wire.Reply, d *decoder, yield func(llm.Chunk, error) bool) {
-	for ev, err := range reply.Events() {
+	for ev, err := range reply.Events(ctx) {
 		if err != nil {
 			if ctx.Err() != nil || !d.ended() {
 				yield(nil, reply.Lost(ctx, err, d.visible))

@@ -70,6 +70,9 @@ type Reply struct {
 // Post sends the request. Its error is the context's when ctx has ended, else
 // an *llm.Fault. The caller closes the reply.
 func Post(ctx context.Context, call Call) (*Reply, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	callCtx, cancel := context.WithCancel(ctx)
 	r := &Reply{call: call, cancel: cancel, body: &watched{cancel: cancel}, stop: func() bool { return true }}
 	r.body.wait(FirstByte)
@@ -154,9 +157,21 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// Events yields the events of the stream. An error is the last pair; give it
-// to [Reply.Lost].
-func (r *Reply) Events() iter.Seq2[sse.Event, error] { return sse.Read(r.read, maxLine) }
+// Events yields the events of the stream until ctx, which is the one given to
+// [Post], ends. An error is the last pair; give it to [Reply.Lost].
+func (r *Reply) Events(ctx context.Context) iter.Seq2[sse.Event, error] {
+	return func(yield func(sse.Event, error) bool) {
+		for ev, err := range sse.Read(r.read, maxLine) {
+			if ended := ctx.Err(); ended != nil {
+				yield(sse.Event{}, ended)
+				return
+			}
+			if !yield(ev, err) {
+				return
+			}
+		}
+	}
+}
 
 // Close ends the call.
 func (r *Reply) Close() {
