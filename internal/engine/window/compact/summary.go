@@ -73,7 +73,7 @@ type summariser struct {
 func (s *summariser) run(ctx context.Context) (string, Step, error) {
 	room := s.w.target - s.maxTokens - s.w.c.o.Overhead - s.cost(instruction)
 	if total(s.w.head)+total(s.w.middle) <= room {
-		text, err := s.request(ctx, flat(s.w.head, s.w.middle), instruction)
+		text, err := s.request(ctx, flat(s.w.head, s.w.middle))
 		if err == nil || !tooLong(err) {
 			return text, StepSummary, err
 		}
@@ -81,7 +81,7 @@ func (s *summariser) run(ctx context.Context) (string, Step, error) {
 	}
 	middle := s.pruned()
 	if total(s.w.head)+total(middle) <= room {
-		text, err := s.request(ctx, flat(s.w.head, middle), instruction)
+		text, err := s.request(ctx, flat(s.w.head, middle))
 		if err == nil || !tooLong(err) {
 			return text, StepSummary, err
 		}
@@ -122,7 +122,7 @@ func (s *summariser) parts(ctx context.Context, middle []unit, room int) (string
 	for i, piece := range pieces {
 		intro := llm.Message{Role: llm.User, Text: partIntro(i+1, len(pieces), soFar), Synthetic: true}
 		msgs := append(append(slices.Clone(opening), intro), flat(piece)...)
-		text, err := s.request(ctx, msgs, instruction)
+		text, err := s.request(ctx, msgs)
 		if err != nil {
 			return soFar, err
 		}
@@ -166,8 +166,8 @@ func (s *summariser) pack(units []unit, room int) [][]unit {
 }
 
 // request asks for one summary; an empty one is an error.
-func (s *summariser) request(ctx context.Context, msgs []llm.Message, instruct string) (string, error) {
-	msgs = append(msgs[:len(msgs):len(msgs)], llm.Message{Role: llm.User, Text: instruct, Synthetic: true})
+func (s *summariser) request(ctx context.Context, msgs []llm.Message) (string, error) {
+	msgs = append(msgs[:len(msgs):len(msgs)], llm.Message{Role: llm.User, Text: instruction, Synthetic: true})
 	text, err := s.ask(ctx, msgs, s.maxTokens)
 	if err != nil {
 		return "", fmt.Errorf("summarise %d messages: %w", len(msgs)-1, err)
