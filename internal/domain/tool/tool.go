@@ -64,6 +64,8 @@ type Risk struct {
 	Dir string
 	// Writes are the real absolute paths of files a call changes.
 	Writes []string
+	// Reads are the real absolute paths of files a call shows to the model.
+	Reads []string
 	// Outward marks acts that others can see or that send data out.
 	Outward bool
 	// Cost is what the call may spend at worst; nil for calls that cost nothing.
@@ -149,3 +151,7 @@ type KeyedTool interface {
 type Closer interface {
 	Close(ctx context.Context) error
 }
+
+// NeedsApproval is the feedback of a tool_state_change "rejected" that no
+// person gave: the run has nobody who could approve.
+const NeedsApproval = "approval_required"

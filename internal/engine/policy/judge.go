@@ -1,0 +1,152 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+)
+
+// Judge decides about one call: deny rules come before everything, then plan
+// mode, gates that need a person, ask rules, yolo mode, allow rules, and last
+// what the mode itself asks about. Headless, what would ask is refused.
+func (p *Policy) Judge(c Call) Verdict {
+	f := p.facts(c)
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	v := p.verdict(f, p.mode)
+	if v.Action != Ask || !p.options.Headless {
+		return v
+	}
+	v.Action, v.Gated = Refuse, true
+	v.Hint = "nobody is there to approve it; run it interactively"
+	if v.Always {
+		return v
+	}
+	for _, m := range []Mode{ModeAutoEdit, ModeUpstream, ModeYolo} {
+		if p.verdict(f, m).Action == Run {
+			v.Hint = fmt.Sprintf("nobody is there to approve it; approval mode %s would allow it", m)
+			return v
+		}
+	}
+	return v
+}
+
+func (p *Policy) verdict(f *facts, m Mode) Verdict {
+	if r, ok := concerned(p.deny, f); ok {
+		return denied(r, f)
+	}
+	if m == ModePlan && !f.Risk.ReadOnly() {
+		return Verdict{
+			Reason: fmt.Sprintf("plan mode only looks: %s would change something", f.Name),
+			Hint:   "finish the plan first; a person then leaves plan mode",
+		}
+	}
+	if f.Risk.Gate == tool.Always {
+		reason := f.Risk.Reason
+		if reason == "" {
+			reason = f.Name + " needs a person's approval every time"
+		}
+		return Verdict{Action: Ask, Reason: reason, Always: true}
+	}
+	if m != ModeYolo {
+		if r, ok := concerned(p.ask, f); ok {
+			return Verdict{Action: Ask, Reason: "the rule " + r.text + " asks", Rule: r.text}
+		}
+	}
+	if m == ModeYolo {
+		return Verdict{Action: Run}
+	}
+	if text, ok := permits(p.allow, f); ok {
+		return Verdict{Action: Run, Rule: text, Reason: "the rule " + text + " allows it"}
+	}
+	return p.base(f, m)
+}
+
+func concerned(rules []rule, f *facts) (rule, bool) {
+	i := slices.IndexFunc(rules, func(r rule) bool { return r.may(f) })
+	if i < 0 {
+		return rule{}, false
+	}
+	return rules[i], true
+}
+
+func denied(r rule, f *facts) Verdict {
+	v := Verdict{Action: Refuse, Reason: "the rule " + r.text + " denies it", Rule: r.text}
+	if r.kind == commandRule && len(f.script.Hidden) > 0 {
+		v.Reason = fmt.Sprintf("the rule %s denies some commands, and %s", r.text, f.script.Hidden[0])
+		v.Hint = "write every command out plainly"
+	}
+	return v
+}
+
+// base is what a mode asks about when no rule decided.
+func (p *Policy) base(f *facts, m Mode) Verdict {
+	var reasons []string
+	if f.Risk.Gate == tool.Ask && !p.waived(f) {
+		reason := f.Risk.Reason
+		if reason == "" {
+			reason = f.Name + " asks before it acts"
+		}
+		reasons = append(reasons, reason)
+	}
+	if m == ModeAsk || m == ModeAutoEdit {
+		if f.Risk.Command != "" {
+			reasons = append(reasons, f.report.Hazards...)
+		}
+		reasons = append(reasons, p.writeReasons(f, m)...)
+	}
+	if len(reasons) == 0 {
+		return Verdict{Action: Run}
+	}
+	slices.Sort(reasons)
+	return Verdict{Action: Ask, Reason: strings.Join(slices.Compact(reasons), "; ")}
+}
+
+// writeReasons says which of the files a call changes need a question.
+func (p *Policy) writeReasons(f *facts, m Mode) []string {
+	var reasons []string
+	for _, file := range f.Risk.Writes {
+		if why := f.around.Protected(file); why != "" {
+			reasons = append(reasons, "changes "+why)
+		} else if m == ModeAsk && !f.around.Inside(file) {
+			reasons = append(reasons, "writes outside the workspace: "+file)
+		}
+	}
+	if m != ModeAsk || f.Risk.Command == "" {
+		return reasons
+	}
+	for _, w := range f.report.Writes {
+		switch {
+		case w.Protected != "":
+		case w.Path == "":
+			reasons = append(reasons, "writes where it cannot be told: "+w.Text)
+		case !f.around.Inside(w.Path):
+			reasons = append(reasons, "writes outside the workspace: "+w.Text)
+		}
+	}
+	return reasons
+}
+
+// waived reports whether a setting or the owner of a namespace makes a gated
+// call free.
+func (p *Policy) waived(f *facts) bool {
+	own := func(also ...string) bool {
+		namespace, _, ok := strings.Cut(f.text("repo_id"), "/")
+		return ok && namespace != "" && (namespace == p.options.User || slices.Contains(also, namespace))
+	}
+	switch f.Name {
+	case "hf_jobs":
+		cpu := slices.Contains([]string{"cpu-basic", "cpu-upgrade"}, f.hardware())
+		return !p.options.ConfirmCPUJobs && cpu && (f.operation == "run" || f.operation == "uv")
+	case "hf_repo_files":
+		return p.options.AutoFileUpload && f.operation == "upload" && own()
+	case "hf_repo_git":
+		visible := []string{
+			"create_pr", "comment_pr", "close_pr", "change_pr_status", "rename_pr", "create_branch", "create_tag",
+		}
+		return slices.Contains(visible, f.operation) && own(p.options.Orgs...)
+	}
+	return false
+}
