@@ -40,8 +40,8 @@ type Endpoint struct {
 	// Base ends in /v1, Root does not: it holds the server's own API.
 	Base, Root string
 	Key        string
-	// Variable is the one that changes the URL.
-	Variable string
+	// Variable is the one that changes the URL, KeyVariable the key.
+	Variable, KeyVariable string
 	// Start is the command that starts such a server.
 	Start string
 }
@@ -53,7 +53,7 @@ func Find(provider string, env func(string) string) (Endpoint, error) {
 	if !ok {
 		return Endpoint{}, fmt.Errorf("%s is not a local provider", provider)
 	}
-	e := Endpoint{Provider: provider, Variable: s.base, Start: s.start, Key: NoKey}
+	e := Endpoint{Provider: provider, Variable: s.base, KeyVariable: s.key, Start: s.start, Key: NoKey}
 	raw := s.standard
 	for _, name := range baseVariables(provider, s) {
 		if v := strings.TrimSpace(env(name)); v != "" {
