@@ -29,8 +29,9 @@ type windowEntry struct {
 }
 
 // Describe tells what is known about a model now. For hosted models it never
-// waits for the network: call [Provider.Refresh] where waiting is right. Local
-// servers are asked, for 2 s a question at most. Its errors are those of
+// waits for the network: call [Provider.Refresh] where waiting is right. An
+// old list of the router's models is renewed in the background. Local servers
+// are asked, for 2 s a question at most. Its errors are those of
 // [Provider.Resolve].
 func (p *Provider) Describe(ctx context.Context, id string) (llm.Info, error) {
 	t, err := p.target(ctx, id)
@@ -143,6 +144,7 @@ func (p *Provider) localWindow(ctx context.Context, t target) local.Window {
 // does not list.
 func (p *Provider) describeRouter(t target, info *llm.Info) {
 	p.describeDirect(t, info)
+	p.catalog.Prewarm() // for the next time, if a fetch is due
 	m, ok := p.catalog.Peek(t.route.Wire)
 	if !ok {
 		return
