@@ -167,6 +167,9 @@ func (p *Provider) describeDirect(t target, info *llm.Info) {
 	if e, ok := price.Lookup(t.route.Wire); ok {
 		info.Window, info.WindowKnown = e.Window, true
 		info.Prices, info.PriceSource = &e.Prices, llm.PriceTable
+		if t.route.Provider == modelid.Anthropic && p.opts.CacheTTL == "1h" {
+			info.Prices.CacheWrite = info.Prices.Input * price.LongCacheWrite
+		}
 	}
 	f, ok := p.known(t)
 	if !ok {

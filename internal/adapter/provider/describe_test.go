@@ -16,10 +16,8 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
-func number(f float64) *float64 { return &f }
-
 func badPrices() map[string]price.Override {
-	return map[string]price.Override{"a/b": {Input: number(1)}}
+	return map[string]price.Override{"a/b": {Input: 1, Output: -1}}
 }
 
 func describe(t *testing.T, p *provider.Provider, id string) llm.Info {
@@ -83,8 +81,8 @@ func TestDescribeDirectAndOverrides(t *testing.T) {
 	w.token = "hf"
 	w.opts.ContextTokens = map[string]int{"openai/gpt-5.4": 1234, "ollama/m": 5678}
 	w.opts.Prices = map[string]price.Override{
-		"moonshotai/Kimi-K2.6": {Input: number(1), Output: number(2)},
-		"ollama/m":             {Input: number(0.1), Output: number(0.2)},
+		"moonshotai/Kimi-K2.6": {Input: 1, Output: 2},
+		"ollama/m":             {Input: 0.1, Output: 0.2},
 	}
 	w.answer["GET /anthropic/v1/models/claude-opus-4-6"] = func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(rw, `{"id":"claude-opus-4-6","max_input_tokens":1000000,"max_tokens":64000}`)
@@ -108,6 +106,10 @@ func TestDescribeDirectAndOverrides(t *testing.T) {
 	opus, err := p.Refresh(context.Background(), "anthropic/claude-opus-4-6")
 	if err != nil || opus.Window != 1_000_000 || opus.MaxOutput != 64_000 || opus.Prices.Input != 5 {
 		t.Errorf("opus, asked: %+v, %v", opus, err)
+	}
+	w.opts.CacheTTL = "1h"
+	if long := describe(t, w.open(), "anthropic/claude-opus-4-6"); long.Prices.CacheWrite != 10 || opus.Prices.CacheWrite != 6.25 {
+		t.Errorf("cache writes for an hour: %+v", long.Prices)
 	}
 	p.Prewarm(context.Background(), "anthropic/claude-opus-4-6")
 	p.Prewarm(context.Background(), "not an id")
