@@ -16,8 +16,10 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
+func number(f float64) *float64 { return &f }
+
 func badPrices() map[string]price.Override {
-	return map[string]price.Override{"a/b": {Input: 1, Output: -1}}
+	return map[string]price.Override{"a/b": {Input: number(1)}}
 }
 
 func describe(t *testing.T, p *provider.Provider, id string) llm.Info {
@@ -81,8 +83,8 @@ func TestDescribeDirectAndOverrides(t *testing.T) {
 	w.token = "hf"
 	w.opts.ContextTokens = map[string]int{"openai/gpt-5.4": 1234, "ollama/m": 5678}
 	w.opts.Prices = map[string]price.Override{
-		"moonshotai/Kimi-K2.6": {Input: 1, Output: 2},
-		"ollama/m":             {Input: 0.1, Output: 0.2},
+		"moonshotai/Kimi-K2.6": {Input: number(1), Output: number(2)},
+		"ollama/m":             {Input: number(0.1), Output: number(0.2)},
 	}
 	w.answer["GET /anthropic/v1/models/claude-opus-4-6"] = func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(rw, `{"id":"claude-opus-4-6","max_input_tokens":1000000,"max_tokens":64000}`)

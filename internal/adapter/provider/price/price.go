@@ -148,23 +148,28 @@ func Complete(model string, in, out float64) llm.Prices {
 const LongCacheWrite = 2.0
 
 // Override is a user's own price for a model, in US dollars per million
-// tokens: the setting model_prices. Cache prices may be left out.
+// tokens: the setting model_prices.
 type Override struct {
-	Input      float64
-	Output     float64
-	CacheRead  *float64
-	CacheWrite *float64
+	Input      *float64 `json:"input"`
+	Output     *float64 `json:"output"`
+	CacheRead  *float64 `json:"cache_read,omitempty"`
+	CacheWrite *float64 `json:"cache_write,omitempty"`
 }
 
-// Check names the field that is no price.
+// Check names the field that is missing or no price.
 func (o Override) Check(model string) error {
 	for _, f := range []struct {
-		name  string
-		value *float64
+		name     string
+		value    *float64
+		required bool
 	}{
-		{"input", &o.Input}, {"output", &o.Output}, {"cache_read", o.CacheRead}, {"cache_write", o.CacheWrite},
+		{"input", o.Input, true}, {"output", o.Output, true},
+		{"cache_read", o.CacheRead, false}, {"cache_write", o.CacheWrite, false},
 	} {
-		if f.value != nil && !(*f.value >= 0 && *f.value <= million) {
+		switch {
+		case f.value == nil && f.required:
+			return fmt.Errorf("model_prices[%q].%s is missing", model, f.name)
+		case f.value != nil && !(*f.value >= 0 && *f.value <= million):
 			return fmt.Errorf("model_prices[%q].%s is %v, want dollars per million tokens", model, f.name, *f.value)
 		}
 	}
@@ -173,7 +178,7 @@ func (o Override) Check(model string) error {
 
 // Prices returns the override with the usual cache prices filled in.
 func (o Override) Prices(model string) llm.Prices {
-	p := Complete(model, o.Input, o.Output)
+	p := Complete(model, *o.Input, *o.Output)
 	if o.CacheRead != nil {
 		p.CacheRead = *o.CacheRead
 	}

@@ -94,18 +94,18 @@ func TestComplete(t *testing.T) {
 }
 
 func TestOverride(t *testing.T) {
-	two, bad := 2.0, math.NaN()
-	o := price.Override{Input: 1, Output: 2, CacheWrite: &two}
+	one, two, bad := 1.0, 2.0, math.NaN()
+	o := price.Override{Input: &one, Output: &two, CacheWrite: &two}
 	if err := o.Check("x"); err != nil {
 		t.Error(err)
 	}
 	if got := o.Prices("claude-x"); got != (llm.Prices{Input: 1, Output: 2, CacheRead: 0.1, CacheWrite: 2}) {
 		t.Errorf("prices = %+v", got)
 	}
-	if err := (price.Override{Input: 1, Output: -1}).Check("x"); err == nil || !strings.Contains(err.Error(), `model_prices["x"].output`) {
-		t.Errorf("negative output: %v", err)
+	if err := (price.Override{Input: &one}).Check("x"); err == nil || !strings.Contains(err.Error(), `model_prices["x"].output`) {
+		t.Errorf("missing output: %v", err)
 	}
-	if err := (price.Override{CacheRead: &bad}).Check("x"); err == nil {
+	if err := (price.Override{Input: &one, Output: &bad}).Check("x"); err == nil {
 		t.Error("NaN passed")
 	}
 }
