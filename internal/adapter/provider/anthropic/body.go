@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/anthropic/answer"
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/transcript"
@@ -60,6 +61,7 @@ func (c *Client) body(req llm.Request, counting bool) ([]byte, error) {
 		short: marker(c.opts.CacheTTL),
 		long:  marker(c.opts.CacheTTL),
 	}
+	b.self()
 	if req.LongWaits {
 		b.long = marker(ttlLong)
 	}
@@ -80,11 +82,12 @@ func (c *Client) body(req llm.Request, counting bool) ([]byte, error) {
 	if !counting {
 		b.raw(`,"stream":true`)
 	}
-	b.raw(ask)
-	b.toolChoice()
 	b.tools()
 	b.system()
 	b.messages(turns)
+	// What may differ from call to call comes last: it breaks no prefix.
+	b.toolChoice()
+	b.raw(ask)
 	if !counting {
 		b.raw(`,"max_tokens":`)
 		b.out = strconv.AppendInt(b.out, int64(limit), 10)
@@ -127,6 +130,8 @@ type builder struct {
 	req   llm.Request
 	names transcript.Names
 	msgs  []llm.Message // prepared
+	// origin is the stored form of the model that is asked.
+	origin []byte
 	// long is the marker for tools and system, short the one for messages;
 	// empty where the API has refused markers.
 	long, short string
@@ -281,12 +286,14 @@ func splitVolatile(prompt string) (stable, last string) {
 // object would make the whole request invalid and becomes an empty one: the
 // call was answered by an error when it was made.
 func appendInput(dst []byte, arguments string) []byte {
-	raw := bytes.TrimSpace([]byte(arguments))
+	start := len(dst)
+	dst = append(dst, strings.TrimSpace(arguments)...)
+	raw := dst[start:]
 	if len(raw) == 0 || raw[0] != '{' || !json.Valid(raw) {
-		return append(dst, "{}"...)
+		return append(dst[:start], "{}"...)
 	}
-	if bytes.Contains(raw, []byte(`\u`)) || !cleanBytes(raw) {
-		raw = mendStrings(raw)
+	if bytes.Contains(raw, []byte(`\u`)) || !utf8.Valid(raw) {
+		return append(dst[:start], mendStrings(raw)...)
 	}
-	return append(dst, raw...)
+	return dst
 }

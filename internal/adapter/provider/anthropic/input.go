@@ -7,9 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// cleanBytes reports whether valid JSON is valid UTF-8 too.
-func cleanBytes(raw []byte) bool { return utf8.Valid(raw) }
-
 // mendStrings removes from valid JSON what the API refuses in strings: escapes
 // of NUL and of half a surrogate pair, and bytes that are not UTF-8.
 func mendStrings(raw []byte) []byte {

@@ -32,7 +32,7 @@ func (b *builder) turns() []turn {
 			continue
 		}
 		user := m.Role != llm.Assistant
-		if m.Role != llm.ToolRole && len(m.ToolCalls) == 0 && len(parts(m)) == 0 {
+		if m.Role != llm.ToolRole && len(m.ToolCalls) == 0 && blank(m) {
 			continue
 		}
 		if n := len(turns); n > 0 && turns[n-1].user == user {
@@ -120,11 +120,7 @@ func (b *builder) turn(t turn) (markable bool) {
 			b.toolResult(m)
 			markable = true
 		case llm.User:
-			for _, p := range parts(m) {
-				next()
-				b.part(p)
-				markable = true
-			}
+			markable = b.content(m, next) || markable
 		case llm.Assistant:
 			markable = b.answer(m, next)
 		}
@@ -138,6 +134,31 @@ func parts(m llm.Message) []transcript.Part {
 	return slices.DeleteFunc(transcript.Parts(m), func(p transcript.Part) bool {
 		return p.URL == "" && strings.TrimSpace(p.Text) == ""
 	})
+}
+
+// blank reports whether nothing of a message's content is sent.
+func blank(m llm.Message) bool {
+	if m.Parts == nil {
+		return strings.TrimSpace(m.Text) == ""
+	}
+	return len(parts(m)) == 0
+}
+
+// content writes the text and images of m and reports whether there are any.
+func (b *builder) content(m llm.Message, next func()) bool {
+	if blank(m) {
+		return false
+	}
+	if m.Parts == nil {
+		next()
+		b.textBlock(m.Text)
+		return true
+	}
+	for _, p := range parts(m) {
+		next()
+		b.part(p)
+	}
+	return true
 }
 
 func (b *builder) textBlock(text string) {
@@ -204,13 +225,8 @@ func (b *builder) answer(m llm.Message, next func()) (markable bool) {
 	for _, raw := range blocks {
 		next()
 		b.out = append(b.out, raw...)
-		markable = false
 	}
-	for _, p := range parts(m) {
-		next()
-		b.part(p)
-		markable = true
-	}
+	markable = b.content(m, next)
 	for _, call := range m.ToolCalls {
 		next()
 		b.toolUse(call)
@@ -244,8 +260,7 @@ func (b *builder) replayed(m llm.Message) []json.RawMessage {
 	if len(m.ThinkingBlocks) == 0 || b.req.Adjust.NoThinking || b.req.Adjust.Rebuild {
 		return nil
 	}
-	o := m.Origin()
-	if o.Provider != Provider || wireName(o.Model) != wireName(b.req.Model) {
+	if !b.own(m) {
 		return nil
 	}
 	for _, raw := range m.ThinkingBlocks {
@@ -255,6 +270,23 @@ func (b *builder) replayed(m llm.Message) []json.RawMessage {
 		}
 	}
 	return m.ThinkingBlocks
+}
+
+// self notes how messages of the asked model name their origin.
+func (b *builder) self() {
+	var m llm.Message
+	m.SetOrigin(llm.Origin{Provider: Provider, Model: b.req.Model})
+	b.origin = m.ProviderFields[llm.FieldOrigin]
+}
+
+// own reports whether the asked model wrote m. Nearly every message of a long
+// history has the very bytes of self, which saves decoding them.
+func (b *builder) own(m llm.Message) bool {
+	if bytes.Equal(m.ProviderFields[llm.FieldOrigin], b.origin) {
+		return true
+	}
+	o := m.Origin()
+	return o.Provider == Provider && wireName(o.Model) == wireName(b.req.Model)
 }
 
 // altered reports whether a stored block had secrets removed from it, or is

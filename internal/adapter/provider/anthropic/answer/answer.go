@@ -152,7 +152,7 @@ func (d *Decoder) open(index int, b *block) []llm.Chunk {
 	case KindText:
 		return d.say(o, b.Text)
 	case KindThinking:
-		o.sign = inside(b.Signature)
+		o.sign = slices.Clone(inside(b.Signature))
 		return d.think(o, b.Thinking)
 	}
 	return nil
