@@ -103,6 +103,8 @@ type builder struct {
 	names    transcript.Names
 	cache    CacheRule
 	out      []byte
+	origin   []byte // the origin looked at last
+	own      bool   // it is the model that is asked now
 }
 
 func (b *builder) dropped(name string) bool { return slices.Contains(b.req.Adjust.Drop, name) }

@@ -469,7 +469,7 @@ func TestBodyExtends(t *testing.T) {
 // A body is built for every call of a session, however long it has become.
 // The target is 2 ms for 2,000 messages of 2 kB.
 func BenchmarkBody(b *testing.B) {
-	line := "def step(batch):  # epoch 3, loss 0.1234 \"ok\"\n"
+	line := "The trainer logs the loss of each step, one line a step, until the epoch ends.\n"
 	text := strings.Repeat(line, 2000/len(line)+1)[:2000]
 	msgs := []llm.Message{{Role: llm.System, Text: text}, {Role: llm.User, Text: text}}
 	for len(msgs) < 2000 {

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/transcript"
@@ -23,10 +24,10 @@ func (b *builder) messages(msgs []llm.Message) {
 		switch m.Role {
 		case llm.System:
 			b.open(role)
-			b.content(transcript.Parts(m), false, i == marked)
+			b.content(m, false, i == marked)
 		case llm.User:
 			b.open("user")
-			b.content(transcript.Parts(m), true, i == marked)
+			b.content(m, true, i == marked)
 		case llm.Assistant:
 			b.assistant(m, i > turn)
 		case llm.ToolRole:
@@ -36,7 +37,8 @@ func (b *builder) messages(msgs []llm.Message) {
 		if len(images) > 0 && (i+1 == len(msgs) || msgs[i+1].Role != llm.ToolRole) {
 			b.raw(",")
 			b.open("user")
-			b.content(append([]transcript.Part{{Text: imagesFollow}}, images...), true, false)
+			b.raw(`,"content":`)
+			b.array(append([]transcript.Part{{Text: imagesFollow}}, images...), -1)
 			b.raw("}")
 			images = nil
 		}
@@ -72,46 +74,40 @@ func (b *builder) markedMessage(msgs []llm.Message) int {
 
 // content writes a string, or an array where there are images or a marker:
 // not every server takes arrays.
-func (b *builder) content(parts []transcript.Part, images, marked bool) {
+func (b *builder) content(m llm.Message, images, marked bool) {
 	b.raw(`,"content":`)
-	plain, lastText := true, -1
-	for i, p := range parts {
-		if p.URL != "" {
-			plain = plain && !images
-			continue
-		}
-		if strings.TrimSpace(p.Text) != "" {
-			lastText = i
-		}
-	}
-	if plain && !marked {
-		b.quoted(joinText(parts))
+	text, pictures := transcript.Split(m)
+	if !marked && (len(pictures) == 0 || !images) {
+		b.quoted(text)
 		return
 	}
-	b.raw("[")
-	sep := ""
-	for i, p := range parts {
+	var parts []transcript.Part
+	lastText := -1
+	for _, p := range transcript.Parts(m) {
 		if p.URL != "" && !images {
 			continue
 		}
-		b.raw(sep)
-		b.part(p, marked && i == lastText)
-		sep = ","
+		if p.URL == "" && strings.TrimSpace(p.Text) != "" {
+			lastText = len(parts)
+		}
+		parts = append(parts, p)
 	}
-	b.raw("]")
+	if !marked {
+		lastText = -1
+	}
+	b.array(parts, lastText)
 }
 
-func joinText(parts []transcript.Part) string {
-	if len(parts) == 1 && parts[0].URL == "" {
-		return parts[0].Text
-	}
-	var texts []string
-	for _, p := range parts {
-		if p.URL == "" {
-			texts = append(texts, p.Text)
+// array writes parts, one of them with the cache marker.
+func (b *builder) array(parts []transcript.Part, marked int) {
+	b.raw("[")
+	for i, p := range parts {
+		if i > 0 {
+			b.raw(",")
 		}
+		b.part(p, i == marked)
 	}
-	return strings.Join(texts, "\n")
+	b.raw("]")
 }
 
 func (b *builder) part(p transcript.Part, marked bool) {
@@ -167,21 +163,22 @@ func (b *builder) assistant(m llm.Message, thisTurn bool) {
 // something and left nothing behind gets a blank: an empty string is refused.
 func (b *builder) reasoning(m llm.Message, thisTurn bool) {
 	adjust := b.req.Adjust
-	own := b.sameOrigin(m.Origin()) && !adjust.NoThinking && !adjust.Rebuild
-	if b.dialect.Replay == ReplayDetails && own {
-		if raw := m.ProviderFields[llm.FieldReasoningDetails]; len(raw) > 0 {
-			b.raw(`,"reasoning_details":`)
-			b.out = append(b.out, raw...)
-		}
+	own := func() bool { return !adjust.NoThinking && !adjust.Rebuild && b.sameOrigin(m) }
+	if raw := m.ProviderFields[llm.FieldReasoningDetails]; b.dialect.Replay == ReplayDetails && len(raw) > 0 && own() {
+		b.raw(`,"reasoning_details":`)
+		b.out = append(b.out, raw...)
 	}
 	fill := adjust.FillReasoning
-	send := fill || own && thisTurn && b.dialect.keepsReasoning(b.model)
-	if len(m.ToolCalls) == 0 || !send || b.dropped("reasoning_content") {
+	if len(m.ToolCalls) == 0 || b.dropped("reasoning_content") || !fill && (!thisTurn || !b.dialect.keepsReasoning(b.model)) {
 		return
 	}
 	text := ""
-	if own {
+	switch {
+	case fill && m.ReasoningContent == "":
+	case own():
 		text = m.ReasoningContent
+	case !fill:
+		return
 	}
 	if text == "" && (fill || wantsReasoning(b.model)) {
 		text = " "
@@ -193,11 +190,16 @@ func (b *builder) reasoning(m llm.Message, thisTurn bool) {
 
 // sameOrigin reports whether a message was written by the model that is asked
 // now, whichever provider a tag names.
-func (b *builder) sameOrigin(o llm.Origin) bool {
-	if o.Provider != b.provider {
+func (b *builder) sameOrigin(m llm.Message) bool {
+	raw := m.ProviderFields[llm.FieldOrigin]
+	if len(raw) == 0 {
 		return false
 	}
-	return b.untagged(o.Model) == b.untagged(b.req.Model)
+	if !bytes.Equal(raw, b.origin) { // most messages have the one before's
+		o := m.Origin()
+		b.origin, b.own = raw, o.Provider == b.provider && b.untagged(o.Model) == b.untagged(b.req.Model)
+	}
+	return b.own
 }
 
 func (b *builder) untagged(id string) string {

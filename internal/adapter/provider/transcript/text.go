@@ -3,6 +3,7 @@ package transcript
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,29 +21,49 @@ const hexDigits = "0123456789abcdef"
 
 // AppendString appends s as a JSON string, cleaned as [Clean] does. Characters
 // that JSON does not need escaped stay as they are, < and > too. A history of
-// megabytes is encoded for every request, so plain text is copied in long
-// runs that are scanned eight bytes at a time.
+// megabytes is encoded for every request, so text is copied eight bytes at a
+// time, and looked at closer only where a character needs it.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
-	for len(s) > 0 {
-		n := plainRun(s)
-		dst = append(dst, s[:n]...)
-		s = s[n:]
-		if s == "" {
-			break
+	for len(s) >= 8 {
+		n := len(dst)
+		if cap(dst)-n < 8 {
+			dst = slices.Grow(dst, len(s)+len(s)/8+8)
 		}
-		if c := s[0]; c < utf8.RuneSelf {
-			dst = appendEscape(dst, c)
-			s = s[1:]
+		word := load(s)
+		binary.LittleEndian.PutUint64(dst[n:n+8], word)
+		found := special(word)
+		if found == 0 {
+			dst, s = dst[:n+8], s[8:]
 			continue
 		}
+		plain := bits.TrailingZeros64(found) / 8
+		dst, s = appendSpecial(dst[:n+plain], s[plain:])
+	}
+	for len(s) > 0 {
+		if c := s[0]; c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			dst, s = append(dst, c), s[1:]
+			continue
+		}
+		dst, s = appendSpecial(dst, s)
+	}
+	return append(dst, '"')
+}
+
+// appendSpecial appends what s begins with: one character that needs an
+// escape, or a run of characters beyond ASCII.
+func appendSpecial(dst []byte, s string) (out []byte, rest string) {
+	if c := s[0]; c < utf8.RuneSelf {
+		return appendEscape(dst, c), s[1:]
+	}
+	for len(s) > 0 && s[0] >= utf8.RuneSelf {
 		r, size := utf8.DecodeRuneInString(s)
 		if r != utf8.RuneError || size > 1 {
 			dst = append(dst, s[:size]...)
 		}
 		s = s[size:]
 	}
-	return append(dst, '"')
+	return dst, s
 }
 
 func appendEscape(dst []byte, c byte) []byte {
@@ -67,28 +88,11 @@ const (
 	highs = 0x8080808080808080
 )
 
-// plainRun returns how many bytes at the start of s are ASCII and need no
-// escape.
-func plainRun(s string) int {
-	n := 0
-	for ; n+8 <= len(s); n += 8 {
-		if found := special(load(s[n:])); found != 0 {
-			return n + bits.TrailingZeros64(found)/8
-		}
-	}
-	for n < len(s) && plain(s[n]) {
-		n++
-	}
-	return n
-}
-
-func plain(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }
-
 // load reads eight bytes; the compiler makes one instruction of it.
 func load(s string) uint64 {
-	var b [8]byte
-	copy(b[:], s)
-	return binary.LittleEndian.Uint64(b[:])
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // special is not zero when any of eight bytes is a control character, a quote,
