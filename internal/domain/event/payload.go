@@ -239,6 +239,9 @@ type (
 		Model        string `json:"model,omitempty"`
 		// Cwd is the real path of the working directory the turn runs in.
 		Cwd string `json:"cwd,omitempty"`
+		// Version and Runtime say for what the system prompt was rendered.
+		Version string `json:"version,omitempty"`
+		Runtime string `json:"runtime,omitempty"`
 	}
 	// TurnResumed says that a turn cut short by a crash goes on.
 	TurnResumed struct {

@@ -1,0 +1,195 @@
+// Package house_test keeps the house in order: the table below says which room
+// may import which. It is the architecture in one place; docs/architecture.md
+// tells the rest.
+package house_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ml-intern/ml-intern"
+
+// rooms lists, for each room, what it may import beside its own children. The
+// longest matching row counts.
+var rooms = map[string][]string{
+	"internal/domain":   {"internal/domain"},
+	"internal/platform": {},
+	"internal/lab":      {"internal/domain"},
+	"internal/config":   {"internal/config"},
+
+	"internal/adapter":                    {"internal/domain", "internal/platform"},
+	"internal/adapter/provider/anthropic": {"internal/domain", "internal/platform", "internal/adapter/provider/fault", "internal/adapter/provider/transcript"},
+	"internal/adapter/provider/chat":      {"internal/domain", "internal/platform", "internal/adapter/provider/fault", "internal/adapter/provider/transcript"},
+	"internal/adapter/provider/openai":    {"internal/domain", "internal/platform", "internal/adapter/provider/fault", "internal/adapter/provider/transcript"},
+
+	"internal/engine":           {"internal/domain"},
+	"internal/engine/policy":    {"internal/domain", "internal/engine/policy"},
+	"internal/engine/window":    {"internal/domain", "internal/engine/window"},
+	"internal/engine/inference": {"internal/domain"},
+	"internal/engine/agent": {
+		"internal/domain", "internal/engine/policy", "internal/engine/inference", "internal/engine/guard",
+		"internal/engine/window", "internal/engine/arguments",
+	},
+
+	"internal/tools":  {"internal/domain", "internal/platform", "internal/adapter", "internal/lab"},
+	"internal/sink":   {"internal/domain", "internal/platform", "internal/adapter"},
+	"internal/ui":     {"internal/domain", "internal/platform"},
+	"internal/hubsim": {"internal/platform"},
+	"internal/app":    {"internal"},
+	"cmd":             {"internal/app"},
+	"bench":           {"internal"},
+}
+
+// Sizes of files and packages, tests and generated files not counted.
+const (
+	fileLines    = 500
+	packageLines = 1500
+)
+
+// pkg is what `go list` tells of a package.
+type pkg struct {
+	ImportPath string
+	Dir        string
+	Doc        string
+	GoFiles    []string
+	Imports    []string
+	Deps       []string
+}
+
+func list(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,Doc,GoFiles,Imports,Deps", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := dec.Decode(&p); err == io.EOF {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.GoFiles) > 0 {
+			all = append(all, p)
+		}
+	}
+}
+
+func local(importPath string) (string, bool) {
+	return strings.CutPrefix(importPath, module+"/")
+}
+
+// inside reports whether p is room or lies below it.
+func inside(p, room string) bool { return p == room || strings.HasPrefix(p, room+"/") }
+
+func mayImport(from, to string) bool {
+	if inside(to, from) { // parents may import their children
+		return true
+	}
+	row := ""
+	for room := range rooms {
+		if inside(from, room) && len(room) > len(row) {
+			row = room
+		}
+	}
+	return slices.ContainsFunc(rooms[row], func(room string) bool { return inside(to, room) })
+}
+
+func TestImportsFollowTheFloors(t *testing.T) {
+	for _, p := range list(t) {
+		from, _ := local(p.ImportPath)
+		for _, imp := range p.Imports {
+			if to, ours := local(imp); ours && !mayImport(from, to) && !strings.HasSuffix(from, "test") {
+				t.Errorf("%s imports %s: its row in the table does not allow it", from, to)
+			}
+		}
+	}
+}
+
+func TestEngineTouchesNothingOutside(t *testing.T) {
+	for _, p := range list(t) {
+		from, _ := local(p.ImportPath)
+		if !inside(from, "internal/engine") && !inside(from, "internal/domain") || strings.HasSuffix(from, "test") {
+			continue
+		}
+		for _, dep := range p.Deps {
+			if dep == "net/http" || dep == "os/exec" || inside(dep, module+"/internal/adapter") || inside(dep, module+"/internal/ui") {
+				t.Errorf("%s depends on %s", from, dep)
+			}
+		}
+	}
+}
+
+func TestPackagesAreDocumentedAndSmall(t *testing.T) {
+	for _, p := range list(t) {
+		name, _ := local(p.ImportPath)
+		if p.Doc == "" {
+			t.Errorf("%s has no package comment", name)
+		}
+		total := 0
+		for _, f := range p.GoFiles {
+			src, err := os.ReadFile(filepath.Join(p.Dir, f))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(src, []byte("// Code generated ")) {
+				continue
+			}
+			n := bytes.Count(src, []byte("\n"))
+			if total += n; n > fileLines {
+				t.Errorf("%s/%s has %d lines, more than %d", name, f, n, fileLines)
+			}
+		}
+		if total > packageLines {
+			t.Errorf("%s has %d lines, more than %d", name, total, packageLines)
+		}
+	}
+}
+
+func TestNoInitAndPlainNames(t *testing.T) {
+	banned := []string{"util", "utils", "common", "helper", "helpers", "manager", "misc"}
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if base := path.Base(name); base == "testdata" || base == "node_modules" || (strings.HasPrefix(base, ".") && base != ".") {
+				return fs.SkipDir
+			}
+			if slices.Contains(banned, path.Base(name)) {
+				t.Errorf("%s: a package says what it provides", name)
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, decl := range file.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+				t.Errorf("%s has an init function", name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

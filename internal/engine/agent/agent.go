@@ -1,0 +1,336 @@
+// Package agent is the engine: it owns one session, takes operations, runs
+// turns of model calls and tools, and tells everything it does as events in a
+// journal. It meets the world only through ports (Journal, the inference
+// caller, tools, Sessions); it knows no provider, no user interface and no
+// disk, and it is tested with a scripted model and fake tools.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/engine/inference"
+	"github.com/ml-intern/ml-intern/internal/engine/policy"
+	"github.com/ml-intern/ml-intern/internal/engine/window"
+)
+
+// Journal is where a session's events go. Append returns once they are stored
+// as durably as their types ask; a failed Append ends the session.
+type Journal interface {
+	Append(ctx context.Context, turnID string, ps ...event.Payload) ([]event.Event, error)
+}
+
+// Sessions opens other sessions for the operations new and resume.
+type Sessions interface {
+	// New opens an empty session.
+	New(ctx context.Context) (Opened, error)
+	// Resume opens a saved session by path, id or number.
+	Resume(ctx context.Context, path string) (Opened, error)
+}
+
+// Opened is a session that is ready to go on.
+type Opened struct {
+	SessionID string
+	Journal   Journal
+	State     *history.State
+	// Complete is what resume_complete tells; nil for a new session.
+	Complete *event.ResumeComplete
+	// Close releases the journal that was open before.
+	Close func() error
+}
+
+// Settings are the values a session runs with.
+type Settings struct {
+	Model  string
+	Effort llm.Effort
+	// Stream emits text as it arrives; otherwise whole messages.
+	Stream bool
+	// MaxIterations bounds the model calls of a turn that may use tools; a
+	// negative value is unlimited, 0 makes no call at all.
+	MaxIterations int
+	// MaxParallel bounds the tools that run at once.
+	MaxParallel int
+	// CapMicroUSD is the spending cap of the session in millionths of a dollar,
+	// 0 for none. CapByUser says that a person set it: then an unknown price
+	// refuses the call.
+	CapMicroUSD int64
+	CapByUser   bool
+	// UsageGates opens a gate at each usage threshold; otherwise a log line.
+	UsageGates bool
+	// Headless means that nobody can answer.
+	Headless bool
+	Workdir  string
+	Version  string
+	Runtime  string // local or sandbox
+}
+
+// Options make an Agent.
+type Options struct {
+	SessionID string
+	Journal   Journal
+	// State is the folded journal of a session that goes on; nil for a new one.
+	State    *history.State
+	Caller   *inference.Caller
+	Describe func(ctx context.Context, id string) (llm.Info, error)
+	Tools    []tool.Tool
+	Policy   *policy.Policy
+	Settings Settings
+	// System renders the system prompt; it is called once a session.
+	System func() string
+	// KeepSystem keeps the stored system prompt of State.
+	KeepSystem bool
+	// ScrubStream returns a filter for one streamed answer; nil passes all.
+	ScrubStream func() StreamFilter
+	Sessions    Sessions
+	// Debug receives what only an operator should see, such as stack traces;
+	// nil drops it.
+	Debug func(text string)
+}
+
+// StreamFilter removes secrets from text that arrives in pieces.
+type StreamFilter interface {
+	Feed(delta string) string
+	Flush() string
+}
+
+// Agent is one session. Submit, Interrupt and the setters may be called from
+// any goroutine; everything else belongs to the goroutine of Run.
+type Agent struct {
+	opts  Options
+	tools []tool.Tool
+	index map[string]*registered
+	specs []llm.ToolSpec
+
+	queue *queue
+
+	mu      sync.Mutex // guards what other goroutines set or read
+	set     Settings
+	cancel  context.CancelCauseFunc // ends the running turn, nil when idle
+	plan    []event.PlanItem
+	fatal   error
+	journal Journal
+	id      string
+
+	// Owned by Run.
+	messages    []llm.Message
+	nextMsg     int
+	turns       int
+	gates       int
+	calls       int // model calls, for ledger ids
+	warned      map[string]bool
+	longWait    bool
+	dead        bool // session_terminated: only new and shutdown work
+	clean       int  // messages that have been normalised
+	freshSystem bool // the stored system prompt was replaced and not told yet
+	turn        *turn
+	gate        *gate
+	restored    *history.State  // facts about calls a crash cut short
+	facts       map[string]bool // calls whose restored state has been used
+	ledger      *policy.Ledger
+	soft        float64 // next soft spending warning, USD
+	meter       *window.Meter
+	window      map[string]int // learned windows by model id
+	running     sync.WaitGroup // tool goroutines
+}
+
+// errInterrupt is the cause of an interrupted turn's context.
+var errInterrupt = errors.New("interrupted")
+
+// New returns an Agent; Run makes it work.
+func New(o Options) (*Agent, error) {
+	if o.Journal == nil || o.Caller == nil || o.Policy == nil || o.System == nil {
+		return nil, errors.New("make agent: journal, caller, policy and system prompt are required")
+	}
+	if o.Settings.MaxParallel <= 0 {
+		o.Settings.MaxParallel = 16
+	}
+	a := &Agent{opts: o, set: o.Settings, queue: newQueue(), warned: map[string]bool{}, window: map[string]int{}}
+	if err := a.register(o.Tools); err != nil {
+		return nil, err
+	}
+	a.adopt(Opened{SessionID: o.SessionID, Journal: o.Journal, State: o.State}, o.KeepSystem)
+	return a, nil
+}
+
+// Run works until shutdown or until ctx is done. A turn that was cut short
+// earlier is taken up first when resume is true. It returns the error that
+// made the session impossible to continue, if any.
+func (a *Agent) Run(ctx context.Context, resume bool) error {
+	defer a.running.Wait()
+	a.emit(ctx, event.Ready{Message: "Agent initialized", ToolCount: len(a.tools)})
+	if resume {
+		a.takeUp(ctx)
+	} else {
+		a.leaveUnfinished(ctx)
+	}
+	for a.failure() == nil {
+		sub, err := a.queue.next(ctx, a.gate != nil)
+		if err != nil {
+			return a.failure()
+		}
+		if _, stop := sub.Operation.(event.ShutdownOp); stop {
+			a.closeTools(ctx)
+			a.emit(ctx, event.Shutdown{})
+			return a.failure()
+		}
+		a.handle(ctx, sub)
+	}
+	return a.failure()
+}
+
+// Submit hands over an operation. Input is on disk when it returns nil. An
+// operation that cannot be accepted is answered by one error event.
+func (a *Agent) Submit(ctx context.Context, sub event.Submission) error {
+	switch op := sub.Operation.(type) {
+	case nil:
+		return a.refuse(ctx, "unknown operation")
+	case event.Interrupt:
+		a.Interrupt()
+		return nil
+	case event.UserInput:
+		if blank(op.Text) {
+			return a.refuse(ctx, "the message is empty")
+		}
+		return a.accept(ctx, sub, op.Text, false)
+	case event.Steer:
+		if blank(op.Text) {
+			return a.refuse(ctx, "the message is empty")
+		}
+		return a.accept(ctx, sub, op.Text, true)
+	case event.ExecApproval:
+		for i, ap := range op.Approvals {
+			if ap.ToolCallID == "" {
+				return a.refuse(ctx, fmt.Sprintf("approvals[%d].tool_call_id is missing", i))
+			}
+		}
+	}
+	a.queue.push(item{sub: sub})
+	return nil
+}
+
+// accept makes input durable, then queues it.
+func (a *Agent) accept(ctx context.Context, sub event.Submission, text string, steer bool) error {
+	busy := a.Busy()
+	if sub.ID == "" {
+		sub.ID = fmt.Sprintf("sub_%d", time.Now().UnixNano())
+	}
+	a.append(ctx, "", event.InputAccepted{SubmissionID: sub.ID, Text: text, Queued: busy && !steer, Steer: steer})
+	if err := a.failure(); err != nil {
+		return err
+	}
+	a.queue.push(item{sub: sub, input: true})
+	return nil
+}
+
+func (a *Agent) refuse(ctx context.Context, text string) error {
+	a.append(ctx, "", event.Error{Error: text, Code: "internal", Class: string(llm.ClassInvalidRequest)})
+	return a.failure()
+}
+
+// Interrupt ends the running turn. At an open gate it abandons the gate; when
+// idle it does nothing.
+func (a *Agent) Interrupt() {
+	a.mu.Lock()
+	cancel := a.cancel
+	a.mu.Unlock()
+	if cancel != nil {
+		cancel(errInterrupt)
+		return
+	}
+	a.queue.push(item{sub: event.Submission{Operation: event.Interrupt{}}})
+}
+
+// Busy reports whether a turn is running.
+func (a *Agent) Busy() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cancel != nil
+}
+
+// Settings returns the values in force.
+func (a *Agent) Settings() Settings {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.set
+}
+
+// Change alters the settings of later model calls and turns.
+func (a *Agent) Change(f func(*Settings)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before := a.set.Effort
+	f(&a.set)
+	if a.set.Effort != before {
+		a.opts.Caller.ForgetEfforts()
+	}
+}
+
+// emit appends events of the running turn.
+func (a *Agent) emit(ctx context.Context, ps ...event.Payload) {
+	turnID := ""
+	if a.turn != nil {
+		turnID = a.turn.id
+	}
+	a.append(ctx, turnID, ps...)
+}
+
+// append stores events. Events are written even when ctx is done: an
+// interrupted turn still tells its end. The first failure ends the session.
+func (a *Agent) append(ctx context.Context, turnID string, ps ...event.Payload) {
+	if len(ps) == 0 || a.failure() != nil {
+		return
+	}
+	a.mu.Lock()
+	journal := a.journal
+	a.mu.Unlock()
+	if _, err := journal.Append(context.WithoutCancel(ctx), turnID, ps...); err != nil {
+		a.fail(fmt.Errorf("write the session's journal: %w", err))
+	}
+}
+
+func (a *Agent) fail(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.fatal == nil {
+		a.fatal = err
+	}
+	if a.cancel != nil {
+		a.cancel(err)
+	}
+}
+
+func (a *Agent) failure() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.fatal
+}
+
+// note emits a line of the engine's own.
+func (a *Agent) note(ctx context.Context, line string) {
+	a.emit(ctx, event.ToolLog{Tool: "system", Log: line})
+}
+
+// noteOnce emits a line once a session.
+func (a *Agent) noteOnce(ctx context.Context, line string) {
+	if !a.warned[line] {
+		a.warned[line] = true
+		a.note(ctx, line)
+	}
+}
+
+func (a *Agent) closeTools(ctx context.Context) {
+	for _, t := range a.tools {
+		if c, ok := t.(tool.Closer); ok {
+			if err := c.Close(ctx); err != nil {
+				a.note(ctx, fmt.Sprintf("close %s: %v", t.Spec().Name, err))
+			}
+		}
+	}
+}
