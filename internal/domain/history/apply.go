@@ -157,6 +157,7 @@ func (s *State) turnStarted(in event.TurnStarted) {
 	s.Turn = &Turn{ID: in.TurnID, Attempt: in.Attempt}
 	s.Turns = max(s.Turns, number(in.TurnID, "turn_"))
 	s.adopt(in.Model, in.Cwd)
+	s.Version, s.Runtime = in.Version, in.Runtime
 	for i, waiting := range s.Queue {
 		if in.SubmissionID != "" && waiting.SubmissionID == in.SubmissionID {
 			s.Turn.Input = &waiting

@@ -36,8 +36,11 @@ type State struct {
 	// Plan is the agent's plan. A rewritten history that brings none leaves it.
 	Plan []event.PlanItem
 	// Model is the one the newest turn runs with, Cwd its working directory.
-	Model string
-	Cwd   string
+	// Version and Runtime are those its system prompt was rendered for.
+	Model   string
+	Cwd     string
+	Version string
+	Runtime string
 
 	// Turn is the turn that has begun and not ended, or nil. An open gate only
 	// suspends it.

@@ -1,0 +1,233 @@
+// Package app joins the rooms: it reads the configuration, makes the model,
+// the tools, the policy and the store, and builds sessions from them. It is
+// the only place that knows everything, and it decides nothing.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/provider"
+	"github.com/ml-intern/ml-intern/internal/adapter/provider/price"
+	"github.com/ml-intern/ml-intern/internal/adapter/store"
+	"github.com/ml-intern/ml-intern/internal/app/demo"
+	"github.com/ml-intern/ml-intern/internal/app/prompt"
+	"github.com/ml-intern/ml-intern/internal/config"
+	"github.com/ml-intern/ml-intern/internal/engine/agent"
+	"github.com/ml-intern/ml-intern/internal/engine/journal"
+	"github.com/ml-intern/ml-intern/internal/engine/policy"
+	"github.com/ml-intern/ml-intern/internal/platform/httpx"
+	"github.com/ml-intern/ml-intern/internal/platform/redact"
+)
+
+// DefaultModel is the model of the shipped configuration.
+const DefaultModel = "anthropic/claude-opus-4.8:fal-ai"
+
+// version is set by release builds.
+var version = "0.1.0-dev"
+
+// Version is the program's version.
+func Version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(info.Main.Version, "v") && strings.HasSuffix(version, "-dev") {
+		return strings.TrimPrefix(info.Main.Version, "v")
+	}
+	return version
+}
+
+// UsageError is a mistake in what the user asked for: exit code 2.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Options make an App.
+type Options struct {
+	Dir     string
+	Environ []string // nil is the process's
+	// Flags are settings from the command line, by key.
+	Flags map[string][]string
+	Trust bool
+	// Headless means that nobody can answer.
+	Headless bool
+	NoStream bool
+	// Memory keeps sessions in memory: nothing is written to disk.
+	Memory bool
+	// Lenient accepts a faulty configuration, for commands that explain it.
+	Lenient bool
+}
+
+// App is the program with its configuration.
+type App struct {
+	Loaded *config.Loaded
+	Models *provider.Provider
+
+	headless, noStream, modelChosen bool
+	scrubber                        *redact.Scrubber
+	store                           *store.Store
+	memory                          journal.Store // not nil: no disk
+	http                            *http.Client
+	debugLog                        debugLog
+	once                            sync.Once
+}
+
+// New reads the configuration and prepares what every command needs. Faults in
+// the configuration are a UsageError that names them all.
+func New(ctx context.Context, o Options) (*App, error) {
+	loaded, err := config.Load(ctx, config.Options{Dir: o.Dir, Environ: o.Environ, Flags: o.Flags, Trust: o.Trust})
+	if err != nil && !(o.Lenient && loaded != nil) {
+		var problems config.Problems
+		if errors.As(err, &problems) {
+			return nil, &UsageError{err}
+		}
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	a := &App{Loaded: loaded, headless: o.Headless, noStream: o.NoStream, modelChosen: len(o.Flags["model_name"]) > 0}
+	a.scrubber = redact.New(redact.Options{Held: loaded.Secrets()})
+	a.debugLog = debugLog{path: loaded.Places.DebugLog(), scrub: a.scrubber}
+	if o.Memory || !loaded.Config.SaveSessions {
+		a.memory = journal.NewMemory()
+	}
+	if a.store, err = store.New(store.Options{Root: loaded.Places.Sessions()}); err != nil {
+		return nil, err
+	}
+	if err := a.models(); err != nil {
+		return nil, &UsageError{err}
+	}
+	return a, nil
+}
+
+// Config are the settings in force.
+func (a *App) Config() *config.Config { return &a.Loaded.Config }
+
+// Close ends background work.
+func (a *App) Close() error {
+	a.once.Do(func() { a.Models.Close() })
+	return a.store.Close()
+}
+
+// models makes the model layer.
+func (a *App) models() error {
+	var err error
+	a.http, err = httpx.New(httpx.Options{Version: Version(), Proxy: http.ProxyFromEnvironment})
+	if err != nil {
+		return fmt.Errorf("make the HTTP client: %w", err)
+	}
+	c := a.Config()
+	a.Models, err = provider.New(provider.Options{
+		HTTP: a.http, Env: a.env, Token: func(context.Context) string { return a.Token() },
+		HFBillTo: c.HFBillTo, Routing: c.ModelRouting, ContextTokens: c.ModelContextTokens,
+		Prices: prices(c), CacheTTL: c.PromptCacheTTL, AnthropicBetas: c.AnthropicBetas,
+		CacheDir: a.Loaded.Places.Cache, Version: Version(),
+		Scripts: demo.Scripts(), ReadFile: os.ReadFile,
+	})
+	return err
+}
+
+// env is a variable as the model layer sees it: base URLs have been checked
+// and completed by the configuration.
+func (a *App) env(name string) string { return a.Loaded.Env(name) }
+
+func prices(c *config.Config) map[string]price.Override {
+	out := map[string]price.Override{}
+	for id, p := range c.ModelPrices {
+		out[id] = price.Override{Input: &p.Input, Output: &p.Output, CacheRead: p.CacheRead, CacheWrite: p.CacheWrite}
+	}
+	return out
+}
+
+// Token is the Hub token, or empty.
+func (a *App) Token() string {
+	token, _ := a.Loaded.HFToken()
+	return token
+}
+
+// Model is the model to use: the configured one, or, when none was chosen and
+// there is no Hub token, a direct one whose key is there.
+func (a *App) Model() string {
+	c := a.Config()
+	if c.ModelName != DefaultModel || a.modelChosen || a.Token() != "" {
+		return c.ModelName
+	}
+	switch {
+	case a.Loaded.Env("ANTHROPIC_API_KEY") != "" || a.Loaded.Env("ANTHROPIC_AUTH_TOKEN") != "":
+		return "anthropic/claude-opus-4-8"
+	case a.Loaded.Env("OPENAI_API_KEY") != "":
+		return "openai/gpt-5.5"
+	}
+	return c.ModelName
+}
+
+func (a *App) retries() int {
+	if n := a.Config().LLMMaxRetries; n != nil {
+		return *n
+	}
+	return -1
+}
+
+// events is where sessions are kept.
+func (a *App) events() journal.Store {
+	if a.memory != nil {
+		return a.memory
+	}
+	return a.store
+}
+
+func (a *App) release(id string) error {
+	if a.memory != nil {
+		return nil
+	}
+	return a.store.Release(id)
+}
+
+// scrub removes secrets from an event before it is written.
+func (a *App) scrub(raw []byte) ([]byte, error) {
+	out, _, err := a.scrubber.JSON(raw)
+	return out, err
+}
+
+// Scrub removes secrets from a text for people.
+func (a *App) Scrub(text string) string {
+	out, _ := a.scrubber.String(text)
+	return out
+}
+
+// policy makes the permission rules of a session.
+func (a *App) policy(id string) (*policy.Policy, error) {
+	c := a.Config()
+	p, err := policy.New(policy.Options{
+		Mode:  policy.Mode(c.ApprovalMode(a.headless)),
+		Allow: c.Permissions.Allow, Ask: c.Permissions.Ask, Deny: c.Permissions.Deny,
+		Workspace: a.workspace(id), Home: a.Loaded.Places.Home, Headless: a.headless,
+		ConfirmCPUJobs: c.ConfirmCPUJobs, AutoFileUpload: c.AutoFileUpload,
+	})
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	return p, nil
+}
+
+// workspace lists the folders a session may write to: the project and the
+// session's own temp folder.
+func (a *App) workspace(id string) []string {
+	return []string{a.Loaded.Workspace, a.spillDir(id)}
+}
+
+// systemPrompt renders the session's prompt.
+func (a *App) systemPrompt(tools []string, set agent.Settings) (string, error) {
+	guidance, files, err := a.Loaded.Guidance()
+	if err != nil {
+		a.Debug("project guidance: " + err.Error())
+	}
+	return prompt.Render(prompt.Session{
+		Tools: tools, Runtime: set.Runtime, Headless: set.Headless, Workdir: set.Workdir,
+		Mode: a.Config().ApprovalMode(a.headless), CapUSD: policy.USD(set.CapMicroUSD), Now: time.Now(),
+		Guidance: guidance, GuidanceFiles: files,
+	})
+}

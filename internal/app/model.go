@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/engine/agent"
+)
+
+// priceWait is how long the start waits for a price that a user-set cap needs
+// and no cache holds.
+const priceWait = 3 * time.Second
+
+// smallestRoom is what a model's window must hold beside the system prompt and
+// the tools, in tokens.
+const smallestRoom = 4096
+
+// MissingKeyError says which key the chosen model or runtime needs.
+type MissingKeyError struct{ Err error }
+
+func (e *MissingKeyError) Error() string { return e.Err.Error() }
+func (e *MissingKeyError) Unwrap() error { return e.Err }
+
+// CheckModel refuses, before anything is sent, a model that cannot work: a bad
+// id, a missing key, a sandbox without a token, an unknown price under a cap
+// the user set.
+func (a *App) CheckModel(ctx context.Context, set agent.Settings) error {
+	if err := a.Models.Validate(set.Model); err != nil {
+		return &UsageError{err}
+	}
+	if set.Runtime == "sandbox" {
+		if a.Token() == "" {
+			return &MissingKeyError{errors.New("no HF token found: the sandbox runtime needs one; set HF_TOKEN or run ml-intern login")}
+		}
+		return &UsageError{errors.New("tool_runtime: the sandbox runtime is not part of this version; use local")}
+	}
+	if _, err := a.Models.Resolve(ctx, set.Model); err != nil {
+		var f *llm.Fault
+		if errors.As(err, &f) && f.Class == llm.ClassMissingKey {
+			return &MissingKeyError{err}
+		}
+		return &UsageError{err}
+	}
+	return a.checkPrice(ctx, set)
+}
+
+func (a *App) checkPrice(ctx context.Context, set agent.Settings) error {
+	if !set.CapByUser || set.CapMicroUSD <= 0 {
+		return nil
+	}
+	waitCtx, cancel := context.WithTimeout(ctx, priceWait)
+	defer cancel()
+	info, err := a.Models.Describe(ctx, set.Model)
+	if err == nil && info.Prices == nil {
+		info, err = a.Models.Refresh(waitCtx, set.Model)
+	}
+	if err != nil || info.Prices != nil {
+		return nil // what is wrong with the model, its first call says better
+	}
+	return &UsageError{fmt.Errorf("--max-cost: the price of %s is unknown, so the cap cannot be kept; set model_prices for it, or use --max-cost 0", set.Model)}
+}
+
+// Absolute is path, relative to dir.
+func Absolute(path, dir string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
