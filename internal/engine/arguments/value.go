@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -245,9 +244,9 @@ func whole(raw string) (string, bool) {
 	return r.Num().String(), true
 }
 
-// isNumber reports whether s, but for blanks around it, is a JSON number.
+// isNumber reports whether s is a JSON number.
 func isNumber(s string) bool {
-	return regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`).MatchString(s)
+	return s != "" && (s[0] == '-' || s[0] >= '0' && s[0] <= '9') && json.Valid([]byte(s))
 }
 
 // maxShown is how many characters of a wrong value an error quotes.

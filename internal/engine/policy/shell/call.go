@@ -107,7 +107,7 @@ func (r *reader) command(words []Word, sets []string, in input) {
 		return
 	}
 	if name[0] == '-' {
-		r.hide("%s takes an option that cannot be followed", "a wrapper")
+		r.hide("a wrapper takes an option that cannot be followed")
 	}
 	at := len(r.script.Commands)
 	r.add(Command{Words: words, Own: true, Sets: sets})

@@ -50,8 +50,7 @@ func (w Word) Base() (string, bool) {
 // Flag reports whether the word looks like an option.
 func (w Word) Flag() bool { return len(w.Text) > 1 && w.Text[0] == '-' }
 
-// words turns parsed words into ours. reset holds variables that the command
-// sets itself.
+// words turns parsed words into ours.
 func (r *reader) words(in []*syntax.Word) []Word {
 	out := make([]Word, 0, len(in))
 	for _, w := range in {
