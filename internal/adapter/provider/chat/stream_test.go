@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -437,6 +438,11 @@ func FuzzStream(f *testing.F) {
 				t.Errorf("id %q is empty or taken", call.ID)
 			}
 			seen[call.ID] = true
+		}
+		c := client(&wiretest.Server{}, "openrouter", chat.OpenRouter())
+		raw, err := c.Body(llm.Request{Model: "a/b", Messages: []llm.Message{want.Done.Message}})
+		if err != nil || !json.Valid(raw) {
+			t.Errorf("the answer cannot be sent back: %v\n%s", err, raw)
 		}
 	})
 }

@@ -486,8 +486,9 @@ func FuzzStream(f *testing.F) {
 			}
 		}
 		if want.Done != nil {
-			if _, err := openai.New(openai.Options{}).Body(llm.Request{Model: "openai/gpt-5.5", Messages: []llm.Message{want.Done.Message}}); err != nil {
-				t.Error(err)
+			next := llm.Request{Model: "openai/gpt-5.5", Messages: []llm.Message{want.Done.Message}}
+			if raw, err := openai.New(openai.Options{}).Body(next); err != nil || !json.Valid(raw) {
+				t.Errorf("the answer cannot be sent back: %v\n%s", err, raw)
 			}
 		}
 	})

@@ -11,10 +11,11 @@ import (
 // Clean removes NUL and what is not valid UTF-8, lone surrogates among it:
 // providers refuse a request that holds either.
 func Clean(s string) string {
+	s = strings.ToValidUTF8(s, "")
 	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "")
+		s = strings.ReplaceAll(s, "\x00", "") // last, or halves on both sides of one would join
 	}
-	return strings.ToValidUTF8(s, "")
+	return s
 }
 
 const hexDigits = "0123456789abcdef"

@@ -252,7 +252,7 @@ func TestAppendString(t *testing.T) {
 
 // The encoding is that of encoding/json for the cleaned text.
 func FuzzAppendString(f *testing.F) {
-	for _, s := range []string{"", "12345678", "1234567\"", "\x00\x1f <\u2028> \xed\xa0\x80", strings.Repeat("é\n", 9)} {
+	for _, s := range []string{"", "12345678", "1234567\"", "\x00\x1f <\u2028> \xed\xa0\x80", "P\xd0\x00\x00\xa0", strings.Repeat("é\n", 9)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
