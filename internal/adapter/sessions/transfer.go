@@ -1,0 +1,223 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+)
+
+// Load returns a session as a document. What the events of a journal do not
+// say, its tools and its user, comes from the newest JSON file of the session.
+func (l *Library) Load(ctx context.Context, e Entry) (Document, error) {
+	if !e.Journal {
+		return ReadDocument(e.Path)
+	}
+	events, err := l.opts.Journals.Read(ctx, e.SessionID, 0, 0)
+	if err != nil {
+		return Document{}, err
+	}
+	s, err := history.Load(events)
+	if err != nil {
+		return Document{}, fmt.Errorf("load session %s: %w", e.SessionID, err)
+	}
+	var about About
+	for _, path := range l.files(e.SessionID) {
+		if d, err := ReadDocument(path); err == nil {
+			about = About{
+				UserID: d.UserID, HFUsername: d.HFUsername, GitBranch: d.GitBranch, Title: d.Title,
+				AppVersion: d.AppVersion, Tools: d.Tools, Model: d.Model,
+			}
+			break
+		}
+	}
+	return Build(s, events, about), nil
+}
+
+// Import is a saved session made ready to go on in a new journal.
+type Import struct {
+	Path string
+	// SessionID is the id to go on with; empty for a fork, which gets a new one.
+	SessionID  string
+	OriginalID *string
+	Events     int // in the saved session
+	StartTime  string
+	Forked     bool
+	// Model is the saved model, empty when there was none or InvalidModel names
+	// one that has no valid form.
+	Model        string
+	InvalidModel *string
+	// Messages are without the system message.
+	Messages []llm.Message
+	Dropped  int
+	Redacted bool
+	Plan     []event.PlanItem
+	// MicroUSD is what a continued session has cost so far.
+	MicroUSD int64
+}
+
+// Import reads the session e for going on as user, nil for nobody. It goes on
+// under its own id when it is the same user's; otherwise, or with fork, it
+// becomes the beginning of another.
+func (l *Library) Import(ctx context.Context, e Entry, user *string, fork bool) (Import, error) {
+	d, err := l.Load(ctx, e)
+	if err != nil {
+		return Import{}, err
+	}
+	in := Import{
+		Path: e.Path, OriginalID: orNull(d.SessionID), Events: len(d.Events), Dropped: d.Dropped,
+		Forked: fork || !same(d.UserID, user) || !isID(d.SessionID),
+	}
+	in.Messages = slices.DeleteFunc(slices.Clone(d.Messages), func(m llm.Message) bool { return m.Role == llm.System })
+	if len(in.Messages) == 0 {
+		return Import{}, fmt.Errorf("session %s has no message to go on from", e.Path)
+	}
+	if !in.Forked {
+		in.SessionID, in.StartTime = d.SessionID, d.StartTime
+		in.MicroUSD = microUSD(d.CostUSD)
+	}
+	if model := strings.TrimPrefix(d.Model, "huggingface/"); model != "" {
+		if l.opts.ModelOK(model) {
+			in.Model = model
+		} else {
+			in.InvalidModel = &d.Model
+		}
+	}
+	in.Redacted = history.Redacted(in.Messages)
+	if in.Plan = d.Plan; !d.PlanKnown {
+		in.Plan, _ = history.PlanIn(in.Messages) // none leaves it empty
+	}
+	return in, nil
+}
+
+func same(a, b *string) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+func isID(id string) bool {
+	parsed, err := uuid.Parse(id)
+	return err == nil && parsed.String() == id
+}
+
+// microUSD returns dollars in millionths; what is no amount is nothing.
+func microUSD(usd float64) int64 {
+	if !(usd > 0) || usd > 1e9 {
+		return 0
+	}
+	return int64(math.Round(usd * 1e6))
+}
+
+// importSpend is the ledger's entry for what a session cost before its journal.
+const importSpend = "imported"
+
+// Payloads are the first events of the new journal: where it comes from, the
+// history behind the given system message, what was spent, and the end of the
+// resume. Model is the one it goes on with.
+func (in Import) Payloads(system llm.Message, model string) []event.Payload {
+	messages := append([]llm.Message{system}, in.Messages...)
+	out := []event.Payload{
+		event.ResumedFrom{
+			Path: in.Path, OriginalSessionID: in.OriginalID, OriginalEventCount: in.Events,
+			Forked: in.Forked, SessionStartTime: in.StartTime,
+		},
+		event.HistoryRewritten{Reason: "resume", Messages: messages, Plan: in.Plan},
+	}
+	if in.MicroUSD > 0 {
+		out = append(out, event.Spend{
+			ID: importSpend, Kind: event.SpendLLM, State: event.SpendSettled, MicroUSD: &in.MicroUSD, PriceSource: "measured",
+		})
+	}
+	return append(out, event.ResumeComplete{
+		Path: in.Path, RestoredCount: len(in.Messages), DroppedCount: in.Dropped, ModelName: model,
+		InvalidSavedModel: in.InvalidModel, Forked: in.Forked, HadRedactedContent: in.Redacted,
+	})
+}
+
+// Formats of an export.
+const (
+	FormatJSON   = "json"
+	FormatJSONL  = "jsonl"
+	FormatClaude = "claude_code"
+)
+
+// Formats lists them.
+func Formats() []string { return []string{FormatJSON, FormatJSONL, FormatClaude} }
+
+// Export writes the session to w: as a session JSON, as the bytes of its
+// journal, or in the form of Claude Code's session files.
+func (l *Library) Export(ctx context.Context, e Entry, format string, w io.Writer) error {
+	switch format {
+	case FormatJSON, FormatClaude:
+		d, err := l.Load(ctx, e)
+		if err != nil {
+			return err
+		}
+		if format == FormatClaude {
+			return d.WriteClaude(w)
+		}
+		return d.Write(w, time.Now())
+	case FormatJSONL:
+		if !e.Journal {
+			return fmt.Errorf("session %s has no journal: export it as %s or %s", e.SessionID, FormatJSON, FormatClaude)
+		}
+		return copyFile(e.Path, w)
+	}
+	return fmt.Errorf("export format %q is none of %s", format, strings.Join(Formats(), ", "))
+}
+
+func copyFile(path string, w io.Writer) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("export session: %w", err)
+	}
+	_, err = io.Copy(w, in)
+	if err = errors.Join(err, in.Close()); err != nil {
+		return fmt.Errorf("export session: %w", err)
+	}
+	return nil
+}
+
+// Sweep removes JSON files of ours that were last written before olderThan and
+// whose session has no journal any more, and returns their paths. A folder of
+// the Python original, which never removed any, is left alone.
+func (l *Library) Sweep(ctx context.Context, olderThan time.Time) ([]string, error) {
+	found, err := l.find()
+	if err != nil {
+		return nil, err
+	}
+	journals := map[string]bool{}
+	for _, c := range found {
+		journals[c.id] = true
+	}
+	var removed []string
+	for _, c := range found {
+		if err := ctx.Err(); err != nil {
+			return removed, err
+		}
+		rest, ours := strings.CutPrefix(filepath.Base(c.path), "session_")
+		id, _, _ := strings.Cut(rest, "_")
+		if !ours || !isID(id) || journals[id] || !c.modified.Before(olderThan) || filepath.Base(filepath.Dir(c.path)) == originalDir {
+			continue
+		}
+		if err := os.Remove(c.path); err != nil {
+			return removed, fmt.Errorf("remove old session: %w", err)
+		}
+		removed = append(removed, c.path)
+	}
+	return removed, nil
+}
