@@ -404,9 +404,10 @@ func TestReasoningReplay(t *testing.T) {
 // Acceptance check 23: a backend complains once, the healed request carries
 // reasoning on every assistant message with calls.
 func TestCheck23_FillReasoning(t *testing.T) {
-	complaint := wiretest.Fixtures(t, func(f wiretest.Fixture) bool { return f.File == "hf-router/error_400_reasoning_missing.json" })[0]
-	s := complaint.Serve(0)
-	s.Replies = append(s.Replies, wiretest.Reply{Body: events(delta(`"content":"fine"`), finish("stop"))})
+	s := &wiretest.Server{Replies: []wiretest.Reply{
+		{Status: http.StatusBadRequest, Body: `{"error":{"message":"reasoning_content is missing in message 1","type":"invalid_request_error"}}`},
+		{Body: events(delta(`"content":"fine"`), finish("stop"))},
+	}}
 	req := llm.Request{Model: "moonshotai/Kimi-K2.6", Messages: append(append([]llm.Message{{Role: llm.User, Text: "go"}}, turn("", "", "1", "")...), turn("hf-router", "a/b", "2", "x")...)}
 	c := client(s, "hf-router", chat.Router())
 	var f *llm.Fault
