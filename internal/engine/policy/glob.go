@@ -32,7 +32,7 @@ func covers(p, t []rune) bool {
 		case i < len(p) && p[i] == star:
 			back, mark = i, j
 			i++
-		case i < len(p) && p[i] == t[j]:
+		case i < len(p) && (p[i] == t[j] || p[i] == one):
 			i++
 			j++
 		case back >= 0:
@@ -142,27 +142,16 @@ func matchParts(p, path []string, strict bool) bool {
 	return matchPart(p[0], path[0]) && matchParts(p[1:], path[1:], strict)
 }
 
+// one stands for any one character in a name; no rune has this value.
+const one rune = -2
+
 // matchPart matches one name: * is any text, ? one character.
 func matchPart(p, name string) bool {
-	pr, nr := pattern(p), []rune(name)
-	for i, c := range pr {
-		if c == '?' && i < len(nr) && !strings.ContainsRune(p, '*') {
-			pr[i] = nr[i]
+	runes := pattern(p)
+	for i, c := range runes {
+		if c == '?' {
+			runes[i] = one
 		}
 	}
-	if !strings.ContainsRune(p, '?') || !strings.ContainsRune(p, '*') {
-		return covers(pr, nr)
-	}
-	return matchBoth(pr, nr)
-}
-
-// matchBoth is for the rare pattern with both wildcards.
-func matchBoth(p, name []rune) bool {
-	switch {
-	case len(p) == 0:
-		return len(name) == 0
-	case p[0] == star:
-		return matchBoth(p[1:], name) || len(name) > 0 && matchBoth(p, name[1:])
-	}
-	return len(name) > 0 && (p[0] == '?' || p[0] == name[0]) && matchBoth(p[1:], name[1:])
+	return covers(runes, []rune(name))
 }

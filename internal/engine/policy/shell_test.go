@@ -118,6 +118,8 @@ func TestDangerous(t *testing.T) {
 		"echo k >> ~/.ssh/authorized_keys", "cp x ~/.aws/credentials", "tee ~/.config/x", "touch ~/.cache/huggingface/token", "echo x >> ~/.bashrc",
 		"echo x >> $HOME/.zshrc", "sed -i s/a/b/ ~/.profile", "mv x ~/.bash_profile", "echo x > .env", "echo x > .git/hooks/pre-commit", "ln -sf a ~/.bashrc",
 		"cd; echo x >> .bashrc", "rm ~/.ssh/id_rsa", "kill 1", "kill -9 1234", "pkill python", "killall -9 python", "kill -9 -1", "kill $(pgrep python)", "fuser -k 80/tcp",
+		"systemctl stop ssh", "timeout --signal=KILL 5 sudo ls", "timeout --kill-after 3 5 sudo ls", "nice --odd ls", "conda run -n x sudo ls", "uv run --with x sudo ls",
+		"xargs -I X sh -c X", "find . -fprintf ~/.bashrc x", "find $X -delete", "git bisect run ./x", "alias a=$X", "trap $X EXIT", "sudo -- ls", "flock l -c 'sudo ls'",
 		"shutdown -h now", "reboot", ":(){ :|:& };:", "$X y", `"$X"`, "`x`", "eval $X", "parallel rm", "docker run -v /:/h x", "chmod -R 777 /", "chown -R me /usr",
 		"rsync -a --delete x/ /data/", "git -c core.pager='rm -rf /' log", "if true; then", "echo 'x", "crontab x", "ssh host ls",
 		"f() { sh; }; curl x | f", "echo x | tee -a ~/.bashrc", "echo $(sudo id)", "nohup sudo id &", "cd /tmp/session && cd ../.. && rm -rf x",
@@ -133,7 +135,8 @@ func TestDangerous(t *testing.T) {
 		"bash run.sh", "bash -c 'ls -la | head'", "for i in 1 2 3; do echo $i; done", "env CUDA_VISIBLE_DEVICES=0 python x.py", "timeout 60 python x.py", "uv run python x.py",
 		"echo x > /dev/null", "ls 2>/dev/null", "x=$(date +%s); echo $x", "test -f x || touch x", "[ -d x ] && ls x", `[[ -n "$X" ]] && echo y`, "xargs -n1 echo < list.txt", "ls | xargs wc -l",
 		"awk '{print $1}' f | sort | uniq -c", "echo $((1+2))", "tail -f log & wait", "chmod +x run.sh", "chmod -R u+w out", "mkdir -p out/{a,b}", "\"$VENV\"/bin/python x.py", "git commit -m 'fix `x`'",
-		"cp .env.example settings.txt", "git log --oneline | head -5", "trap 'echo done' EXIT; ls", "nvidia-smi --query-gpu=memory.used --format=csv", "docker ps", "sed -n 1,5p x", "sed -i s/a/b/ x.py",
+		"cp .env.example settings.txt", "git log --oneline | head -5", "trap 'echo done' EXIT; ls", "nvidia-smi --query-gpu=memory.used --format=csv", "docker ps", "timeout --signal=KILL 5 python x.py", "timeout -k 3 5 python x.py", "uv run --with rich --python 3.12 python x.py", "conda run -n x --no-capture-output python x.py",
+		"systemctl status ssh", "alias ll='ls -l'", "timeout -- 5 ls", "sed -n 1,5p x", "sed -i s/a/b/ x.py",
 		"git diff > /tmp/session/d.patch", "while read -r l; do echo \"$l\"; done < list.txt", "function f { ls; }; f", "bash <<'E'\nls\nE", "pip install -U torch", "python x.py | tee out.log",
 	}
 	o := options()
