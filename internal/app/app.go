@@ -61,6 +61,8 @@ type Options struct {
 	Memory bool
 	// Lenient accepts a faulty configuration, for commands that explain it.
 	Lenient bool
+	// Warn receives lines a person should see; nil drops them.
+	Warn func(line string)
 }
 
 // App is the program with its configuration.
@@ -74,6 +76,7 @@ type App struct {
 	memory                          journal.Store // not nil: no disk
 	http                            *http.Client
 	debugLog                        debugLog
+	warn                            func(string)
 	once                            sync.Once
 }
 
@@ -89,6 +92,10 @@ func New(ctx context.Context, o Options) (*App, error) {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	a := &App{Loaded: loaded, headless: o.Headless, noStream: o.NoStream, modelChosen: len(o.Flags["model_name"]) > 0}
+	a.warn = o.Warn
+	if a.warn == nil {
+		a.warn = func(string) {}
+	}
 	a.scrubber = redact.New(redact.Options{Held: loaded.Secrets()})
 	a.debugLog = debugLog{path: loaded.Places.DebugLog(), scrub: a.scrubber}
 	if o.Memory || !loaded.Config.SaveSessions {
@@ -99,6 +106,9 @@ func New(ctx context.Context, o Options) (*App, error) {
 	}
 	if err := a.models(); err != nil {
 		return nil, &UsageError{err}
+	}
+	for _, w := range loaded.Warnings {
+		a.warn("warning: " + w.String())
 	}
 	return a, nil
 }

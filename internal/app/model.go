@@ -27,8 +27,9 @@ func (e *MissingKeyError) Unwrap() error { return e.Err }
 
 // CheckModel refuses, before anything is sent, a model that cannot work: a bad
 // id, a missing key, a sandbox without a token, an unknown price under a cap
-// the user set.
-func (a *App) CheckModel(ctx context.Context, set agent.Settings) error {
+// the user set, a window too small for the system prompt and the tools.
+// Overhead is their size in tokens.
+func (a *App) CheckModel(ctx context.Context, set agent.Settings, overhead int) error {
 	if err := a.Models.Validate(set.Model); err != nil {
 		return &UsageError{err}
 	}
@@ -45,7 +46,25 @@ func (a *App) CheckModel(ctx context.Context, set agent.Settings) error {
 		}
 		return &UsageError{err}
 	}
+	if err := a.checkWindow(ctx, set.Model, overhead); err != nil {
+		return err
+	}
 	return a.checkPrice(ctx, set)
+}
+
+func (a *App) checkWindow(ctx context.Context, model string, overhead int) error {
+	info, err := a.Models.Describe(ctx, model)
+	if err != nil {
+		return nil // what is wrong with the model, its first call says better
+	}
+	for _, w := range info.Warnings {
+		a.warn(w)
+	}
+	if need := overhead + smallestRoom; info.WindowKnown && info.Window < need {
+		return &UsageError{fmt.Errorf("%s holds %d tokens, fewer than the %d that the system prompt, the tools and a first answer need; "+
+			"load the model with a larger context, or choose another one", model, info.Window, need)}
+	}
+	return nil
 }
 
 func (a *App) checkPrice(ctx context.Context, set agent.Settings) error {

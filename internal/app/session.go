@@ -41,8 +41,10 @@ type Session struct {
 	journal *journal.Journal
 	cancel  context.CancelFunc
 	wait    sync.WaitGroup
-	mu      sync.Mutex
-	err     error
+	// overhead is the size of the system prompt and the tools, in tokens.
+	overhead int
+	mu       sync.Mutex
+	err      error
 }
 
 // OpenSession builds a session and starts it. Close it when done.
@@ -65,7 +67,7 @@ func (a *App) OpenSession(ctx context.Context, req SessionRequest) (*Session, er
 	if err := s.build(state); err != nil {
 		return nil, errors.Join(err, a.store.Release(found.id))
 	}
-	if err := a.CheckModel(ctx, s.agent.Settings()); err != nil {
+	if err := a.CheckModel(ctx, s.agent.Settings(), s.overhead); err != nil {
 		return nil, errors.Join(err, a.store.Release(found.id))
 	}
 	s.start(ctx, !req.Prompt)
@@ -124,6 +126,11 @@ func (s *Session) build(state *history.State) error {
 	system, err := a.systemPrompt(s.Tools, settings)
 	if err != nil {
 		return err
+	}
+	s.overhead = window.Text(system)
+	for _, t := range tools {
+		spec := t.Spec()
+		s.overhead += window.Tool(llm.ToolSpec{Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters})
 	}
 	s.agent, err = agent.New(agent.Options{
 		SessionID: s.ID, Journal: s.journal, State: state, Caller: caller, Describe: a.Models.Describe,

@@ -91,7 +91,7 @@ func (m *Message) SetOrigin(o Origin) {
 
 // SetItems records the verbatim output items of a Responses turn.
 func (m *Message) SetItems(items []json.RawMessage) {
-	raw, err := json.Marshal(items)
+	raw, err := marshal(items)
 	if err != nil { // only invalid raw JSON fails; then there is nothing to replay
 		return
 	}
