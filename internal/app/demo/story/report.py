@@ -59,27 +59,32 @@ def curve_svg(metrics, history):
             out.append('<text x="%.1f" y="%d" text-anchor="middle">%d</text>' % (x(e["epoch"]), bottom + 20, e["epoch"]))
     out.append('<text x="%d" y="%d" text-anchor="middle">epoch</text>' % ((left + right) // 2, bottom + 42))
     legend = [("train", "training", ""), ("val", "validation (dot: epoch kept)", ""),
-              ("test", "held out, with 95 % interval", "6 4")]
+              ("test", "held out, 95 % interval", "6 4")]
     at = left
     for cls, label, dash in legend:
         out.append('<line class="%s" x1="%d" y1="47" x2="%d" y2="47" stroke-width="2" stroke-dasharray="%s"/>'
                    % (cls, at, at + 24, dash or "none"))
         out.append('<text x="%d" y="51">%s</text>' % (at + 30, label))
-        at += 60 + 7 * len(label)
+        at += 52 + 7 * len(label)
     return "\n".join(out + ["</svg>", ""])
 
 
 def curve_text(history):
-    """The validation accuracy as a plot of characters."""
-    values = [e["val_accuracy"] for e in history["epochs"]]
-    low, high = min(values), max(values)
-    step = max((high - low) / 7, 0.005)
+    """Both losses as a plot of characters: o validation, . training."""
+    epochs = history["epochs"]
+    values = [e[key] for e in epochs for key in ("loss", "val_loss")]
+    low, step = min(values), max((max(values) - min(values)) / 11, 0.001)
+
+    def mark(e, level):
+        if round((e["val_loss"] - low) / step) == level:
+            return " o"
+        return " ." if round((e["loss"] - low) / step) == level else "  "
+
     lines = []
-    for level in range(7, -1, -1):
-        marks = "".join("  o" if round((v - low) / step) == level else "   " for v in values)
-        lines.append(("%5.1f %% |%s" % (100 * (low + level * step), marks)).rstrip())
-    lines.append("        +" + "---" * len(values))
-    lines.append("         " + "".join("%3d" % e["epoch"] for e in history["epochs"]) + "  epoch")
+    for level in range(11, -1, -1):
+        lines.append(("%7.3f |%s" % (low + level * step, "".join(mark(e, level) for e in epochs))).rstrip())
+    lines.append("        +" + "--" * len(epochs))
+    lines.append("         " + "".join("%10d" % n for n in range(5, len(epochs) + 1, 5)) + "  epoch")
     return "\n".join(lines)
 
 
@@ -127,7 +132,8 @@ messages were looked at once, afterwards.
 
 ![Accuracy by epoch](curve.svg)
 
-Validation accuracy by epoch (training loss fell from %.3f to %.3f):
+The loss by epoch, training (`.`) and validation (`o`). The training loss fell
+from %.3f to %.3f:
 
 ```
 %s

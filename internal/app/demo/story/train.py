@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 DATA = "data/messages.csv"
 SEED = 20
 VALIDATION, HELD_OUT = 0.15, 0.25  # shares of every desk's messages
-RATE, DECAY = 0.12, 0.002
+RATE, DECAY = 0.4, 0.002
 
 
 def words(text):
@@ -40,7 +40,7 @@ def clean(rows):
     dropped = Counter()
     by_text = defaultdict(list)
     for row in rows:
-        if not row["text"].strip():
+        if not words(row["text"]):  # "???" says nothing either
             dropped["empty"] += 1
             continue
         by_text[" ".join(row["text"].lower().split())].append(row)
@@ -99,7 +99,7 @@ def judge(examples, weights, bias):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--rows", type=int, default=0, help="use only the first rows and save nothing")
     args = parser.parse_args()
     start = time.time()
@@ -140,7 +140,7 @@ def main():
         history.append({"epoch": epoch, "loss": loss, "accuracy": accuracy,
                         "val_loss": val_loss, "val_accuracy": val_accuracy})
         print("epoch=%d loss=%.4f accuracy=%.4f val_loss=%.4f val_accuracy=%.4f"
-              % (epoch, loss, accuracy, val_loss, val_accuracy), flush=True)
+              % (epoch, loss, accuracy, val_loss, val_accuracy))
         if best is None or val_loss < best[0]:
             best = (val_loss, epoch, [row[:] for row in weights], bias[:])
 
