@@ -1,0 +1,254 @@
+// Package proc runs child processes: each in a session and process group of
+// its own, without terminal or inherited descriptors, with limits, its output
+// through one pipe, optionally inside a fence of the operating system, and
+// ended as a whole group. It knows nothing of agents, nor of what the programs
+// it runs are for.
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// Grace is how long a group has between TERM and KILL.
+	Grace = 2 * time.Second
+	// quiet is how long a pipe that a background child keeps open must be
+	// silent before its command counts as finished; linger bounds the wait for
+	// a child that never falls silent.
+	quiet  = 500 * time.Millisecond
+	linger = 5 * time.Second
+	// drain is how long the pipe of a killed group may take to empty.
+	drain = 100 * time.Millisecond
+	// reap is how long a killed leader may take to go; one that hangs in a
+	// driver takes longer.
+	reap = time.Second
+	// chunk is the size of one read of the pipe.
+	chunk = 32 << 10
+)
+
+// Command is a program to run.
+type Command struct {
+	// Path is the program, absolute. Args are its arguments without its name.
+	Path string
+	Args []string
+	// Dir is the directory it runs in, absolute.
+	Dir string
+	// Env is its whole environment; PWD is set to Dir.
+	Env []string
+	// Output gets standard output and standard error in the order of arrival,
+	// from one goroutine. Its errors are ignored: the program goes on.
+	Output io.Writer
+	// File takes the output instead of Output, without a pipe, so that the
+	// program can outlive us.
+	File *os.File
+	// Sandbox is the fence to run in; nil is none.
+	Sandbox *Sandbox
+}
+
+// Exit is how a program ended.
+type Exit struct {
+	// Code is the exit code; -1 when a signal ended it.
+	Code int
+	// Signal is the name of that signal, such as "SIGKILL".
+	Signal string
+}
+
+// OK reports whether the program ended well.
+func (e Exit) OK() bool { return e.Code == 0 }
+
+// Process is a running command. Who starts it calls Wait, after it has ended
+// or after Stop.
+type Process struct {
+	cmd   *exec.Cmd
+	group Group
+	pipe  *os.File
+	began time.Time
+	// heard is when output came last, in nanoseconds after began.
+	heard atomic.Int64
+
+	exited  chan struct{} // the program itself has ended; exit is set
+	drained chan struct{} // nobody has the pipe open any more
+	settled chan struct{}
+	stopped chan struct{}
+	exit    Exit
+	stop    sync.Once
+	// stopping: stopped will be closed.
+	stopping atomic.Bool
+}
+
+// Start starts c. The error names the program or the directory.
+func Start(c Command) (*Process, error) {
+	if (c.Output == nil) == (c.File == nil) {
+		return nil, errors.New("start a program: exactly one of Output and File is needed")
+	}
+	if !filepath.IsAbs(c.Path) || !filepath.IsAbs(c.Dir) {
+		return nil, fmt.Errorf("start a program: path %q and directory %q must be absolute", c.Path, c.Dir)
+	}
+	p := &Process{
+		exited: make(chan struct{}), drained: make(chan struct{}),
+		settled: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	out := c.File
+	if out == nil {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return nil, fmt.Errorf("start %s: make a pipe: %w", c.Path, err)
+		}
+		defer w.Close()
+		p.pipe, out = r, w
+	}
+	p.cmd = c.build(out)
+	closeOnExec()
+	p.began = time.Now()
+	if err := p.cmd.Start(); err != nil {
+		if p.pipe != nil {
+			p.pipe.Close()
+		}
+		return nil, fmt.Errorf("start %s in %s: %w", c.Path, c.Dir, err)
+	}
+	p.group = groupOf(p.cmd.Process.Pid)
+	p.follow(c.Output)
+	return p, nil
+}
+
+// build returns the command behind its fence and limits.
+func (c Command) build(out *os.File) *exec.Cmd {
+	argv := limited(append([]string{c.Path}, c.Args...))
+	if c.Sandbox != nil {
+		argv = c.Sandbox.wrap(argv)
+	}
+	env := slices.DeleteFunc(slices.Clone(c.Env), func(v string) bool { return strings.HasPrefix(v, "PWD=") })
+	return &exec.Cmd{
+		Path: argv[0], Args: argv, Dir: c.Dir, Env: append(env, "PWD="+c.Dir),
+		Stdout: out, Stderr: out, SysProcAttr: detached(), // a nil Stdin is the null device
+	}
+}
+
+// follow starts the goroutines that read the output and wait for the end.
+func (p *Process) follow(out io.Writer) {
+	if p.pipe == nil {
+		close(p.drained)
+	} else {
+		go func() {
+			defer close(p.drained)
+			p.read(out)
+		}()
+	}
+	go func() {
+		err := p.cmd.Wait()
+		p.exit = exitOf(p.cmd.ProcessState, err)
+		close(p.exited)
+		p.settle()
+		close(p.settled)
+	}()
+}
+
+func (p *Process) read(out io.Writer) {
+	buf := make([]byte, chunk)
+	for {
+		n, err := p.pipe.Read(buf)
+		if n > 0 {
+			p.heard.Store(int64(time.Since(p.began)))
+			_, _ = out.Write(buf[:n])
+		}
+		if err != nil {
+			_ = p.pipe.Close()
+			return
+		}
+	}
+}
+
+// settle returns when all output of the ended program has been read, or when a
+// child it left behind holds the pipe and is quiet.
+func (p *Process) settle() {
+	ended := time.Now()
+	timer := time.NewTimer(quiet)
+	defer timer.Stop()
+	for {
+		select {
+		case <-p.drained:
+			return
+		case <-timer.C:
+		}
+		last := p.began.Add(time.Duration(p.heard.Load()))
+		if last.Before(ended) {
+			last = ended
+		}
+		wait := time.Until(last.Add(quiet))
+		if wait <= 0 || time.Since(ended) > linger {
+			return
+		}
+		timer.Reset(wait)
+	}
+}
+
+// Group is the process group of the command.
+func (p *Process) Group() Group { return p.group }
+
+// Exited is closed when the program itself has ended.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Settled is closed when the program has ended and its output is complete, as
+// far as no child that it left behind writes more.
+func (p *Process) Settled() <-chan struct{} { return p.settled }
+
+// Exit says how the program ended; it may be called after Exited is closed.
+func (p *Process) Exit() Exit { return p.exit }
+
+// Alive reports whether the program or a process it left in its group runs.
+func (p *Process) Alive() bool {
+	select {
+	case <-p.exited:
+		return p.group.Alive()
+	default:
+		return true
+	}
+}
+
+// Stop ends the whole group: TERM, [Grace], KILL. It returns at once; the
+// channel is closed when that is done.
+func (p *Process) Stop() <-chan struct{} {
+	p.stop.Do(func() {
+		p.stopping.Store(true)
+		go func() {
+			defer close(p.stopped)
+			p.group.end()
+			p.close()
+		}()
+	})
+	return p.stopped
+}
+
+// close takes what a killed group has left in the pipe and closes it: a
+// process that has left the group may hold the other end.
+func (p *Process) close() {
+	select {
+	case <-p.exited:
+	case <-time.After(reap):
+	}
+	select {
+	case <-p.drained:
+	case <-time.After(drain):
+		_ = p.pipe.Close()
+	}
+}
+
+// Wait returns when all goroutines of p have ended: the program has, nobody
+// holds its pipe, and what Stop began is done.
+func (p *Process) Wait() {
+	<-p.settled
+	<-p.drained
+	if p.stopping.Load() {
+		<-p.stopped
+	}
+}
