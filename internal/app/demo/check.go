@@ -18,7 +18,7 @@ type Summary struct {
 	Files []File // the report first
 	// HeldOut is the number of messages that Accuracy is measured on.
 	HeldOut int
-	// Accuracy lies in the 95 % confidence interval from Low to High; Baseline
+	// Accuracy lies in the 95% confidence interval from Low to High; Baseline
 	// is that of always naming the biggest desk. All are shares of 1.
 	Accuracy, Low, High, Baseline float64
 	// Epochs is how many the training ran, Kept the one whose weights count.
@@ -35,8 +35,8 @@ type File struct {
 var left = []struct{ name, about string }{
 	{"report.md", "the report"},
 	{"curve.svg", "accuracy by epoch"},
-	{"metrics.json", "every number of the report"},
-	{"history.json", "every epoch of the training"},
+	{"metrics.json", "the result, in numbers"},
+	{"history.json", "the data and every epoch"},
 	{"model.json", "the trained model"},
 	{"train.py", "trains the model"},
 	{"evaluate.py", "judges it on held-out messages"},
@@ -177,7 +177,7 @@ func checkMetrics(m metrics) error {
 	return errors.Join(wrong...)
 }
 
-// wilson is the 95 % confidence interval of right out of n.
+// wilson is the 95% confidence interval of right out of n.
 func wilson(right, n int) (low, high float64) {
 	const z = 1.959964
 	p, m := float64(right)/float64(n), float64(n)
@@ -247,7 +247,7 @@ func checkReport(root string, m metrics, h history) error {
 		return err
 	}
 	text := strings.Join(strings.Fields(string(data)), " ") // lines are broken anywhere
-	percent := func(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
+	percent := func(share float64) string { return fmt.Sprintf("%.1f%%", 100*share) }
 	want := []string{
 		fmt.Sprintf("| **%s** (%d of %d) |", percent(m.Accuracy), m.Right, m.HeldOut),
 		fmt.Sprintf("| %s to %s |", percent(m.Interval[0]), percent(m.Interval[1])),

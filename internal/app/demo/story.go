@@ -140,19 +140,19 @@ func story() []step {
 			[]call{bash("evaluate", "Evaluate on held-out messages", "python3 -Bu evaluate.py")},
 		},
 		{
-			"{{tool:evaluate:accuracy=(\\S+)}}, against {{tool:evaluate:baseline=(\\S+)}} for always naming the biggest desk. " +
+			"{{tool:evaluate:accuracy=(\\S+)}} right, against {{tool:evaluate:baseline=(\\S+)}} for always naming the biggest desk. " +
 				"Now the report.",
 			[]call{plan(4), bash("report", "Write the report", "python3 -Bu report.py")},
 		},
 		{
-			"I read it once as you will.",
+			"A last look at what it says.",
 			[]call{plan(5), {"read_report", "read", map[string]any{"path": "report.md"}}},
 		},
 		{text: "**{{tool:evaluate:accuracy=(\\S+)}}** of {{tool:evaluate:held_out=(\\d+)}} held-out messages reach the right desk. " +
-			"The 95 % confidence interval is {{tool:evaluate:interval=([^.]+\\.\\d%)\\.\\.}} to {{tool:evaluate:interval=\\S+\\.\\.(\\S+)}}; " +
+			"The 95% confidence interval is {{tool:evaluate:interval=([^.]+\\.\\d%)\\.\\.}} to {{tool:evaluate:interval=\\S+\\.\\.(\\S+)}}; " +
 			"always naming the biggest desk gives {{tool:evaluate:baseline=(\\S+)}}.\n\n" +
 			"- The weakest desk is {{tool:evaluate:weakest=(\\w+)}} (F1 {{tool:evaluate:weakest_f1=(\\S+)}}). Look at the mistakes in " +
-			"the report: some are wrong labels, and some messages fit two desks.\n" +
+			"the report: some look like wrong labels, some messages fit two desks.\n" +
 			"- {{tool:train:empty=(\\d+)}} messages without a word, {{tool:train:duplicate=(\\d+)}} copies and " +
 			"{{tool:train:contradictory=(\\d+)}} contradictory copies were left out before the split; " +
 			"{{tool:evaluate:leaked=(\\d+)}} held-out texts occur in the training part.\n" +

@@ -6,7 +6,7 @@ from train import clean, features, probabilities, read_rows
 
 
 def wilson(right, n, z=1.959964):
-    """The 95 % confidence interval of a share, after Wilson."""
+    """The 95% confidence interval of a share, after Wilson."""
     p = right / n
     middle = p + z * z / (2 * n)
     reach = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))

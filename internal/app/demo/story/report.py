@@ -14,7 +14,7 @@ STYLE = """
 
 
 def percent(x):
-    return "%.1f %%" % (100 * x)
+    return "%.1f%%" % (100 * x)
 
 
 def curve_svg(metrics, history):
@@ -44,7 +44,7 @@ def curve_svg(metrics, history):
     for i in range(ticks + 1):
         share = floor + i / 10
         out.append('<line class="grid" x1="%d" y1="%.1f" x2="%d" y2="%.1f"/>' % (left, y(share), right, y(share)))
-        out.append('<text x="%d" y="%.1f" text-anchor="end">%d %%</text>' % (left - 8, y(share) + 4, round(100 * share)))
+        out.append('<text x="%d" y="%.1f" text-anchor="end">%d%%</text>' % (left - 8, y(share) + 4, round(100 * share)))
     out.append('<rect class="band" x="%d" y="%.1f" width="%d" height="%.1f"/>'
                % (left, y(high), right - left, y(low) - y(high)))
     out.append('<line class="test" x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke-width="2" stroke-dasharray="6 4"/>'
@@ -59,7 +59,7 @@ def curve_svg(metrics, history):
             out.append('<text x="%.1f" y="%d" text-anchor="middle">%d</text>' % (x(e["epoch"]), bottom + 20, e["epoch"]))
     out.append('<text x="%d" y="%d" text-anchor="middle">epoch</text>' % ((left + right) // 2, bottom + 42))
     legend = [("train", "training", ""), ("val", "validation (dot: epoch kept)", ""),
-              ("test", "held out, 95 % interval", "6 4")]
+              ("test", "held out, 95% interval", "6 4")]
     at = left
     for cls, label, dash in legend:
         out.append('<line class="%s" x1="%d" y1="47" x2="%d" y2="47" stroke-width="2" stroke-dasharray="%s"/>'
@@ -114,7 +114,7 @@ Send a reader's message to the right desk of the library: %s.
 `data/messages.csv` holds %d messages. Before splitting, %d were dropped:
 %d without a word in them, %d copies of another message, and %d copies whose
 labels contradict each other. %d remain: %d for training, %d for choosing the
-epoch, %d held out. No held-out text occurs in the other parts (%d found).
+epoch, %d held out. Held-out texts that also occur in the other parts: %d.
 
 ## Method
 
@@ -152,7 +152,7 @@ The most confident mistakes; some look like wrong labels or fit two desks:
 ## Limits
 
 - %d held-out messages allow no more precision than the interval says.
-- Some labels are wrong, so no model can reach 100 %% here.
+- Some labels are wrong, so no model can reach 100%% here.
 - The messages are made up from sentence patterns, so held-out ones resemble the
   others more than in real life. How well this works elsewhere was not measured.
 - One split, one seed: the interval covers the choice of held-out messages, not
@@ -161,8 +161,8 @@ The most confident mistakes; some look like wrong labels or fit two desks:
 ## Files
 
 `train.py`, `evaluate.py`, `report.py`: run in this order to repeat everything.
-`model.json`: the weights. `history.json`: every epoch. `metrics.json`: every
-number of this report. `curve.svg`: the plot.
+`model.json`: the weights. `history.json`: the data and every epoch.
+`metrics.json`: the result. `curve.svg`: the plot.
 """ % (
         ", ".join("`%s`" % d for d in desks),
         history["rows"], history["rows"] - history["kept"],
@@ -171,7 +171,7 @@ number of this report. `curve.svg`: the plot.
         history["seed"], len(history["epochs"]), metrics["epoch"],
         table(["Measure", "Held-out messages"], [
             ["Accuracy", "**%s** (%d of %d)" % (percent(metrics["accuracy"]), metrics["right"], metrics["held_out"])],
-            ["95 % confidence interval (Wilson)", "%s to %s" % tuple(percent(v) for v in metrics["interval"])],
+            ["95% confidence interval (Wilson)", "%s to %s" % tuple(percent(v) for v in metrics["interval"])],
             ["Baseline: always the biggest desk", percent(metrics["baseline"])],
             ["Macro F1", "%.3f" % metrics["macro_f1"]]]),
         table(["Desk", "Messages", "Precision", "Recall", "F1"], [
