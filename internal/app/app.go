@@ -78,6 +78,7 @@ type App struct {
 	debugLog                        debugLog
 	warn                            func(string)
 	once                            sync.Once
+	background                      background
 }
 
 // New reads the configuration and prepares what every command needs. Faults in
@@ -118,7 +119,10 @@ func (a *App) Config() *config.Config { return &a.Loaded.Config }
 
 // Close ends background work.
 func (a *App) Close() error {
-	a.once.Do(func() { a.Models.Close() })
+	a.once.Do(func() {
+		a.background.close()
+		a.Models.Close()
+	})
 	return a.store.Close()
 }
 
@@ -131,7 +135,7 @@ func (a *App) models() error {
 	}
 	c := a.Config()
 	a.Models, err = provider.New(provider.Options{
-		HTTP: a.http, Env: a.env, Token: func(context.Context) string { return a.Token() },
+		HTTP: a.http, Env: a.env, Token: func(context.Context) string { return a.Token() }, Plan: a.plan,
 		HFBillTo: c.HFBillTo, Routing: c.ModelRouting, ContextTokens: c.ModelContextTokens,
 		Prices: prices(c), CacheTTL: c.PromptCacheTTL, AnthropicBetas: c.AnthropicBetas,
 		CacheDir: a.Loaded.Places.Cache, Version: Version(),

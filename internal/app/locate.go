@@ -2,22 +2,134 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 
+	"github.com/google/uuid"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
 // located is the session a request means.
 type located struct {
 	id string
-	// opening are the events a copied or imported session begins with.
-	opening []event.Payload
+	// path is the journal of a session that goes on in place; empty for a new
+	// one.
+	path string
+	// imported is what a copied or imported session begins with; nil for none.
+	imported *sessions.Import
 }
 
 // locate finds the session of a request, or makes an id for a new one.
-func (a *App) locate(_ context.Context, req SessionRequest) (located, error) {
-	id := req.ID
-	if id == "" {
-		id = newID()
+func (a *App) locate(ctx context.Context, req SessionRequest) (located, error) {
+	if req.ID != "" {
+		if err := a.checkID(req.ID); err != nil {
+			return located{}, err
+		}
 	}
-	return located{id: id}, nil
+	if !req.Continue && req.Resume == "" {
+		return located{id: newOr(req.ID)}, nil
+	}
+	lib, err := a.Library()
+	if err != nil {
+		return located{}, err
+	}
+	entry, err := a.find(ctx, lib, req)
+	if err != nil {
+		return located{}, err
+	}
+	// A journal whose conversation went on elsewhere is closed: only a copy
+	// can go on from it.
+	fork := req.Fork || entry.Journal && entry.Next != ""
+	if entry.Journal && !fork {
+		return located{id: entry.SessionID, path: entry.Path}, nil
+	}
+	return a.bringIn(ctx, lib, entry, req.ID, fork)
+}
+
+// checkID judges the id a person chose for a new session.
+func (a *App) checkID(id string) error {
+	parsed, err := uuid.Parse(id)
+	if err != nil || parsed.String() != id {
+		return &UsageError{fmt.Errorf("--session-id %q is not a UUID such as %s", id, "3f2b8c1e-5d0a-4c7e-9a61-0d4e8f7b2a95")}
+	}
+	ids, err := a.store.Sessions()
+	if err != nil {
+		return err
+	}
+	if slices.Contains(ids, id) {
+		return &UsageError{fmt.Errorf("--session-id %s is in use: go on with that session with --resume %s", id, id)}
+	}
+	return nil
+}
+
+func newOr(id string) string {
+	if id != "" {
+		return id
+	}
+	return newID()
+}
+
+// find picks the saved session a request names.
+func (a *App) find(ctx context.Context, lib *sessions.Library, req SessionRequest) (sessions.Entry, error) {
+	var entry sessions.Entry
+	var err error
+	if req.Continue {
+		entry, err = lib.Newest(ctx, a.Loaded.Dir)
+	} else {
+		entry, err = lib.Resolve(ctx, req.Resume)
+	}
+	var missing *sessions.NotFoundError
+	switch {
+	case errors.As(err, &missing) && req.Continue:
+		return entry, &UsageError{fmt.Errorf("--continue: there is no session of %s yet (ml-intern sessions list --all shows those of other folders)", a.Loaded.Dir)}
+	case errors.As(err, &missing):
+		return entry, &UsageError{fmt.Errorf("--resume: %w (ml-intern sessions list shows them)", err)}
+	case err != nil && req.Resume != "":
+		return entry, &UsageError{fmt.Errorf("--resume %s: %w", req.Resume, err)}
+	case err != nil:
+		return entry, err
+	case entry.Problem != "":
+		return entry, fmt.Errorf("session %s cannot be opened: %s", entry.SessionID, entry.Problem)
+	}
+	return entry, nil
+}
+
+// bringIn makes a copy of a session, or a session file, the beginning of a new
+// journal.
+func (a *App) bringIn(ctx context.Context, lib *sessions.Library, entry sessions.Entry, id string, fork bool) (located, error) {
+	in, err := lib.Import(ctx, entry, a.user(ctx, true), fork)
+	if err != nil {
+		return located{}, &UsageError{err}
+	}
+	if in.SessionID == "" {
+		in.SessionID = newOr(id)
+	}
+	return located{id: in.SessionID, imported: &in}, nil
+}
+
+// restored are the first events of an imported session: the system prompt is
+// this program's, the model the saved one unless another was chosen.
+func (a *App) restored(in *sessions.Import, tools []string) ([]event.Payload, error) {
+	set := a.settings(&history.State{Model: in.Model})
+	system, err := a.systemPrompt(tools, set)
+	if err != nil {
+		return nil, err
+	}
+	return in.Payloads(llm.Message{Role: llm.System, Text: system}, set.Model), nil
+}
+
+// reopened tells that a journal goes on in place.
+func reopened(path string, s *history.State) event.ResumeComplete {
+	done := event.ResumeComplete{Path: path, ModelName: s.Model, HadRedactedContent: history.Redacted(s.Messages)}
+	for _, m := range s.Messages {
+		if m.Role != llm.System {
+			done.RestoredCount++
+		}
+	}
+	return done
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -13,10 +14,12 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent"
 	"github.com/ml-intern/ml-intern/internal/engine/inference"
 	"github.com/ml-intern/ml-intern/internal/engine/journal"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
+	"github.com/ml-intern/ml-intern/internal/sink/sessionlog"
 )
 
 // SessionRequest says which session to open; the zero value is a new one.
@@ -32,7 +35,8 @@ type SessionRequest struct {
 type Session struct {
 	ID    string
 	After int64 // number of the newest event before this run
-	// Unfinished says that a turn was cut short earlier.
+	// Unfinished says that a turn was cut short earlier, or that a message
+	// waits which no turn has begun with.
 	Unfinished bool
 	Tools      []string
 
@@ -43,8 +47,11 @@ type Session struct {
 	wait    sync.WaitGroup
 	// overhead is the size of the system prompt and the tools, in tokens.
 	overhead int
-	mu       sync.Mutex
+	specs    []json.RawMessage // the tools as a session file lists them
+	once     sync.Once
+	mu       sync.Mutex // guards what follows
 	err      error
+	log      *sessionlog.Log // nil while no file is kept
 }
 
 // OpenSession builds a session and starts it. Close it when done.
@@ -54,24 +61,63 @@ func (a *App) OpenSession(ctx context.Context, req SessionRequest) (*Session, er
 		return nil, err
 	}
 	s := &Session{ID: found.id, app: a}
-	j, err := a.openJournal(ctx, found.id)
-	if err != nil {
+	if s.journal, err = a.openJournal(ctx, found.id); err != nil {
 		return nil, err
 	}
-	s.journal = j
-	state, err := a.begin(ctx, j, found)
-	if err != nil {
-		return nil, errors.Join(err, a.store.Release(found.id))
+	if err := s.prepare(ctx, found, req.Prompt); err != nil {
+		return nil, errors.Join(err, a.giveUp(ctx, found))
 	}
-	s.After, s.Unfinished = j.LastSeq(), state.Turn != nil
-	if err := s.build(state); err != nil {
-		return nil, errors.Join(err, a.store.Release(found.id))
-	}
-	if err := a.CheckModel(ctx, s.agent.Settings(), s.overhead); err != nil {
-		return nil, errors.Join(err, a.store.Release(found.id))
-	}
+	info, err := a.Models.Describe(ctx, s.Settings().Model)
+	a.identify(err != nil || info.Local)
+	a.sweep()
 	s.start(ctx, !req.Prompt)
 	return s, nil
+}
+
+// prepare makes everything a session needs and checks that there is something
+// to do and a model that can do it. Only then does a session that goes on in
+// place say so in its journal.
+func (s *Session) prepare(ctx context.Context, found located, prompt bool) error {
+	a := s.app
+	tools, err := a.tools(s.ID)
+	if err != nil {
+		return err
+	}
+	for _, t := range tools {
+		s.Tools = append(s.Tools, t.Spec().Name)
+	}
+	if s.specs, err = toolSpecs(tools); err != nil {
+		return err
+	}
+	s.After = s.journal.LastSeq()
+	state, err := a.begin(ctx, s, found)
+	if err != nil {
+		return err
+	}
+	s.Unfinished = state.Turn != nil || len(state.Queue) > 0
+	if a.headless && !prompt && !s.Unfinished {
+		return &UsageError{fmt.Errorf("session %s has nothing unfinished: give a prompt to go on with", s.ID)}
+	}
+	if err := s.build(state, tools); err != nil {
+		return err
+	}
+	if err := a.CheckModel(ctx, s.agent.Settings(), s.overhead); err != nil || found.path == "" {
+		return err
+	}
+	if _, err := s.journal.Append(ctx, "", reopened(found.path, state)); err != nil {
+		return fmt.Errorf("write to session %s: %w", s.ID, err)
+	}
+	return nil
+}
+
+// giveUp releases a session that could not be opened; a copy that was begun
+// for it goes.
+func (a *App) giveUp(ctx context.Context, found located) error {
+	err := a.release(found.id)
+	if found.imported != nil && a.memory == nil {
+		err = errors.Join(err, a.store.Remove(ctx, found.id))
+	}
+	return err
 }
 
 // openJournal takes a session for writing.
@@ -87,34 +133,35 @@ func (a *App) openJournal(ctx context.Context, id string) (*journal.Journal, err
 	return j, nil
 }
 
-// begin folds what the journal holds; a copy or an import is written first.
-func (a *App) begin(ctx context.Context, j *journal.Journal, f located) (*history.State, error) {
-	if len(f.opening) > 0 {
-		if _, err := j.Append(ctx, "", f.opening...); err != nil {
+// begin folds what the journal holds. What a copy or an import brings is
+// written first.
+func (a *App) begin(ctx context.Context, s *Session, f located) (*history.State, error) {
+	if f.imported != nil {
+		opening, err := a.restored(f.imported, s.Tools)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := s.journal.Append(ctx, "", opening...); err != nil {
 			return nil, fmt.Errorf("write the restored session: %w", err)
 		}
 	}
-	events, err := a.events().Read(ctx, j.SessionID(), 0, 0)
+	events, err := a.events().Read(ctx, s.ID, 0, 0)
 	if err != nil {
-		return nil, fmt.Errorf("read session %s: %w", j.SessionID(), err)
+		return nil, fmt.Errorf("read session %s: %w", s.ID, err)
 	}
 	state, err := history.Load(events)
 	if err != nil {
-		return nil, fmt.Errorf("read session %s: %w", j.SessionID(), err)
+		return nil, fmt.Errorf("read session %s: %w", s.ID, err)
+	}
+	if f.imported != nil { // the system prompt was made a moment ago
+		state.Version, state.Runtime = Version(), a.Config().ToolRuntime
 	}
 	return state, nil
 }
 
 // build makes the agent.
-func (s *Session) build(state *history.State) error {
+func (s *Session) build(state *history.State, tools []tool.Tool) error {
 	a := s.app
-	tools, err := a.tools(s.ID)
-	if err != nil {
-		return err
-	}
-	for _, t := range tools {
-		s.Tools = append(s.Tools, t.Spec().Name)
-	}
 	rules, err := a.policy(s.ID)
 	if err != nil {
 		return err
@@ -187,9 +234,25 @@ func (s *Session) Settings() agent.Settings { return s.agent.Settings() }
 
 // Close ends the session, waits for its followers and releases it.
 func (s *Session) Close() error {
-	s.cancel()
-	s.wait.Wait()
-	return errors.Join(s.Err(), s.app.release(s.ID))
+	s.once.Do(func() {
+		s.cancel()
+		s.wait.Wait()
+		err := s.app.release(s.ID)
+		s.mu.Lock()
+		s.err = errors.Join(s.err, err)
+		s.mu.Unlock()
+	})
+	return s.Err()
+}
+
+// LogPath is the session's JSON file, empty while there is none.
+func (s *Session) LogPath() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.log == nil {
+		return ""
+	}
+	return s.log.Path()
 }
 
 // settings are the engine's settings from the configuration; a session that
