@@ -27,22 +27,40 @@ func PlainID(r rune) bool {
 // depend on later messages, and no two ids share a target. Empty ids are
 // absent: they differ by position only, see [Prepare].
 func IDs(msgs []llm.Message, allow func(rune) bool, max int) map[string]string {
-	ids, taken := map[string]string{}, map[string]bool{}
-	add := func(id string) {
-		if _, known := ids[id]; known || id == "" {
-			return
-		}
-		ids[id] = free(fitID(id, allow, max), id, max, taken)
-	}
+	t := newIDTable(allow, max)
 	for _, m := range msgs {
-		for _, c := range m.ToolCalls {
-			add(c.ID)
-		}
-		if m.Role == llm.ToolRole {
-			add(m.ToolCallID)
-		}
+		t.note(m)
 	}
-	return ids
+	return t.ids
+}
+
+// idTable is the mapping of the ids met so far.
+type idTable struct {
+	allow func(rune) bool
+	max   int
+	ids   map[string]string
+	taken map[string]bool
+}
+
+func newIDTable(allow func(rune) bool, max int) *idTable {
+	return &idTable{allow: allow, max: max, ids: map[string]string{}, taken: map[string]bool{}}
+}
+
+// note maps the ids of one more message.
+func (t *idTable) note(m llm.Message) {
+	for _, c := range m.ToolCalls {
+		t.add(c.ID)
+	}
+	if m.Role == llm.ToolRole {
+		t.add(m.ToolCallID)
+	}
+}
+
+func (t *idTable) add(id string) {
+	if _, known := t.ids[id]; known || id == "" {
+		return
+	}
+	t.ids[id] = free(fitID(id, t.allow, t.max), id, t.max, t.taken)
 }
 
 // fitID returns id itself when it is allowed, or its replacement.
@@ -89,20 +107,33 @@ func CallID(n int) string { return "call_" + strconv.Itoa(n) }
 
 // idMapper gives calls and results their wire ids, in the order of messages.
 type idMapper struct {
-	ids    map[string]string // nil where the target takes any id
-	taken  map[string]bool   // wire ids of the calls so far
-	max    int
+	table  *idTable            // nil where the target takes any id
+	taken  map[string]bool     // wire ids of the calls so far
 	n      int                 // calls so far
 	open   map[string][]string // original id → wire ids of the newest calls, in order
 	latest map[string]string   // original id → wire id of its newest call
 }
 
-func newIDMapper(msgs []llm.Message, opts Options) *idMapper {
-	m := &idMapper{max: opts.MaxID, open: map[string][]string{}, latest: map[string]string{}}
+func newIDMapper(opts Options) *idMapper {
+	m := &idMapper{open: map[string][]string{}, latest: map[string]string{}}
 	if opts.AllowID != nil || opts.MaxID > 0 {
-		m.ids, m.taken = IDs(msgs, opts.AllowID, opts.MaxID), map[string]bool{}
+		m.table, m.taken = newIDTable(opts.AllowID, opts.MaxID), map[string]bool{}
 	}
 	return m
+}
+
+// rename gives the calls of m, or the call that it answers, their wire ids. The
+// calls are copied.
+func (m *idMapper) rename(msg *llm.Message) {
+	if m.table != nil {
+		m.table.note(*msg)
+	}
+	switch msg.Role {
+	case llm.Assistant:
+		msg.ToolCalls = m.calls(msg.ToolCalls)
+	case llm.ToolRole:
+		msg.ToolCallID = m.result(msg.ToolCallID)
+	}
 }
 
 // calls returns a copy of calls with wire ids; the results that follow find
@@ -118,11 +149,11 @@ func (m *idMapper) calls(calls []llm.ToolCall) []llm.ToolCall {
 		switch {
 		case own == "":
 			c.ID = CallID(m.n)
-		case m.ids != nil:
-			c.ID = m.ids[own]
+		case m.table != nil:
+			c.ID = m.table.ids[own]
 		}
-		if m.ids != nil {
-			c.ID = free(c.ID, own+"\x00"+strconv.Itoa(m.n), m.max, m.taken)
+		if m.table != nil {
+			c.ID = free(c.ID, own+"\x00"+strconv.Itoa(m.n), m.table.max, m.taken)
 		}
 		m.n++
 		m.open[own] = append(m.open[own], c.ID)
@@ -141,7 +172,10 @@ func (m *idMapper) result(id string) string {
 	if wire, ok := m.latest[id]; ok {
 		return wire
 	}
-	if wire, ok := m.ids[id]; ok {
+	if m.table == nil {
+		return id
+	}
+	if wire, ok := m.table.ids[id]; ok {
 		return wire
 	}
 	return id

@@ -120,25 +120,20 @@ func (p Part) sendable() bool {
 	return strings.HasPrefix(p.URL, "data:") || strings.HasPrefix(p.URL, "https://")
 }
 
-// dropImages replaces the images of msgs by a placeholder.
-func dropImages(msgs []llm.Message) { replaceImages(msgs, imageUnseen) }
-
-func replaceImages(msgs []llm.Message, placeholder string) {
-	for i, m := range msgs {
-		if m.Parts == nil {
-			continue
-		}
-		var changed []json.RawMessage
-		for k, raw := range m.Parts {
-			if p, ok := parsePart(raw); ok && p.URL != "" {
-				if changed == nil {
-					changed = slices.Clone(m.Parts)
-				}
-				changed[k] = append(AppendString([]byte(`{"type":"text","text":`), placeholder), '}')
+// replaceImages puts a placeholder for the images of m and reports whether
+// there were any. The parts are copied.
+func replaceImages(m *llm.Message, placeholder string) bool {
+	var changed []json.RawMessage
+	for k, raw := range m.Parts {
+		if p, ok := parsePart(raw); ok && p.URL != "" {
+			if changed == nil {
+				changed = slices.Clone(m.Parts)
 			}
-		}
-		if changed != nil {
-			msgs[i].Parts = changed
+			changed[k] = append(AppendString([]byte(`{"type":"text","text":`), placeholder), '}')
 		}
 	}
+	if changed != nil {
+		m.Parts = changed
+	}
+	return changed != nil
 }

@@ -43,31 +43,61 @@ type Options struct {
 // before it (Shrink and the end of the list aside), so that a longer
 // conversation begins with the same bytes.
 func Prepare(msgs []llm.Message, opts Options) []llm.Message {
-	out := make([]llm.Message, 0, len(msgs)+1)
-	ids := newIDMapper(msgs, opts)
+	f := fold{msgs: make([]llm.Message, 0, len(msgs)+1)}
 	for _, m := range msgs {
-		switch m.Role {
-		case llm.Assistant:
-			if len(m.ToolCalls) == 0 && m.PlainText() == "" {
-				continue
-			}
-			m.ToolCalls = ids.calls(m.ToolCalls)
-		case llm.ToolRole:
-			m.ToolCallID = ids.result(m.ToolCallID)
-			if m.Text == "" && len(m.Parts) == 0 {
-				m.Text, m.Parts = NoOutput, nil
-			}
-		}
-		out = append(out, m)
+		f.add(m, opts)
+	}
+	f.shrink(opts)
+	return slices.Clip(f.closed(opts))
+}
+
+// fold is a conversation that is prepared message by message.
+type fold struct {
+	msgs   []llm.Message // prepared so far
+	ids    *idMapper
+	shrunk int // how many of msgs Options.Shrink has made small
+}
+
+// add prepares the next message.
+func (f *fold) add(m llm.Message, opts Options) {
+	if m.Role == llm.Assistant && len(m.ToolCalls) == 0 && m.PlainText() == "" {
+		return
+	}
+	if f.ids == nil {
+		f.ids = newIDMapper(opts)
+	}
+	f.ids.rename(&m)
+	if m.Role == llm.ToolRole && m.Text == "" && len(m.Parts) == 0 {
+		m.Text, m.Parts = NoOutput, nil
 	}
 	if opts.NoImages {
-		dropImages(out)
+		replaceImages(&m, imageUnseen)
 	}
-	if opts.Shrink {
-		shrink(out)
+	f.msgs = append(f.msgs, m)
+}
+
+// shrink makes small what has become old since the last time, if that is
+// wanted, and returns the index of the first message that was changed, or the
+// number of messages.
+func (f *fold) shrink(opts Options) (changed int) {
+	changed = len(f.msgs)
+	if !opts.Shrink {
+		return changed
 	}
-	if n := len(out); n > 0 && out[n-1].Role == llm.Assistant && !opts.KeepLast {
-		out = append(out, llm.Message{Role: llm.User, Text: goOn, Synthetic: true})
+	newest := newestRound(f.msgs)
+	for i := f.shrunk; i < newest; i++ {
+		if shrink(&f.msgs[i]) {
+			changed = min(changed, i)
+		}
 	}
-	return slices.Clip(out)
+	f.shrunk = max(f.shrunk, newest)
+	return changed
+}
+
+// closed returns the messages as they end a request.
+func (f *fold) closed(opts Options) []llm.Message {
+	if n := len(f.msgs); n > 0 && f.msgs[n-1].Role == llm.Assistant && !opts.KeepLast {
+		return append(f.msgs, llm.Message{Role: llm.User, Text: goOn, Synthetic: true})
+	}
+	return f.msgs
 }

@@ -13,23 +13,23 @@ const (
 	shrinkTail = 500
 )
 
-// shrink makes the older part of msgs small: images become placeholders, tool
-// output keeps its start and end. The newest round, that is the last assistant
-// message with calls (or the last user message, when that is later) and what
-// follows, stays whole: the model is about to work on it.
-func shrink(msgs []llm.Message) {
-	old := msgs[:newestRound(msgs)]
-	replaceImages(old, imageDropped)
-	for i, m := range old {
-		if m.Role != llm.ToolRole {
-			continue
-		}
-		if text := m.PlainText(); len(text) > shrinkHead+shrinkTail+100 {
-			old[i].Text, old[i].Parts = shorten(text), nil
-		}
+// shrink makes an old message small and reports whether it did: images become
+// placeholders, tool output keeps its start and end.
+func shrink(m *llm.Message) (changed bool) {
+	changed = replaceImages(m, imageDropped)
+	if m.Role != llm.ToolRole {
+		return changed
 	}
+	if text := m.PlainText(); len(text) > shrinkHead+shrinkTail+100 {
+		m.Text, m.Parts = shorten(text), nil
+		return true
+	}
+	return changed
 }
 
+// newestRound is where the part begins that is never made small: the last
+// assistant message with calls, or the last user message when that is later.
+// The model is about to work on it.
 func newestRound(msgs []llm.Message) int {
 	for i := len(msgs) - 1; i >= 0; i-- {
 		m := msgs[i]
