@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"unicode/utf8"
 )
@@ -181,25 +180,6 @@ func (c *Capture) stored(at, size int64, otherwise []byte) []byte {
 		return otherwise
 	}
 	return buf
-}
-
-// LastLines returns the last n lines, of at most limit characters together.
-func (c *Capture) LastLines(n, limit int) string {
-	return lastLines(c.Last(limit), n)
-}
-
-func lastLines(text string, n int) string {
-	end := len(strings.TrimSuffix(text, "\n"))
-	for start := end; n > 0; n-- {
-		start = strings.LastIndexByte(text[:start], '\n')
-		if start < 0 {
-			return text[:end]
-		}
-		if n == 1 {
-			return text[start+1 : end]
-		}
-	}
-	return ""
 }
 
 // Close closes the file, which stays where it is.

@@ -121,23 +121,6 @@ func TestCaptureGoesOnWithoutItsFile(t *testing.T) {
 	}
 }
 
-func TestLastLines(t *testing.T) {
-	c := proc.NewCapture(t.TempDir(), "out_*.txt")
-	defer c.Close()
-	if got := c.LastLines(3, 100); got != "" {
-		t.Errorf("nothing has lines %q", got)
-	}
-	write(t, c, "one\ntwo\nthree\n")
-	for n, want := range map[int]string{0: "", 1: "three", 2: "two\nthree", 3: "one\ntwo\nthree", 9: "one\ntwo\nthree"} {
-		if got := c.LastLines(n, 100); got != want {
-			t.Errorf("last %d lines: %q, want %q", n, got, want)
-		}
-	}
-	if got := c.LastLines(3, 8); got != "o\nthree" {
-		t.Errorf("cut by characters: %q", got)
-	}
-}
-
 func write(t *testing.T, c *proc.Capture, s string) {
 	t.Helper()
 	if n, err := c.Write([]byte(s)); n != len(s) || err != nil {

@@ -46,8 +46,9 @@ type Command struct {
 	// Env is its whole environment; PWD is set to Dir.
 	Env []string
 	// Output gets standard output and standard error in the order of arrival,
-	// from one goroutine. Its errors are ignored: the program goes on.
-	Output io.Writer
+	// from one goroutine, and is closed after the last of them. Its errors are
+	// ignored: the program goes on.
+	Output io.WriteCloser
 	// File takes the output instead of Output, without a pipe, so that the
 	// program can outlive us.
 	File *os.File
@@ -135,7 +136,7 @@ func (c Command) build(out *os.File) *exec.Cmd {
 }
 
 // follow starts the goroutines that read the output and wait for the end.
-func (p *Process) follow(out io.Writer) {
+func (p *Process) follow(out io.WriteCloser) {
 	if p.pipe == nil {
 		close(p.drained)
 	} else {
@@ -153,7 +154,7 @@ func (p *Process) follow(out io.Writer) {
 	}()
 }
 
-func (p *Process) read(out io.Writer) {
+func (p *Process) read(out io.WriteCloser) {
 	buf := make([]byte, chunk)
 	for {
 		n, err := p.pipe.Read(buf)
@@ -163,6 +164,7 @@ func (p *Process) read(out io.Writer) {
 		}
 		if err != nil {
 			_ = p.pipe.Close()
+			_ = out.Close()
 			return
 		}
 	}
@@ -197,6 +199,9 @@ func (p *Process) Group() Group { return p.group }
 
 // Exited is closed when the program itself has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Drained is closed when nobody can write output any more.
+func (p *Process) Drained() <-chan struct{} { return p.drained }
 
 // Settled is closed when the program has ended and its output is complete, as
 // far as no child that it left behind writes more.

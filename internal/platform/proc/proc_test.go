@@ -39,6 +39,8 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.buf.Write(p)
 }
 
+func (o *output) Close() error { return nil }
+
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -94,6 +96,13 @@ func TestOutputAndExit(t *testing.T) {
 		if out, exit := run(t, script, nil); out != want.out || exit != want.exit {
 			t.Errorf("%s: %q %+v, want %q %+v", script, out, exit, want.out, want.exit)
 		}
+	}
+}
+
+func TestOpenFilesAreLimited(t *testing.T) {
+	out, _ := run(t, "ulimit -n", nil)
+	if n, err := strconv.Atoi(strings.TrimSpace(out)); err != nil || n < 64 || n > 65536 {
+		t.Errorf("a command may open %s files", out)
 	}
 }
 

@@ -99,7 +99,8 @@ func (s *Sandbox) bwrap() []string {
 	for _, b := range binds {
 		args = append(args, b.flag, b.path, b.path)
 	}
-	return append(args, "--")
+	// What is written to the fence's own folders would be lost: refuse it.
+	return append(args, "--remount-ro", s.area.Home, "--remount-ro", "/dev", "--")
 }
 
 // present lists the existing paths that match the patterns.
