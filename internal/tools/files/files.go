@@ -1,0 +1,184 @@
+// Package files holds the tools read, write and edit. They change a file only
+// when the session has seen what is in it now, whole or not at all, and inside
+// the workspace when told so. The package does not know who asked for a call
+// or whether it was approved.
+package files
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/tools/files/check"
+)
+
+// Confine says which tools must stay inside the workspace.
+type Confine string
+
+// The confinements.
+const (
+	Off   Confine = "off"
+	Write Confine = "write" // write and edit
+	All   Confine = "all"   // read too
+)
+
+// Options are what the tools need to know of the machine.
+type Options struct {
+	// Dir is the absolute folder that relative paths begin in.
+	Dir string
+	// Root is the absolute workspace; empty means Dir.
+	Root string
+	// Confine is empty or Off for no confinement.
+	Confine Confine
+	// Extra are absolute folders that read may show in every confinement, such
+	// as the session's spill folder. They need not exist yet.
+	Extra []string
+	// Home stands for a leading ~ in paths; empty leaves ~ as it is.
+	Home string
+	// Python returns the interpreter that checks Python files, empty for none.
+	// Nil looks for .venv/bin/python in Root, then for python3 in the path.
+	Python func() string
+}
+
+// Files are the three tools with what they share.
+type Files struct {
+	places  *places
+	seen    *seen
+	checker *check.Checker
+	specs   map[string]tool.Spec
+}
+
+// The tools' largest results, in characters.
+const (
+	readChars   = 100_000
+	changeChars = 20_000
+)
+
+//go:embed read.json
+var readDescription []byte
+
+//go:embed write.json
+var writeDescription []byte
+
+//go:embed edit.json
+var editDescription []byte
+
+// New checks o and returns the tools.
+func New(o Options) (*Files, error) {
+	if !filepath.IsAbs(o.Dir) {
+		return nil, fmt.Errorf("files: Dir %q is not absolute", o.Dir)
+	}
+	if o.Root == "" {
+		o.Root = o.Dir
+	}
+	if !filepath.IsAbs(o.Root) {
+		return nil, fmt.Errorf("files: Root %q is not absolute", o.Root)
+	}
+	switch o.Confine {
+	case "":
+		o.Confine = Off
+	case Off, Write, All:
+	default:
+		return nil, fmt.Errorf("files: Confine is %q, not off, write or all", o.Confine)
+	}
+	for _, extra := range o.Extra {
+		if !filepath.IsAbs(extra) {
+			return nil, fmt.Errorf("files: Extra %q is not absolute", extra)
+		}
+	}
+	if o.Python == nil {
+		o.Python = func() string { return check.Interpreter(o.Root) }
+	}
+	f := &Files{
+		places: &places{Options: o}, seen: newSeen(), checker: check.New(o.Python), specs: map[string]tool.Spec{},
+	}
+	for _, d := range []struct {
+		data []byte
+		max  int
+	}{{readDescription, readChars}, {writeDescription, changeChars}, {editDescription, changeChars}} {
+		spec, err := tool.ParseSpec(d.data, d.max)
+		if err != nil {
+			return nil, err
+		}
+		f.specs[spec.Name] = spec
+	}
+	return f, nil
+}
+
+// Tools returns read, write and edit, in the order the model sees them.
+func (f *Files) Tools() []tool.Tool { return []tool.Tool{f.Read(), f.Write(), f.Edit()} }
+
+// Read returns the tool read.
+func (f *Files) Read() tool.Tool { return reader{f} }
+
+// Write returns the tool write.
+func (f *Files) Write() tool.KeyedTool { return writer{f} }
+
+// Edit returns the tool edit.
+func (f *Files) Edit() tool.KeyedTool { return editor{f} }
+
+// refusal is a reason not to do a call, in words for the model.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
+
+// failed turns what went wrong in doing something into the call's result. A
+// cancelled call is a Go error: it did not happen.
+func failed(doing string, err error) (tool.Result, error) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return tool.Result{}, fmt.Errorf("%s: %w", doing, err)
+	}
+	var why refusal
+	if errors.As(err, &why) {
+		return tool.Failed(bounded(string(why), changeChars)), nil
+	}
+	return tool.Failed(bounded(fmt.Sprintf("%s error: %v", doing, err), changeChars)), nil
+}
+
+// bounded cuts text to n characters.
+func bounded(text string, n int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= n || utf8.RuneCountInString(text) <= n {
+		return text
+	}
+	return string([]rune(text)[:n-3]) + "..."
+}
+
+// shown is a path as results name it: the model's own words, bounded and
+// without control characters.
+func shown(path string) string { return bounded(visible(path), 300) }
+
+// visible replaces control characters, which could steer a terminal, by the
+// signs that stand for them; tabs stay.
+func visible(s string) string {
+	clean := true
+	for _, r := range s {
+		if clean = !control(r); !clean {
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case !control(r):
+			return r
+		case r < 0x20:
+			return 0x2400 + r
+		case r == 0x7F:
+			return 0x2421
+		default:
+			return utf8.RuneError
+		}
+	}, s)
+}
+
+func control(r rune) bool { return r < 0x20 && r != '\t' || r >= 0x7F && r < 0xA0 }
