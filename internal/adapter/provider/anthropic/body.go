@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -46,16 +47,18 @@ const volatile = "[Session context:"
 // longer conversation begins with the bytes of the shorter one, but for the
 // place of the cache markers.
 func (c *Client) Body(req llm.Request) ([]byte, error) {
-	return c.body(req, false)
+	body, err := c.body(req, &transcript.Thread{}, false)
+	return body.Bytes(), err
 }
 
-// body builds the body of a call, or of a question for its size.
-func (c *Client) body(req llm.Request, counting bool) ([]byte, error) {
+// body builds the body of a call, or of a question for its size, with what
+// thread holds of the conversation.
+func (c *Client) body(req llm.Request, thread *transcript.Thread, counting bool) (wire.Body, error) {
 	paused := len(req.Messages) > 0 && req.Messages[len(req.Messages)-1].ProviderFields[answer.FieldPaused] != nil
 	b := &builder{
 		req:   req,
 		names: transcript.NewNames(req.Tools),
-		msgs: transcript.Prepare(req.Messages, transcript.Options{
+		msgs: thread.Update(req.Messages, transcript.Options{
 			AllowID: transcript.PlainID, MaxID: maxID, Shrink: req.Adjust.Shrink, KeepLast: paused,
 		}),
 		short: marker(c.opts.CacheTTL),
@@ -68,15 +71,9 @@ func (c *Client) body(req llm.Request, counting bool) ([]byte, error) {
 	if dropped(req, "cache_control") {
 		b.short, b.long = "", ""
 	}
-	turns := b.turns()
-	if len(turns) == 0 {
+	if !slices.ContainsFunc(b.msgs, spoken) {
 		return nil, errors.New("build request: there is no message to send")
 	}
-	size := b.size()
-	limit := c.outputLimit(req, size/bytesPerToken)
-	ask, limit := thinking(req, limit, b.openTurn())
-
-	b.out = make([]byte, 0, size+size/8+4096)
 	b.raw(`{"model":`)
 	b.text(wireName(req.Model))
 	if !counting {
@@ -84,8 +81,20 @@ func (c *Client) body(req llm.Request, counting bool) ([]byte, error) {
 	}
 	b.tools()
 	b.system()
-	b.messages(turns)
+	b.raw(`,"messages":[`)
+	head := b.out
+	kept, fresh := thread.Encode(b)
+	b.out = append(fresh, ']')
 	// What may differ from call to call comes last: it breaks no prefix.
+	c.tail(b, b.toolSize()+thread.Size(), counting)
+	return wire.Body{head, kept, b.out}, nil
+}
+
+// tail writes what comes after the messages; size is about how many bytes the
+// prompt has.
+func (c *Client) tail(b *builder, size int, counting bool) {
+	limit := c.outputLimit(b.req, size/bytesPerToken)
+	ask, limit := thinking(b.req, limit, b.openTurn())
 	b.toolChoice()
 	b.raw(ask)
 	if !counting {
@@ -93,7 +102,6 @@ func (c *Client) body(req llm.Request, counting bool) ([]byte, error) {
 		b.out = strconv.AppendInt(b.out, int64(limit), 10)
 	}
 	b.raw("}")
-	return b.out, nil
 }
 
 // marker is the member that asks for caching up to the block it stands in.
@@ -151,21 +159,24 @@ func (b *builder) mark(member string) {
 	b.out = append(b.out, '}')
 }
 
-// size guesses the bytes of the body, without images.
-func (b *builder) size() int {
-	n := 0
-	for _, m := range b.msgs {
-		n += len(m.Text) + 80
-		for _, c := range m.ToolCalls {
-			n += len(c.Name) + len(c.Arguments) + 100
-		}
-		for _, t := range m.ThinkingBlocks {
-			n += len(t)
-		}
-		for _, p := range m.Parts {
-			n += min(len(p), 8<<10)
-		}
+// Size guesses the bytes of a message, without images.
+func (*builder) Size(m llm.Message) int {
+	n := len(m.Text) + 80
+	for _, c := range m.ToolCalls {
+		n += len(c.Name) + len(c.Arguments) + 100
 	}
+	for _, t := range m.ThinkingBlocks {
+		n += len(t)
+	}
+	for _, p := range m.Parts {
+		n += min(len(p), 8<<10)
+	}
+	return n
+}
+
+// toolSize guesses the bytes of the tools.
+func (b *builder) toolSize() int {
+	n := 0
 	for _, t := range b.req.Tools {
 		n += len(t.Name) + len(t.Description) + len(t.Parameters) + 80
 	}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/anthropic/answer"
+	"github.com/ml-intern/ml-intern/internal/adapter/provider/transcript"
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/wire"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
@@ -57,7 +58,8 @@ type Options struct {
 
 // Client is the API. It is safe for use by many goroutines.
 type Client struct {
-	opts Options
+	opts    Options
+	threads transcript.Threads
 
 	mu     sync.Mutex
 	models map[string]knownModel
@@ -147,7 +149,9 @@ func (c *Client) post(ctx context.Context, req llm.Request) (*wire.Reply, error)
 	if f != nil {
 		return nil, f
 	}
-	body, err := c.Body(req)
+	thread := c.threads.Take(req, wireName(req.Model))
+	body, err := c.body(req, thread, false)
+	c.threads.Put(thread)
 	if err != nil {
 		return nil, &llm.Fault{Class: llm.ClassInternal, Provider: Provider, Model: req.Model, Message: err.Error(), Err: err}
 	}

@@ -15,48 +15,58 @@ import (
 // the API wants a user to speak first.
 const opening = "(earlier messages are not shown)"
 
-// turn is a run of messages that the API sees as one.
-type turn struct {
-	user     bool
-	from, to int // in builder.msgs
-	mark     bool
+// formMarked is the form of a turn that carries a cache marker.
+const formMarked = 1
+
+// spoken reports whether m is part of the talk: the system prompt stands
+// elsewhere, and what would leave nothing is left out.
+func spoken(m llm.Message) bool {
+	return m.Role != llm.System && (m.Role == llm.ToolRole || len(m.ToolCalls) > 0 || !blank(m))
 }
 
-// turns groups the messages and chooses where to put the cache markers: on
-// the newest turn, and on the user's turn before it when so much has come
-// since that the API would not find what it cached then.
-func (b *builder) turns() []turn {
-	turns := make([]turn, 0, len(b.msgs))
-	for i, m := range b.msgs {
-		if m.Role == llm.System {
+// Next groups the messages that the API sees as one turn, with those that are
+// left out around them.
+func (b *builder) Next(from int) (to int) {
+	begun, assistant := false, false
+	for i, m := range b.msgs[from:] {
+		if !spoken(m) {
 			continue
 		}
-		user := m.Role != llm.Assistant
-		if m.Role != llm.ToolRole && len(m.ToolCalls) == 0 && blank(m) {
-			continue
+		if begun && assistant != (m.Role == llm.Assistant) {
+			return from + i
 		}
-		if n := len(turns); n > 0 && turns[n-1].user == user {
-			turns[n-1].to = i + 1
-			continue
-		}
-		turns = append(turns, turn{user: user, from: i, to: i + 1})
+		begun, assistant = true, m.Role == llm.Assistant
 	}
-	if n := len(turns); n > 0 {
-		turns[n-1].mark = true
-		b.markEarlier(turns)
-	}
-	return turns
+	return len(b.msgs)
 }
 
-func (b *builder) markEarlier(turns []turn) {
+// answers reports whether a turn is the model's.
+func (b *builder) answers(g transcript.Group) bool {
+	i := slices.IndexFunc(b.msgs[g.From:g.To], spoken)
+	return i >= 0 && b.msgs[g.From+i].Role == llm.Assistant
+}
+
+// Shape chooses where to put the cache markers: on the newest turn, and on the
+// user's turn before it when so much has come since that the API would not
+// find what it cached then.
+func (b *builder) Shape(turns []transcript.Group) {
+	for i := range turns {
+		turns[i].Form = 0
+	}
+	last := len(turns) - 1
+	turns[last].Form = formMarked
 	blocks := 0
-	for i := len(turns) - 1; i >= 0; i-- {
-		if i < len(turns)-1 && turns[i].user {
-			turns[i].mark = blocks > lookBack
+	for i := last; i >= 0; i-- {
+		if i < last && !b.answers(turns[i]) {
+			if blocks > lookBack {
+				turns[i].Form = formMarked
+			}
 			return
 		}
-		for _, m := range b.msgs[turns[i].from:turns[i].to] {
-			blocks += 1 + len(m.Parts) + len(m.ToolCalls) + len(m.ThinkingBlocks)
+		for _, m := range b.msgs[turns[i].From:turns[i].To] {
+			if spoken(m) {
+				blocks += 1 + len(m.Parts) + len(m.ToolCalls) + len(m.ThinkingBlocks)
+			}
 		}
 	}
 }
@@ -80,32 +90,27 @@ func (b *builder) openTurn() bool {
 	return false
 }
 
-func (b *builder) messages(turns []turn) {
-	b.raw(`,"messages":[`)
-	if !turns[0].user {
-		b.raw(`{"role":"user","content":[{"type":"text","text":"` + opening + `"}]},`)
+// Append writes a turn.
+func (b *builder) Append(dst []byte, g transcript.Group) []byte {
+	b.out = dst
+	if !b.answers(g) {
+		b.raw(`,{"role":"user","content":[`)
+	} else {
+		if g.From == 0 {
+			b.raw(`,{"role":"user","content":[{"type":"text","text":"` + opening + `"}]}`)
+		}
+		b.raw(`,{"role":"assistant","content":[`)
 	}
-	for i, t := range turns {
-		if i > 0 {
-			b.raw(",")
-		}
-		if t.user {
-			b.raw(`{"role":"user","content":[`)
-		} else {
-			b.raw(`{"role":"assistant","content":[`)
-		}
-		markable := b.turn(t)
-		if t.mark && markable {
-			b.mark(b.short)
-		}
-		b.raw("]}")
+	if markable := b.turn(b.msgs[g.From:g.To]); markable && g.Form == formMarked {
+		b.mark(b.short)
 	}
-	b.raw("]")
+	b.raw("]}")
+	return b.out
 }
 
 // turn writes the blocks of a turn and reports whether the last of them may
 // carry a cache marker.
-func (b *builder) turn(t turn) (markable bool) {
+func (b *builder) turn(msgs []llm.Message) (markable bool) {
 	first := true
 	next := func() {
 		if !first {
@@ -113,7 +118,10 @@ func (b *builder) turn(t turn) (markable bool) {
 		}
 		first = false
 	}
-	for _, m := range b.msgs[t.from:t.to] {
+	for _, m := range msgs {
+		if !spoken(m) {
+			continue
+		}
 		switch m.Role {
 		case llm.ToolRole:
 			next()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/fault"
+	"github.com/ml-intern/ml-intern/internal/adapter/provider/transcript"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/platform/httpx"
 )
@@ -110,11 +111,11 @@ func supported(raw json.RawMessage) *bool {
 
 // CountTokens asks how many tokens the prompt of req has. It is free.
 func (c *Client) CountTokens(ctx context.Context, req llm.Request) (int, error) {
-	body, err := c.body(req, true)
+	body, err := c.body(req, &transcript.Thread{}, true)
 	if err != nil {
 		return 0, err
 	}
-	raw, err := c.call(ctx, http.MethodPost, "/v1/messages/count_tokens", req.Model, body)
+	raw, err := c.call(ctx, http.MethodPost, "/v1/messages/count_tokens", req.Model, body.Bytes())
 	if err != nil {
 		return 0, err
 	}

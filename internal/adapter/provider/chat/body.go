@@ -23,6 +23,12 @@ const marker = `"cache_control":{"type":"ephemeral"}`
 // Its error is an *llm.Fault of class invalid_effort when req.Strict asks for
 // a level the service cannot be asked for.
 func (c *Client) Body(req llm.Request) ([]byte, error) {
+	body, err := c.body(req, &transcript.Thread{})
+	return body.Bytes(), err
+}
+
+// body builds the body with what thread holds of the conversation.
+func (c *Client) body(req llm.Request, thread *transcript.Thread) (wire.Body, error) {
 	b := builder{req: req, dialect: c.opts.Dialect, provider: c.opts.Provider}
 	b.model = c.opts.WireModel(req.Model)
 	b.names = transcript.NewNames(req.Tools)
@@ -31,14 +37,15 @@ func (c *Client) Body(req llm.Request) ([]byte, error) {
 	if req.Strict && req.Effort != llm.EffortOff && effort == "" {
 		return nil, refusedEffort(c.opts.Provider, req, levels)
 	}
-	msgs := transcript.Prepare(req.Messages, transcript.Options{
+	b.msgs = thread.Update(req.Messages, transcript.Options{
 		MaxID: b.dialect.MaxID, Shrink: req.Adjust.Shrink, NoImages: b.dropped("image_url"),
 	})
-	b.out = make([]byte, 0, estimate(msgs, req.Tools))
 	b.head(effort)
 	b.tools()
-	b.messages(msgs)
-	return append(b.out, '}'), nil
+	b.raw(`,"messages":[`)
+	head := b.out
+	kept, fresh := thread.Encode(&b)
+	return wire.Body{head, kept, append(fresh, "]}"...)}, nil
 }
 
 func refusedEffort(provider string, req llm.Request, levels []llm.Effort) *llm.Fault {
@@ -76,24 +83,6 @@ const (
 	cacheDay     CacheRule = "24h"
 )
 
-// estimate is about how long the body will be, so that it is allocated once.
-func estimate(msgs []llm.Message, tools []llm.ToolSpec) int {
-	n := 1024
-	for _, t := range tools {
-		n += len(t.Name) + len(t.Description) + len(t.Parameters) + 128
-	}
-	for _, m := range msgs {
-		n += len(m.Text) + len(m.ReasoningContent) + 128
-		for _, p := range m.Parts {
-			n += len(p)
-		}
-		for _, call := range m.ToolCalls {
-			n += len(call.Arguments) + len(call.ID) + len(call.Name) + 96
-		}
-	}
-	return n + n/16
-}
-
 // builder writes one body.
 type builder struct {
 	req      llm.Request
@@ -102,6 +91,7 @@ type builder struct {
 	model    string // as sent
 	names    transcript.Names
 	cache    CacheRule
+	msgs     []llm.Message // prepared
 	out      []byte
 	origin   []byte // the origin looked at last
 	own      bool   // it is the model that is asked now

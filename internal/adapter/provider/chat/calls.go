@@ -35,19 +35,11 @@ func (c *call) whole() bool { return json.Valid([]byte(c.args.String())) }
 type assembler struct {
 	calls   []*call // in order of first appearance
 	byIndex map[int]*call
-	past    map[string]bool // ids in the history
-	nPast   int             // calls in the history
+	history []llm.Message
 }
 
 func newAssembler(history []llm.Message) assembler {
-	a := assembler{byIndex: map[int]*call{}, past: map[string]bool{}}
-	for _, m := range history {
-		for _, c := range m.ToolCalls {
-			a.past[c.ID] = true
-		}
-		a.nPast += len(m.ToolCalls)
-	}
-	return a
+	return assembler{byIndex: map[int]*call{}, history: history}
 }
 
 // add applies one piece.
@@ -165,10 +157,18 @@ func (a *assembler) result(limited bool, names transcript.Names) (calls []llm.To
 	return calls, cut
 }
 
-// freeID makes an id that neither this answer nor the history uses.
+// freeID makes an id that neither this answer nor the history uses. Few
+// services give none, so that the history is only looked at here.
 func (a *assembler) freeID(taken map[string]bool) string {
-	for n := a.nPast; ; n++ {
-		if id := transcript.CallID(n); !taken[id] && !a.past[id] && a.byID(id) == nil {
+	past, n := map[string]bool{}, 0
+	for _, m := range a.history {
+		for _, c := range m.ToolCalls {
+			past[c.ID] = true
+		}
+		n += len(m.ToolCalls)
+	}
+	for ; ; n++ {
+		if id := transcript.CallID(n); !taken[id] && !past[id] && a.byID(id) == nil {
 			return id
 		}
 	}

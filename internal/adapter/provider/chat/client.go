@@ -35,7 +35,10 @@ type Options struct {
 }
 
 // Client makes calls. It is safe for concurrent use.
-type Client struct{ opts Options }
+type Client struct {
+	opts    Options
+	threads transcript.Threads
+}
 
 // New returns a Client. It panics without a base URL, which is a mistake of
 // the program and not of its user.
@@ -56,7 +59,9 @@ func New(opts Options) *Client {
 // the error of ctx.
 func (c *Client) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Chunk, error] {
 	return func(yield func(llm.Chunk, error) bool) {
-		body, err := c.Body(req)
+		thread := c.threads.Take(req, c.opts.WireModel(req.Model))
+		body, err := c.body(req, thread)
+		c.threads.Put(thread)
 		if err != nil {
 			yield(nil, err)
 			return

@@ -12,41 +12,84 @@ import (
 // this API holds text only.
 const imagesFollow = "Images returned by the tools above:"
 
-func (b *builder) messages(msgs []llm.Message) {
-	role := b.dialect.systemRole(b.model)
-	marked, turn := b.markedMessage(msgs), lastUser(msgs)
-	var images []transcript.Part
-	b.raw(`,"messages":[`)
-	for i, m := range msgs {
-		if i > 0 {
-			b.raw(",")
+// What the text of a message depends on beside itself.
+const (
+	formMarked   = 1 << iota // it carries the cache marker
+	formThisTurn             // it was written since a person spoke last
+)
+
+// Size is about how many bytes m takes.
+func (*builder) Size(m llm.Message) int {
+	n := len(m.Text) + len(m.ReasoningContent) + len(m.ProviderFields[llm.FieldReasoningDetails]) + 128
+	for _, p := range m.Parts {
+		n += len(p)
+	}
+	for _, call := range m.ToolCalls {
+		n += len(call.Arguments) + len(call.ID) + len(call.Name) + 96
+	}
+	return n
+}
+
+// Next groups the results of tools, whose images follow the last of them.
+func (b *builder) Next(from int) (to int) {
+	to = from + 1
+	if b.msgs[from].Role == llm.ToolRole {
+		for to < len(b.msgs) && b.msgs[to].Role == llm.ToolRole {
+			to++
 		}
+	}
+	return to
+}
+
+// Shape says which message is marked, and whose reasoning returns.
+func (b *builder) Shape(groups []transcript.Group) {
+	marked, turn := b.markedMessage(), len(b.msgs)
+	if b.dialect.keepsReasoning(b.model) {
+		turn = lastUser(b.msgs)
+	}
+	for i, g := range groups {
+		var form uint8
+		if g.From == marked {
+			form = formMarked
+		}
+		if g.From > turn && b.msgs[g.From].Role == llm.Assistant {
+			form |= formThisTurn
+		}
+		groups[i].Form = form
+	}
+}
+
+// Append writes a message, or a run of tool results and then their images.
+func (b *builder) Append(dst []byte, g transcript.Group) []byte {
+	b.out = dst
+	marked := g.Form&formMarked != 0
+	var images []transcript.Part
+	for _, m := range b.msgs[g.From:g.To] {
 		switch m.Role {
 		case llm.System:
-			b.open(role)
-			b.content(m, false, i == marked)
+			b.open(b.dialect.systemRole(b.model))
+			b.content(m, false, marked)
 		case llm.User:
 			b.open("user")
-			b.content(m, true, i == marked)
+			b.content(m, true, marked)
 		case llm.Assistant:
-			b.assistant(m, i > turn)
+			b.assistant(m, g.Form&formThisTurn != 0)
 		case llm.ToolRole:
 			images = append(images, b.tool(m)...)
 		}
 		b.raw("}")
-		if len(images) > 0 && (i+1 == len(msgs) || msgs[i+1].Role != llm.ToolRole) {
-			b.raw(",")
-			b.open("user")
-			b.raw(`,"content":`)
-			b.array(append([]transcript.Part{{Text: imagesFollow}}, images...), -1)
-			b.raw("}")
-			images = nil
-		}
 	}
-	b.raw("]")
+	if len(images) > 0 {
+		b.open("user")
+		b.raw(`,"content":`)
+		b.array(append([]transcript.Part{{Text: imagesFollow}}, images...), -1)
+		b.raw("}")
+	}
+	return b.out
 }
 
-func (b *builder) open(role string) { b.raw(`{"role":"` + role + `"`) }
+// open begins an element of the messages.
+func (b *builder) open(role string) { b.raw(`,{"role":"` + role + `"`) }
 
 // lastUser is the index of the newest message that a person wrote, or -1.
 func lastUser(msgs []llm.Message) int {
@@ -60,10 +103,11 @@ func lastUser(msgs []llm.Message) int {
 
 // markedMessage is the index of the system or user message that carries the
 // cache marker, or -1: the nearest with text before the newest message.
-func (b *builder) markedMessage(msgs []llm.Message) int {
+func (b *builder) markedMessage() int {
 	if !b.marks() {
 		return -1
 	}
+	msgs := b.msgs
 	for i := len(msgs) - 2; i >= 0; i-- {
 		if r := msgs[i].Role; (r == llm.System || r == llm.User) && strings.TrimSpace(msgs[i].PlainText()) != "" {
 			return i

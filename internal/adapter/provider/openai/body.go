@@ -20,6 +20,12 @@ const maxCallID = 64
 // Its error is an *llm.Fault of class invalid_effort when req.Strict asks for
 // effort of a model that does not reason.
 func (c *Client) Body(req llm.Request) ([]byte, error) {
+	body, err := c.body(req, &transcript.Thread{})
+	return body.Bytes(), err
+}
+
+// body builds the body with what thread holds of the conversation.
+func (c *Client) body(req llm.Request, thread *transcript.Thread) (wire.Body, error) {
 	b := builder{req: req, provider: c.opts.Provider, model: c.opts.WireModel(req.Model)}
 	b.names = transcript.NewNames(req.Tools)
 	b.reasons = wire.Reasons(b.model)
@@ -30,21 +36,18 @@ func (c *Client) Body(req llm.Request) ([]byte, error) {
 		}
 	}
 	instructions, rest := instructions(req.Messages)
-	msgs := transcript.Prepare(rest, transcript.Options{
+	b.msgs = thread.Update(rest, transcript.Options{
 		MaxID: maxCallID, Shrink: req.Adjust.Shrink, NoImages: b.dropped("input_image") || b.dropped("image_url"),
 	})
-	b.out = make([]byte, 0, estimate(msgs, req.Tools)+len(instructions))
 	b.head()
 	b.tools()
 	if instructions != "" {
 		b.member("instructions", instructions)
 	}
 	b.raw(`,"input":[`)
-	for _, m := range msgs {
-		b.message(m)
-	}
-	b.raw("]}")
-	return b.out, nil
+	head := b.out
+	kept, fresh := thread.Encode(&b)
+	return wire.Body{head, kept, append(fresh, "]}"...)}, nil
 }
 
 // instructions joins the system messages at the start of a conversation.
@@ -60,24 +63,6 @@ func instructions(msgs []llm.Message) (text string, rest []llm.Message) {
 	return text, msgs[n:]
 }
 
-// estimate is about how long the body will be, so that it is allocated once.
-func estimate(msgs []llm.Message, tools []llm.ToolSpec) int {
-	n := 1024
-	for _, t := range tools {
-		n += len(t.Name) + len(t.Description) + len(t.Parameters) + 128
-	}
-	for _, m := range msgs {
-		n += len(m.Text) + len(m.ProviderFields[llm.FieldItems]) + 192
-		for _, p := range m.Parts {
-			n += len(p)
-		}
-		for _, call := range m.ToolCalls {
-			n += len(call.Arguments) + len(call.ID) + len(call.Name) + 96
-		}
-	}
-	return n + n/16
-}
-
 // builder writes one body.
 type builder struct {
 	req      llm.Request
@@ -85,8 +70,8 @@ type builder struct {
 	model    string // as sent
 	reasons  bool
 	names    transcript.Names
+	msgs     []llm.Message // prepared
 	out      []byte
-	inputs   int // items written
 }
 
 func (b *builder) dropped(name string) bool { return slices.Contains(b.req.Adjust.Drop, name) }

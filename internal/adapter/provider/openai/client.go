@@ -63,7 +63,10 @@ type Options struct {
 }
 
 // Client makes calls. It is safe for concurrent use.
-type Client struct{ opts Options }
+type Client struct {
+	opts    Options
+	threads transcript.Threads
+}
 
 // New returns a Client.
 func New(opts Options) *Client {
@@ -86,7 +89,9 @@ func New(opts Options) *Client {
 // the error of ctx.
 func (c *Client) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Chunk, error] {
 	return func(yield func(llm.Chunk, error) bool) {
-		body, err := c.Body(req)
+		thread := c.threads.Take(req, c.opts.WireModel(req.Model))
+		body, err := c.body(req, thread)
+		c.threads.Put(thread)
 		if err != nil {
 			yield(nil, err)
 			return

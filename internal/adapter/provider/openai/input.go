@@ -9,9 +9,28 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
-// message writes the input items of one message.
-func (b *builder) message(m llm.Message) {
-	switch m.Role {
+// Size is about how many bytes m takes.
+func (*builder) Size(m llm.Message) int {
+	n := len(m.Text) + len(m.ProviderFields[llm.FieldItems]) + 192
+	for _, p := range m.Parts {
+		n += len(p)
+	}
+	for _, call := range m.ToolCalls {
+		n += len(call.Arguments) + len(call.ID) + len(call.Name) + 96
+	}
+	return n
+}
+
+// Next takes every message for itself.
+func (*builder) Next(from int) (to int) { return from + 1 }
+
+// Shape has nothing to say: an item does not depend on its place.
+func (*builder) Shape([]transcript.Group) {}
+
+// Append writes the input items of a message.
+func (b *builder) Append(dst []byte, g transcript.Group) []byte {
+	b.out = dst
+	switch m := b.msgs[g.From]; m.Role {
 	case llm.System:
 		b.text("developer", m)
 	case llm.User:
@@ -21,20 +40,15 @@ func (b *builder) message(m llm.Message) {
 	case llm.Assistant:
 		if b.replays(m) {
 			b.replay(m)
-			return
+		} else {
+			b.rebuild(m)
 		}
-		b.rebuild(m)
 	}
+	return b.out
 }
 
 // item begins one input item.
-func (b *builder) item(open string) {
-	if b.inputs > 0 {
-		b.raw(",")
-	}
-	b.inputs++
-	b.raw(open)
-}
+func (b *builder) item(open string) { b.raw("," + open) }
 
 func (b *builder) text(role string, m llm.Message) {
 	parts := transcript.Parts(m)

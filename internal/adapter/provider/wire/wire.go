@@ -51,7 +51,7 @@ type Call struct {
 	URL             string
 	// Header carries credentials and whatever else the provider wants.
 	Header http.Header
-	Body   []byte
+	Body   Body
 }
 
 // Reply is an answer with a good status: a stream, or one JSON document.
@@ -105,10 +105,15 @@ func (r *Reply) refused(ctx context.Context, status int) error {
 }
 
 func (r *Reply) send(ctx context.Context) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.call.URL, bytes.NewReader(r.call.Body))
+	body := r.call.Body
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.call.URL, body.Reader())
 	if err != nil {
 		return nil, err
 	}
+	// A connection that was closed while idle is only noticed on use: the
+	// request is then sent once more on another.
+	req.ContentLength = int64(body.Len())
+	req.GetBody = func() (io.ReadCloser, error) { return body.Reader(), nil }
 	for k, v := range r.call.Header {
 		req.Header[k] = v
 	}

@@ -19,7 +19,7 @@ func post(t *testing.T, ctx context.Context, url string) (*wire.Reply, error) {
 	t.Helper()
 	return wire.Post(ctx, wire.Call{
 		HTTP: &http.Client{}, Provider: "p", Model: "m", URL: url,
-		Header: http.Header{"Authorization": {"Bearer secret"}}, Body: []byte(`{"a":1}`),
+		Header: http.Header{"Authorization": {"Bearer secret"}}, Body: wire.Body{[]byte(`{"a"`), nil, []byte(`:1}`)},
 	})
 }
 
@@ -54,7 +54,7 @@ func TestConnectionIsKept(t *testing.T) {
 	}
 	s.Start()
 	defer s.Close()
-	call := wire.Call{HTTP: s.Client(), URL: s.URL, Body: []byte(`{"a":1}`)}
+	call := wire.Call{HTTP: s.Client(), URL: s.URL, Body: wire.Body{[]byte(`{"a"`), nil, []byte(`:1}`)}}
 	for range 3 {
 		r, err := wire.Post(t.Context(), call)
 		if err != nil {
