@@ -48,12 +48,20 @@ func (g Group) Kill() { g.end() }
 
 func (g Group) end() {
 	g.signal(false)
-	for wait, left := 2*time.Millisecond, Grace; left > 0; wait = min(2*wait, 100*time.Millisecond) {
+	if !g.waitGone(Grace) {
+		g.signal(true)
+		g.waitGone(reap)
+	}
+}
+
+// waitGone waits for the end of the group, at most for limit.
+func (g Group) waitGone(limit time.Duration) bool {
+	for wait := 2 * time.Millisecond; limit > 0; wait = min(2*wait, 100*time.Millisecond) {
 		if g.gone() {
-			return
+			return true
 		}
 		time.Sleep(wait)
-		left -= wait
+		limit -= wait
 	}
-	g.signal(true)
+	return g.gone()
 }
