@@ -41,7 +41,7 @@ var rooms = map[string][]string{
 	"internal/engine/inference": {"internal/domain"},
 	"internal/engine/agent": {
 		"internal/domain", "internal/engine/policy", "internal/engine/inference", "internal/engine/guard",
-		"internal/engine/window", "internal/engine/arguments",
+		"internal/engine/window", "internal/engine/arguments", "internal/engine/agent",
 	},
 
 	"internal/tools":  {"internal/domain", "internal/platform", "internal/adapter", "internal/lab"},
@@ -49,7 +49,7 @@ var rooms = map[string][]string{
 	"internal/ui":     {"internal/domain", "internal/platform"},
 	"internal/hubsim": {"internal/platform"},
 	"internal/app":    {"internal"},
-	"cmd":             {"internal/app"},
+	"cmd":             {"internal/app", "internal/platform/proc"},
 	"bench":           {"internal"},
 }
 

@@ -7,8 +7,13 @@ import (
 	"os"
 
 	"github.com/ml-intern/ml-intern/internal/app/command"
+	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
 
 func main() {
+	// Inside a fence the program runs again, only to become the command.
+	if handled, code := proc.SandboxMain(os.Args); handled {
+		os.Exit(code)
+	}
 	os.Exit(command.Main(context.Background(), command.System()))
 }

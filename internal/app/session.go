@@ -79,7 +79,7 @@ func (a *App) OpenSession(ctx context.Context, req SessionRequest) (*Session, er
 // place say so in its journal.
 func (s *Session) prepare(ctx context.Context, found located, prompt bool) error {
 	a := s.app
-	tools, err := a.tools(s.ID)
+	tools, err := a.tools(ctx, s.ID)
 	if err != nil {
 		return err
 	}

@@ -1,32 +1,104 @@
 package app
 
 import (
+	"context"
+	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/platform/proc"
+	"github.com/ml-intern/ml-intern/internal/tools/files"
+	"github.com/ml-intern/ml-intern/internal/tools/plan"
+	"github.com/ml-intern/ml-intern/internal/tools/shell"
 )
 
-// maker makes the tools of one family for one session.
-type maker func(a *App, session string) ([]tool.Tool, error)
+// kit holds the families of tools of one session: what the tools of a family
+// share lives exactly as long as the session.
+type kit struct {
+	bash, jobs tool.Tool // one shell
+	files      *files.Files
+	plan       *plan.Tool
+}
 
-// families is the list of tools, in the order the model sees them: adding one
+// toolList is the list of tools in the order the model sees them: adding one
 // is a line here. The order is explicit because a changed order would void
-// every cached prompt.
-func families() []maker {
-	return []maker{}
+// every cached prompt; a new tool goes behind the others.
+func toolList(k *kit) []tool.Tool {
+	return []tool.Tool{
+		k.bash,
+		k.files.Read(),
+		k.files.Write(),
+		k.files.Edit(),
+		k.plan,
+		k.jobs,
+	}
 }
 
 // tools makes the tools of one session, without the disabled ones.
-func (a *App) tools(session string) ([]tool.Tool, error) {
-	var all []tool.Tool
-	for _, make := range families() {
-		made, err := make(a, session)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, made...)
+func (a *App) tools(ctx context.Context, session string) ([]tool.Tool, error) {
+	k, err := a.kit(ctx, session)
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	all := toolList(k)
+	for _, name := range a.Config().ToolsDisabled {
+		if !slices.ContainsFunc(all, func(t tool.Tool) bool { return t.Spec().Name == name }) {
+			a.warn(fmt.Sprintf("warning: tools.disabled names %q, which is no tool", name))
+		}
+	}
+	return slices.DeleteFunc(all, func(t tool.Tool) bool {
+		return slices.Contains(a.Config().ToolsDisabled, t.Spec().Name)
+	}), nil
+}
+
+func (a *App) kit(ctx context.Context, session string) (*kit, error) {
+	c := a.Config()
+	fence, err := a.sandbox(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	k := &kit{}
+	commands, err := shell.New(shell.Options{
+		Dir: a.Loaded.Dir, SpillDir: a.spillDir, Environ: a.Loaded.Environ(), ForwardHFToken: c.BashForwardHFToken,
+		AllowEnv: c.BashEnvAllow, Sandbox: fence,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the tool bash: %w", err)
+	}
+	k.bash, k.jobs = commands.Tools()
+	if k.files, err = files.New(files.Options{
+		Dir: a.Loaded.Dir, Root: a.Loaded.Workspace, Confine: files.Confine(c.ConfineFiles),
+		Extra: []string{a.spillDir(session)}, Home: a.Loaded.Places.Home,
+	}); err != nil {
+		return nil, fmt.Errorf("make the file tools: %w", err)
+	}
+	if k.plan, err = plan.New(); err != nil {
+		return nil, fmt.Errorf("make the plan tool: %w", err)
+	}
+	return k, nil
+}
+
+// sandbox makes the fence around commands that the configuration asks for. One
+// that does not work here is a usage error: nothing runs without it.
+func (a *App) sandbox(ctx context.Context, session string) (*proc.Sandbox, error) {
+	c := a.Config()
+	if proc.Mode(c.BashSandbox) == proc.Off || c.BashSandbox == "" {
+		return nil, nil
+	}
+	spill := a.spillDir(session)
+	if err := os.MkdirAll(spill, 0o700); err != nil {
+		return nil, fmt.Errorf("make the session's temp folder: %w", err)
+	}
+	fence, err := proc.NewSandbox(ctx, proc.SandboxOptions{
+		Mode: proc.Mode(c.BashSandbox), Home: a.Loaded.Places.Home,
+		Write: append([]string{a.Loaded.Workspace, spill}, c.BashSandboxWrite...), Read: c.BashSandboxRead,
+	})
+	if err != nil {
+		return nil, &UsageError{fmt.Errorf("bash_sandbox: %w", err)}
+	}
+	return fence, nil
 }
 
 // spillDir is where a session keeps output too long for its journal.
