@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"net/http"
 	"os"
 	"time"
 
@@ -108,3 +109,6 @@ func (a *App) identify(local bool) {
 		}
 	})
 }
+
+// HTTP is the program's one client.
+func (a *App) HTTP() *http.Client { return a.http }

@@ -5,7 +5,9 @@
 package command
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +21,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
 
@@ -78,6 +81,58 @@ func silent(code int) error {
 		return nil
 	}
 	return &exitError{code: code, err: errors.New("failed"), quiet: true}
+}
+
+// do makes the run function of a subcommand: what fails in it has an exit code
+// of its own, unlike a mistake in its flags and arguments.
+func do(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		err := f(cmd.Context(), args)
+		if err == nil {
+			return nil
+		}
+		var exit *exitError
+		if errors.As(err, &exit) {
+			return exit
+		}
+		return &exitError{code: codeOf(err), err: err}
+	}
+}
+
+// open reads the configuration for a subcommand that needs a sound one.
+func (s *Streams) open(ctx context.Context) (*app.App, error) {
+	return app.New(ctx, app.Options{Dir: s.Dir, Environ: s.Environ})
+}
+
+// config reads the configuration for a subcommand that explains or mends it:
+// its faults are returned beside it.
+func (s *Streams) config(ctx context.Context) (*config.Loaded, error) {
+	return config.Load(ctx, config.Options{Dir: s.Dir, Environ: s.Environ})
+}
+
+// printJSON writes one indented JSON value.
+func (s *Streams) printJSON(v any) error {
+	enc := json.NewEncoder(s.Out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// confirm asks for a yes on the terminal; without one it says which flag gives
+// it.
+func (s *Streams) confirm(question string) error {
+	if !s.InTTY {
+		return usage("%s Nobody can be asked: add --yes", question)
+	}
+	fmt.Fprint(s.Err, question+" [y/N] ")
+	answer, err := bufio.NewReader(s.In).ReadString('\n')
+	if err != nil && answer == "" {
+		return usage("nothing was done")
+	}
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+		return usage("nothing was done")
+	}
+	return nil
 }
 
 // Main runs the program and returns its exit code.

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -67,17 +67,21 @@ func printFailure(s *Streams, code int, err error) {
 
 // runSession opens the session and follows it to the end of its turn.
 func (o *rootOptions) runSession(ctx context.Context, s *Streams, prompt string) (int, error) {
-	if o.dir != "" {
-		if info, err := os.Stat(o.dir); err != nil || !info.IsDir() {
-			return 0, usage("--cwd %s: it is not a directory", o.dir)
-		}
-		s.Dir = app.Absolute(o.dir, s.Dir)
+	check, err := o.schemaCheck(s)
+	if err != nil {
+		return 0, err
+	}
+	if err := o.checkFile(s); err != nil {
+		return 0, err
+	}
+	dir, err := o.workdir(s)
+	if err != nil {
+		return 0, err
 	}
 	if o.print != "" {
 		prompt = strings.TrimSpace(o.print + "\n\n" + prompt)
 	}
-	prompt, err := withInput(s, prompt)
-	if err != nil {
+	if prompt, err = withInput(s, prompt); err != nil {
 		return 0, err
 	}
 	request := o.sessionRequest()
@@ -85,27 +89,49 @@ func (o *rootOptions) runSession(ctx context.Context, s *Streams, prompt string)
 	if !request.Prompt && !o.goOn && o.resume == "" {
 		return 0, &exitError{code: headless.ExitUsage, err: errNoPrompt}
 	}
-	check, err := o.schemaCheck(s)
-	if err != nil {
-		return 0, err
-	}
 	a, err := app.New(ctx, app.Options{
-		Dir: s.Dir, Environ: s.Environ, Flags: o.settings, Trust: o.trust, Headless: true, NoStream: o.noStream,
-		Warn: func(line string) { fmt.Fprintln(s.Err, line) },
+		Dir: dir, Environ: s.Environ, Flags: o.settings, Trust: o.trust, Headless: true, NoStream: o.noStream,
 	})
 	if err != nil {
 		return 0, err
 	}
 	defer a.Close()
+	for _, w := range a.Loaded.Warnings {
+		fmt.Fprintln(s.Err, "warning: "+w.String())
+	}
 	session, err := a.OpenSession(ctx, request)
 	if err != nil {
 		return 0, err
 	}
-	defer session.Close()
-	if !request.Prompt && !session.Unfinished {
-		return 0, usage("session %s has nothing unfinished: give a prompt to go on with", session.ID)
-	}
 	return o.follow(ctx, s, a, session, prompt, check)
+}
+
+// workdir is where the session works.
+func (o *rootOptions) workdir(s *Streams) (string, error) {
+	if o.dir == "" {
+		return s.Dir, nil
+	}
+	dir := app.Absolute(o.dir, s.Dir)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "", usage("--cwd %s: it is not a directory", o.dir)
+	}
+	return dir, nil
+}
+
+// checkFile refuses, before hours of work, a file for the last message that
+// cannot be written.
+func (o *rootOptions) checkFile(s *Streams) error {
+	if o.lastFile == "" {
+		return nil
+	}
+	o.lastFile = app.Absolute(o.lastFile, s.Dir)
+	if info, err := os.Stat(o.lastFile); err == nil && info.IsDir() {
+		return usage("--output-last-message %s: it is a directory", o.lastFile)
+	}
+	if info, err := os.Stat(filepath.Dir(o.lastFile)); err != nil || !info.IsDir() {
+		return usage("--output-last-message %s: its folder does not exist", o.lastFile)
+	}
+	return nil
 }
 
 func (o *rootOptions) follow(ctx context.Context, s *Streams, a *app.App, session *app.Session, prompt string, check func(string) (string, error)) (int, error) {
@@ -116,7 +142,7 @@ func (o *rootOptions) follow(ctx context.Context, s *Streams, a *app.App, sessio
 	code := headless.Run(ctx, session, headless.Options{
 		Stdout: s.Out, Stderr: s.Err, TTY: s.OutTTY, Format: headless.Format(o.format), Quiet: o.quiet,
 		Verbose: o.verbose, Prompt: strings.TrimSpace(prompt), After: session.After, Check: check, Stop: stop,
-		Final: last.write,
+		Final: last.write, Saved: func() string { return saved(a, session) },
 		Init: headless.Init{
 			SessionID: session.ID, Model: set.Model, Workdir: set.Workdir, Runtime: set.Runtime, Tools: session.Tools,
 			Version: app.Version(), TokenLoaded: a.Token() != "", MaxIterations: set.MaxIterations,
@@ -129,6 +155,25 @@ func (o *rootOptions) follow(ctx context.Context, s *Streams, a *app.App, sessio
 	}
 	return code, nil
 }
+
+// saved ends the session and tells where its file is. A session whose work
+// does not end in time is left to the end of the process.
+func saved(a *app.App, session *app.Session) string {
+	done := make(chan error, 1)
+	go func() { done <- session.Close() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			a.Debug("close the session: " + err.Error())
+		}
+	case <-time.After(closeWait):
+		a.Debug("the session did not close in time")
+	}
+	return session.LogPath()
+}
+
+// closeWait is how long the end of a session may take.
+const closeWait = 10 * time.Second
 
 // lastMessage writes the final message to a file.
 type lastMessage struct {
@@ -146,55 +191,56 @@ func (l *lastMessage) write(text string) {
 }
 
 // stopSignals returns a context that ends at the time limit or at the first
-// signal; a second SIGINT ends the process at once.
+// signal; its cause says which. A second SIGINT ends the process at once.
 func stopSignals(ctx context.Context, limit time.Duration) (context.Context, func()) {
 	stop, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	done := make(chan struct{})
-	var timer <-chan time.Time
-	if limit > 0 {
-		timer = time.After(limit)
-	}
-	var count atomic.Int32
+	released, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
+		var limited <-chan time.Time
+		if limit > 0 {
+			timer := time.NewTimer(limit)
+			defer timer.Stop()
+			limited = timer.C
+		}
+		interrupts := 0
 		for {
 			select {
-			case <-stop.Done():
-				if context.Cause(stop) == context.Canceled {
-					return
-				}
-				timer = nil
-				select {
-				case sig, open := <-signals:
-					if !open {
-						return
-					}
-					if sig == os.Interrupt && count.Add(1) > 0 {
-						os.Exit(headless.ExitInterrupt)
-					}
-				}
-			case <-timer:
+			case <-released:
+				return
+			case <-limited:
 				cancel(headless.ErrTimeout)
-			case sig, open := <-signals:
-				if !open {
-					return
+			case sig := <-signals:
+				if sig != os.Interrupt {
+					cancel(headless.ErrTerminated)
+					continue
 				}
-				cause := headless.ErrTerminated
-				if sig == os.Interrupt {
-					cause = headless.ErrInterrupted
+				if interrupts++; interrupts > 1 {
+					os.Exit(headless.ExitInterrupt)
 				}
-				cancel(cause)
+				cancel(headless.ErrInterrupted)
 			}
 		}
 	}()
 	return stop, func() {
 		signal.Stop(signals)
-		close(signals)
-		cancel(nil)
+		close(released)
 		<-done
+		cancel(nil)
 	}
+}
+
+// stopCode is the exit code of a run that was stopped.
+func stopCode(stop context.Context) int {
+	switch cause := context.Cause(stop); {
+	case errors.Is(cause, headless.ErrTimeout):
+		return headless.ExitTimeout
+	case errors.Is(cause, headless.ErrTerminated):
+		return headless.ExitTerminated
+	}
+	return headless.ExitInterrupt
 }
 
 // schemaCheck reads --output-schema.

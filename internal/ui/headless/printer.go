@@ -152,6 +152,10 @@ func (p *textPrinter) event(ev event.Event) {
 		if c, err := event.Decode[event.Compacted](ev); err == nil {
 			p.line(fmt.Sprintf("  context compacted: %s → %s tokens", thousands(c.OldTokens), thousands(c.NewTokens)))
 		}
+	case event.TypeResumeComplete:
+		if c, err := event.Decode[event.ResumeComplete](ev); err == nil {
+			p.resumed(c)
+		}
 	case event.TypeTurnResumed:
 		p.line("  going on with the turn that was cut short")
 	case event.TypeError:
@@ -162,6 +166,24 @@ func (p *textPrinter) event(ev event.Event) {
 		if g, err := event.Decode[event.ApprovalRequired](ev); err == nil {
 			p.gate(g)
 		}
+	}
+}
+
+// resumed tells what a session goes on from.
+func (p *textPrinter) resumed(c event.ResumeComplete) {
+	verb := "Resumed"
+	if c.Forked {
+		verb = "Forked"
+	}
+	p.line(fmt.Sprintf("%s from %s (%d messages, model %s)", verb, c.Path, c.RestoredCount, c.ModelName))
+	if c.DroppedCount > 0 {
+		p.line(fmt.Sprintf("warning: %d messages of the saved session were not valid and are left out", c.DroppedCount))
+	}
+	if c.InvalidSavedModel != nil {
+		p.line(fmt.Sprintf("warning: the saved model %q is not a model id; going on with %s", *c.InvalidSavedModel, c.ModelName))
+	}
+	if c.HadRedactedContent {
+		p.line("warning: secrets were removed from the saved session; their marks stay in the conversation")
 	}
 }
 
@@ -268,6 +290,10 @@ func (p *textPrinter) result(r *result) {
 		cost += " (some prices are unknown)"
 	}
 	p.line(fmt.Sprintf("Session: %s · %d model calls · %s", r.SessionID, r.NumIterations, cost))
+	if r.log != "" {
+		p.line("Saved: " + r.log)
+		p.line("Go on with: ml-intern --resume " + r.SessionID)
+	}
 	p.line(fmt.Sprintf("--- Agent %s (history_size=%d) ---", r.ending, r.history))
 }
 

@@ -25,6 +25,7 @@ type result struct {
 
 	ending  string // event type that ended the turn
 	history int
+	log     string // where the session is saved, empty for nowhere
 }
 
 type usage struct {

@@ -5,6 +5,7 @@
 package headless
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,6 +79,9 @@ type Options struct {
 	Check func(text string) (string, error)
 	// Final, when not nil, receives the final message of a turn that ended.
 	Final func(text string)
+	// Saved, when not nil, ends the session's bookkeeping and returns where its
+	// log lies, empty for nowhere. It is called once, before the result is told.
+	Saved func() string
 	// Init is what the init line and the preamble tell.
 	Init Init
 	// Stop ends the run early when it is done; its cause is one of the errors
@@ -106,16 +110,27 @@ type run struct {
 	res     result
 	begun   time.Time
 
+	mine     bool // the turn of this run has begun; turns before it are not ours
+	asked    string
 	refused  bool // the last batch of calls held a refusal for want of approval
 	repaired bool
-	stopping bool
 	ended    bool
+	cause    string // why the session cannot go on, from session_terminated
+	silence  *time.Timer
 }
+
+const (
+	// stopWait is how long a session may take to end its turn after a stop.
+	stopWait = 5 * time.Second
+	// silentWait is how long a session may take to begin, and to tell its end
+	// after it said that it cannot go on.
+	silentWait = 10 * time.Second
+)
 
 // Run submits the prompt, follows the session to the end of its turn and
 // returns the exit code. The session is shut down when it returns.
 func Run(ctx context.Context, session Session, opts Options) int {
-	r := &run{opts: opts, session: session, begun: time.Now()}
+	r := &run{opts: opts, session: session, begun: time.Now(), mine: opts.Prompt == ""}
 	r.res.SessionID = opts.Init.SessionID
 	r.out = newPrinter(opts)
 	r.out.start(opts)
@@ -127,30 +142,54 @@ func Run(ctx context.Context, session Session, opts Options) int {
 	}
 	followCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stopped := context.AfterFunc(opts.Stop, func() { r.session.Interrupt() })
-	defer stopped()
-	kill := context.AfterFunc(opts.Stop, func() {
-		t := time.AfterFunc(5*time.Second, cancel) // a session that does not stop is left
+	defer context.AfterFunc(opts.Stop, func() {
+		session.Interrupt()
+		t := time.AfterFunc(stopWait, cancel) // a session that does not stop is left
 		context.AfterFunc(followCtx, func() { t.Stop() })
-	})
-	defer kill()
-	for ev, err := range session.Follow(followCtx, opts.After) {
-		if err != nil {
-			if !r.ended {
-				r.fail("internal", "the session's events cannot be read: "+err.Error())
-			}
-			return r.close()
+	})()
+	r.silence = time.AfterFunc(silentWait, cancel)
+	defer r.silence.Stop()
+	r.follow(followCtx)
+	return r.close()
+}
+
+// follow takes the session's events up to its end.
+func (r *run) follow(ctx context.Context) {
+	for ev, err := range r.session.Follow(ctx, r.opts.After) {
+		switch {
+		case err != nil && r.ended:
+			return
+		case err != nil && ctx.Err() != nil:
+			r.fail("internal", r.stuck())
+			return
+		case err != nil:
+			r.fail("internal", "the session's events cannot be read: "+err.Error())
+			return
 		}
 		r.out.event(ev)
-		r.take(ctx, ev)
+		r.take(context.WithoutCancel(ctx), ev)
 		if ev.Type == event.TypeShutdown {
-			return r.close()
+			return
 		}
 	}
-	if !r.ended {
+	switch {
+	case r.ended:
+	case ctx.Err() != nil:
+		r.fail("internal", r.stuck())
+	default:
 		r.fail("internal", r.endedEarly())
 	}
-	return r.close()
+}
+
+// stuck is the reason of a session that was left because it did not answer.
+func (r *run) stuck() string {
+	switch {
+	case r.opts.Stop.Err() != nil:
+		return "the session did not stop in time"
+	case r.cause != "":
+		return r.cause
+	}
+	return "the session did not begin in time"
 }
 
 func (r *run) endedEarly() string {
@@ -161,13 +200,31 @@ func (r *run) endedEarly() string {
 }
 
 func (r *run) submit(ctx context.Context, text string) error {
-	return r.session.Submit(ctx, event.Submission{ID: "sub_1", Operation: event.UserInput{Text: text}})
+	r.asked = fmt.Sprintf("sub_%d", r.opts.After+1) // a session that goes on has used the first numbers
+	if r.repaired {
+		r.asked += "_repair"
+	}
+	return r.session.Submit(ctx, event.Submission{ID: r.asked, Operation: event.UserInput{Text: text}})
 }
 
 // take keeps the accounts of one event and ends the run at the end of its turn.
 func (r *run) take(ctx context.Context, ev event.Event) {
 	r.res.count(ev)
 	switch ev.Type {
+	case event.TypeReady:
+		r.silence.Stop()
+	case event.TypeTurnStarted:
+		if t, err := event.Decode[event.TurnStarted](ev); err == nil && t.SubmissionID == r.asked {
+			r.mine = true
+		}
+		if r.opts.Stop.Err() != nil {
+			r.session.Interrupt() // the first came before there was a turn
+		}
+	case event.TypeSessionTerminated:
+		if t, err := event.Decode[event.SessionTerminated](ev); err == nil {
+			r.cause = cmp.Or(t.UserMessage, t.Error, t.Reason)
+		}
+		r.silence.Reset(silentWait)
 	case event.TypeLLMCall:
 		if c, err := event.Decode[event.LLMCall](ev); err == nil && c.FinishReason == "tool_calls" {
 			r.refused = false
@@ -177,11 +234,18 @@ func (r *run) take(ctx context.Context, ev event.Event) {
 			r.refused = true
 		}
 	case event.TypeTurnComplete:
-		r.turnComplete(ctx, ev)
+		if r.mine {
+			r.turnComplete(ctx, ev)
+		}
 	case event.TypeInterrupted:
-		r.res.ending = "interrupted"
-		r.end(ctx, r.stopCode())
+		if r.mine {
+			r.res.ending = "interrupted"
+			r.end(ctx, r.stopCode())
+		}
 	case event.TypeError:
+		if !r.mine && ev.TurnID != "" {
+			return // of a turn that was waiting before this run
+		}
 		if e, err := event.Decode[event.Error](ev); err == nil {
 			r.failWith(e)
 		}
@@ -212,6 +276,8 @@ func (r *run) turnComplete(ctx context.Context, ev event.Event) {
 	switch {
 	case done.StopReason == "max_iterations":
 		code = ExitIterations
+	case done.StopReason != "answer" && r.cause != "":
+		r.res.Error = &failure{Code: "context", Class: done.StopReason, Message: r.cause}
 	case done.StopReason != "answer":
 		r.res.Error = &failure{Code: "internal", Class: done.StopReason, Message: "the turn ended without an answer: " + done.StopReason}
 	case r.refused:
@@ -300,6 +366,9 @@ func (r *run) close() int {
 		r.res.ExitCode = r.stopCode()
 	}
 	r.res.DurationMS = time.Since(r.begun).Milliseconds()
+	if r.opts.Saved != nil {
+		r.res.log = r.opts.Saved()
+	}
 	r.res.seal()
 	r.out.result(&r.res)
 	return r.res.ExitCode

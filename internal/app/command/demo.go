@@ -1,0 +1,135 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/demo"
+	"github.com/ml-intern/ml-intern/internal/config/environ"
+	"github.com/ml-intern/ml-intern/internal/ui/headless"
+)
+
+func newDemo(s *Streams) *cobra.Command {
+	var keep string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch it work, without a key, an account or a network",
+		Long: `Run a small task from beginning to end: look at data, write and run a training
+script, evaluate, report. The tools, the commands and every number are real; only
+the model's words are recorded. Needs python3, nothing else.`,
+		Args: cobra.NoArgs,
+		RunE: do(func(ctx context.Context, _ []string) error {
+			return s.demo(ctx, keep)
+		}),
+	}
+	cmd.Flags().StringVar(&keep, "keep", "", "work in this new or empty `DIR` (default a new temporary folder)")
+	return cmd
+}
+
+// demoHome is where the demo's session is kept, inside its folder.
+const demoHome = ".ml-intern-home"
+
+func (s *Streams) demo(ctx context.Context, keep string) error {
+	if err := demo.Require(ctx); err != nil {
+		return err
+	}
+	dir, err := s.demoDir(keep)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Err, "This is a demo: the model's words are recorded, everything it does is real.\n"+
+		"It works in %s, without a network and without a key.\n\n", dir)
+	a, err := app.New(ctx, app.Options{
+		Dir: dir, Environ: demoEnviron(s.Environ, dir), Headless: true,
+		Flags: map[string][]string{
+			"model_name": {demo.Model}, "workspace_root": {dir}, "tool_runtime": {"local"}, "permissions.mode": {"yolo"},
+			"save_sessions": {"true"},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	session, err := a.OpenSession(ctx, app.SessionRequest{Prompt: true})
+	if err != nil {
+		return err
+	}
+	o := &rootOptions{format: string(headless.Text)}
+	code, err := o.follow(ctx, s, a, session, demo.Prompt, nil)
+	if err != nil || code != headless.ExitOK {
+		fmt.Fprintln(s.Err, "What was done so far is in "+dir)
+		return firstOf(err, silent(code))
+	}
+	return s.demoEnd(dir)
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// demoDir prepares the folder the demo works in.
+func (s *Streams) demoDir(keep string) (string, error) {
+	if keep != "" {
+		dir := app.Absolute(keep, s.Dir)
+		if err := demo.Prepare(dir); err != nil {
+			return "", usage("--keep: %w", err)
+		}
+		return dir, nil
+	}
+	dir, err := os.MkdirTemp("", "ml-intern-demo-")
+	if err != nil {
+		return "", err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", err
+	}
+	return dir, demo.Prepare(dir)
+}
+
+// demoEnviron is an environment without keys, settings and addresses, whose
+// session lies in the demo's folder.
+func demoEnviron(environment []string, dir string) []string {
+	out := slices.DeleteFunc(slices.Clone(environment), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return environ.Secret(name) || strings.HasPrefix(name, "ML_INTERN_") || strings.HasSuffix(name, "_BASE_URL") ||
+			strings.HasPrefix(name, "HF_") || strings.HasPrefix(name, "HUGGING")
+	})
+	home := filepath.Join(dir, demoHome)
+	return append(out, "ML_INTERN_HOME="+home, "HF_HOME="+filepath.Join(home, "huggingface"))
+}
+
+// demoEnd checks the results and tells where everything lies.
+func (s *Streams) demoEnd(dir string) error {
+	sum, err := demo.Check(dir)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Err, "\nEverything lies in %s:\n", sum.Dir)
+	for _, f := range sum.Files {
+		fmt.Fprintf(s.Err, "  %-22s %s\n", relative(dir, f.Path), f.About)
+	}
+	fmt.Fprintf(s.Err, "  %-22s %s\n", demoHome+"/state/sessions", "the session: its journal and its JSON file")
+	fmt.Fprintf(s.Err, "\nNow with a real model and your own task:\n"+
+		"  ml-intern --model ollama/llama3.1:8b \"what is in this folder?\"\n"+
+		"  HF_TOKEN=... ml-intern \"fine-tune a small classifier on my data\"\n")
+	return nil
+}
+
+func relative(dir, path string) string {
+	if rel, err := filepath.Rel(dir, path); err == nil {
+		return rel
+	}
+	return path
+}

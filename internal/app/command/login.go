@@ -1,0 +1,149 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/config/place"
+	"github.com/ml-intern/ml-intern/internal/ui/headless"
+)
+
+func newLogin(s *Streams) *cobra.Command {
+	var stdin bool
+	cmd := &cobra.Command{
+		Use:   "login",
+		Short: "Save a Hugging Face token",
+		Long: `Save a Hugging Face token for this and the other Hugging Face programs of this
+user. The token is checked first, and it is not shown while it is pasted.`,
+		Example: `  ml-intern login
+  ml-intern login --token-stdin < token.txt`,
+		Args: cobra.NoArgs,
+		RunE: do(func(ctx context.Context, _ []string) error {
+			a, err := s.open(ctx)
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			if stdin {
+				return s.loginFromInput(ctx, a)
+			}
+			if !s.InTTY {
+				return usage("standard input is not a terminal: give the token with --token-stdin")
+			}
+			return s.loginByPaste(ctx, a)
+		}),
+	}
+	cmd.Flags().BoolVar(&stdin, "token-stdin", false, "read the token from standard input")
+	return cmd
+}
+
+// tokenLimit bounds what is read as a token, in bytes.
+const tokenLimit = 4096
+
+func (s *Streams) loginFromInput(ctx context.Context, a *app.App) error {
+	raw, err := io.ReadAll(io.LimitReader(s.In, tokenLimit))
+	if err != nil {
+		return usage("read the token: %w", err)
+	}
+	again, err := s.saveToken(ctx, a, string(raw))
+	if again { // a bad token here is a mistake of the caller
+		return &app.MissingKeyError{Err: err}
+	}
+	return err
+}
+
+// loginByPaste asks until a token is valid. Ctrl-C and Ctrl-D leave.
+func (s *Streams) loginByPaste(ctx context.Context, a *app.App) error {
+	fmt.Fprintf(s.Err, "A token is made at %s/settings/tokens.\n", a.Loaded.URL("HF_ENDPOINT").Value)
+	for {
+		fmt.Fprint(s.Err, "Paste it here (it is not shown): ")
+		raw, err := readHidden(s.In)
+		fmt.Fprintln(s.Err)
+		if err != nil {
+			return &exitError{code: headless.ExitInterrupt, err: errors.New("nobody was logged in")}
+		}
+		again, err := s.saveToken(ctx, a, raw)
+		if !again {
+			return err
+		}
+		fmt.Fprintln(s.Err, "ERROR: "+err.Error())
+	}
+}
+
+// readHidden reads a line without echo and mends the terminal when the person
+// breaks off.
+func readHidden(in *os.File) (string, error) {
+	fd := int(in.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt)
+	defer signal.Stop(stop)
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() { // ends with the process when the person breaks off
+		text, err := term.ReadPassword(fd)
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		return string(l.text), l.err
+	case <-stop:
+		return "", errors.Join(errors.New("interrupted"), term.Restore(fd, before))
+	}
+}
+
+// saveToken checks a token and keeps it. Again says that another token may be
+// asked for.
+func (s *Streams) saveToken(ctx context.Context, a *app.App, raw string) (again bool, err error) {
+	token := place.CleanToken(raw)
+	switch {
+	case token == "":
+		return true, errors.New("the token is empty")
+	case strings.HasPrefix(token, "api_org"):
+		return true, errors.New("a token that starts with api_org belongs to an organisation: use a user access token")
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return true, errors.New("the token holds blanks or characters that no token has")
+	}
+	who, err := a.Whoami(ctx, token)
+	if err != nil {
+		if hub.IsKind(err, hub.Unauthorized) {
+			return true, errors.New("the Hub does not know this token")
+		}
+		return false, fmt.Errorf("the token could not be checked, and was not saved: %w", err)
+	}
+	login := a.Loaded.Login()
+	if err := login.Save(token, who.TokenName); err != nil {
+		return false, err
+	}
+	fmt.Fprintf(s.Out, "logged in as %s; saved in %s\n", oneLine(who.Name), login.Path())
+	s.tokenWarnings(a, who)
+	return false, nil
+}
+
+func (s *Streams) tokenWarnings(a *app.App, who hub.Identity) {
+	if who.Known && !who.Inference {
+		fmt.Fprintln(s.Err, "warning: this token may not call Inference Providers: models of the router will refuse it")
+	}
+	if who.Known && !who.Write {
+		fmt.Fprintln(s.Err, "warning: this token may not write: models and datasets cannot be pushed with it")
+	}
+	if _, source := a.Loaded.HFToken(); source != a.Loaded.Login().Path() {
+		fmt.Fprintf(s.Err, "warning: %s is set and is used instead of the saved token\n", source)
+	}
+}

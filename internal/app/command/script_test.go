@@ -1,0 +1,218 @@
+package command_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ml-intern/ml-intern/internal/app/command"
+)
+
+var update = flag.Bool("update", false, "write the golden parts of the scripts anew")
+
+// asProgram makes the test binary the program itself.
+const asProgram = "ML_INTERN_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	run := func() { os.Exit(command.Main(context.Background(), command.System())) }
+	if os.Getenv(asProgram) != "" {
+		run()
+	}
+	testscript.Main(m, map[string]func(){"ml-intern": run})
+}
+
+// TestScripts runs the commands as people type them. Each script has a world
+// of its own; the models answer from its file model.jsonl.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "requests": requests, "sent": sent, "asked": asked, "golden": golden, "noesc": noEscape,
+			"narrow": narrow, "id": sessionID, "same": same, "mode": mode,
+		},
+	})
+}
+
+func setup(env *testscript.Env) error {
+	w := newWorld(env.T().(testing.TB), filepath.Join(env.WorkDir, "model.jsonl"))
+	env.Values["world"] = w
+	home := filepath.Join(env.WorkDir, "home")
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return err
+	}
+	for _, entry := range w.environment(home) {
+		name, value, _ := strings.Cut(entry, "=")
+		if name != "PATH" {
+			env.Setenv(name, value)
+		}
+	}
+	env.Setenv("WORLD", w.URL)
+	env.Setenv("GOOD_TOKEN", goodToken)
+	env.Setenv("STATE", filepath.Join(home, ".local/state/ml-intern"))
+	return nil
+}
+
+func worldOf(ts *testscript.TestScript) *world { return ts.Value("world").(*world) }
+
+// exits runs a program and checks its exit code: exits CODE PROGRAM ARGS...
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	code := 0
+	var failed *exec.ExitError
+	switch err := ts.Exec(args[1], args[2:]...); {
+	case errors.As(err, &failed):
+		code = failed.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if code != want {
+		ts.Fatalf("exit code %d, want %d", code, want)
+	}
+}
+
+// requests checks how many model calls there were.
+func requests(ts *testscript.TestScript, _ bool, args []string) {
+	if got := strconv.Itoa(len(worldOf(ts).calls())); got != args[0] {
+		ts.Fatalf("%s model calls, want %s", got, args[0])
+	}
+}
+
+// sent checks the last model call against a pattern: sent PATTERN
+func sent(ts *testscript.TestScript, neg bool, args []string) {
+	calls := worldOf(ts).calls()
+	if len(calls) == 0 {
+		ts.Fatalf("there was no model call")
+	}
+	if regexp.MustCompile(args[0]).Match(calls[len(calls)-1]) == neg {
+		ts.Fatalf("the last model call: %s", calls[len(calls)-1])
+	}
+}
+
+// asked checks whether a path was requested: asked 'GET /path'
+func asked(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := false
+	for _, path := range w.asked {
+		found = found || path == args[0]
+	}
+	if found == neg {
+		ts.Fatalf("requested: %q", w.asked)
+	}
+}
+
+// What changes from run to run.
+var changing = []struct {
+	pattern *regexp.Regexp
+	mark    string
+}{
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`), "SESSION"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?`), "TIME"},
+	{regexp.MustCompile(`\d{8}_\d{6}`), "STAMP"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d`), "DATE"},
+	{regexp.MustCompile(`"(duration_ms|latency_ms|ttft_ms)":\d+`), `"$1":0`},
+	{regexp.MustCompile(`ml-intern-v?\d[^" ]*`), "VERSION"},
+	{regexp.MustCompile(`"(version|app_version)":"[^"]*"`), `"$1":"VERSION"`},
+	{regexp.MustCompile(`"text":"You are [^"]*(\\.[^"]*)*"`), `"text":"SYSTEM PROMPT"`},
+	{regexp.MustCompile(`"content":"(You|# )(?:[^"\\]|\\.){400,}"`), `"content":"SYSTEM PROMPT"`},
+	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "HOST"},
+}
+
+// golden compares an output with a file, apart from what changes from run to
+// run: golden stdout FILE
+func golden(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: golden stdout|stderr FILE")
+	}
+	got := ts.ReadFile(args[0])
+	got = strings.ReplaceAll(got, ts.Getenv("WORK"), "WORK")
+	for _, c := range changing {
+		got = c.pattern.ReplaceAllString(got, c.mark)
+	}
+	want := ts.ReadFile(args[1])
+	if got == want {
+		return
+	}
+	if dir := os.Getenv("ML_INTERN_GOLDEN"); dir != "" { // keep what came, to look at
+		ts.Check(os.WriteFile(filepath.Join(dir, filepath.Base(args[1])), []byte(got), 0o644))
+	}
+	ts.Fatalf("%s differs from %s. It is:\n%s", args[0], args[1], got)
+}
+
+// noEscape checks that an output steers no terminal.
+func noEscape(ts *testscript.TestScript, _ bool, args []string) {
+	if text := ts.ReadFile(args[0]); strings.ContainsAny(text, "\x1b\x9b\x07\r") || !utf8.ValidString(text) {
+		ts.Fatalf("%s has control characters: %q", args[0], text)
+	}
+}
+
+// narrow checks that no line of an output is wider than a terminal.
+func narrow(ts *testscript.TestScript, _ bool, args []string) {
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
+			ts.Fatalf("%d columns: %s", n, line)
+		}
+	}
+}
+
+// sessionID puts the id of the newest session into a variable: id NAME
+func sessionID(ts *testscript.TestScript, _ bool, args []string) {
+	paths, err := filepath.Glob(filepath.Join(ts.Getenv("STATE"), "sessions", "*", "journal.jsonl"))
+	ts.Check(err)
+	newest, id := int64(0), ""
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		ts.Check(err)
+		if at := info.ModTime().UnixNano(); at > newest {
+			newest, id = at, filepath.Base(filepath.Dir(path))
+		}
+	}
+	if id == "" {
+		ts.Fatalf("there is no session")
+	}
+	ts.Setenv(args[0], id)
+}
+
+// same compares the bytes of two files.
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	if bytes.Equal([]byte(ts.ReadFile(args[0])), []byte(ts.ReadFile(args[1]))) == neg {
+		ts.Fatalf("%s and %s", args[0], args[1])
+	}
+}
+
+// mode checks the permission bits of files: mode 0600 GLOB
+func mode(ts *testscript.TestScript, _ bool, args []string) {
+	paths, err := filepath.Glob(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if len(paths) == 0 {
+		ts.Fatalf("no file matches %s", args[1])
+	}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		ts.Check(err)
+		if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
+			ts.Fatalf("%s has mode %s, want %s", path, got, args[0])
+		}
+	}
+}

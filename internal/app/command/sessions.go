@@ -1,0 +1,298 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
+)
+
+func newSessions(s *Streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sessions",
+		Short: "List, show, remove and export saved sessions",
+		Long: `Saved sessions. ID is a session's id or the beginning of it, its number in the
+list, or the path of a session file.`,
+	}
+	cmd.AddCommand(newSessionsList(s), newSessionsShow(s), newSessionsRm(s), newSessionsExport(s))
+	return withoutRun(cmd)
+}
+
+// library opens the saved sessions; close it when done.
+func (s *Streams) library(ctx context.Context) (*app.App, *sessions.Library, error) {
+	a, err := s.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	lib, err := a.Library()
+	if err != nil {
+		return nil, nil, errors.Join(err, a.Close())
+	}
+	return a, lib, nil
+}
+
+func newSessionsList(s *Streams) *cobra.Command {
+	var all, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the sessions of this folder, newest first",
+		Args:  cobra.NoArgs,
+		RunE: do(func(ctx context.Context, _ []string) error {
+			a, lib, err := s.library(ctx)
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			entries, err := lib.List(ctx)
+			if err != nil {
+				return err
+			}
+			return s.listSessions(entries, a.Loaded.Dir, all, asJSON)
+		}),
+	}
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "list the sessions of all folders")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	return cmd
+}
+
+// listSessions prints entries; numbers are places in the whole list, so that
+// they mean the same everywhere.
+func (s *Streams) listSessions(entries []sessions.Entry, dir string, all, asJSON bool) error {
+	here := func(e sessions.Entry) bool { return all || realDir(e.Cwd) == dir }
+	if asJSON {
+		shown := slices.DeleteFunc(slices.Clone(entries), func(e sessions.Entry) bool { return !here(e) })
+		if shown == nil {
+			shown = []sessions.Entry{}
+		}
+		return s.printJSON(shown)
+	}
+	hidden := 0
+	for i, e := range entries {
+		if !here(e) {
+			hidden++
+			continue
+		}
+		s.listSession(i+1, e, all)
+	}
+	if hidden > 0 {
+		fmt.Fprintf(s.Err, "%d more in other folders: --all lists them\n", hidden)
+	}
+	if len(entries) == 0 {
+		fmt.Fprintln(s.Err, "there are no saved sessions")
+	}
+	return nil
+}
+
+func (s *Streams) listSession(number int, e sessions.Entry, all bool) {
+	at := "unknown time    "
+	if !e.UpdatedAt.IsZero() {
+		at = e.UpdatedAt.Local().Format("2006-01-02 15:04")
+	}
+	fmt.Fprintf(s.Out, "%2d. %s  %s  %d msgs  %s\n", number, at, shortID(e), e.Messages, oneLine(cmp.Or(e.Model, "unknown model")))
+	fmt.Fprintf(s.Out, "    %s\n", oneLine(cmp.Or(e.Problem, e.Title, "(no message of a person)")))
+	if all && e.Cwd != "" {
+		fmt.Fprintf(s.Out, "    %s\n", oneLine(e.Cwd))
+	}
+}
+
+func shortID(e sessions.Entry) string {
+	id := cmp.Or(e.SessionID, filepath.Base(e.Path))
+	return oneLine(id[:min(8, len(id))])
+}
+
+// oneLine is a foreign text for one line of a terminal.
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(plain.String(text)), " ")
+}
+
+func realDir(dir string) string {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		return real
+	}
+	return dir
+}
+
+// resolve finds one session by what a person typed.
+func resolve(ctx context.Context, lib *sessions.Library, arg string) (sessions.Entry, error) {
+	entry, err := lib.Resolve(ctx, arg)
+	var missing *sessions.NotFoundError
+	if errors.As(err, &missing) {
+		return entry, usage("%w (ml-intern sessions list --all shows them)", err)
+	}
+	return entry, err
+}
+
+func newSessionsShow(s *Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "Print a session's conversation",
+		Args:  cobra.ExactArgs(1),
+		RunE: do(func(ctx context.Context, args []string) error {
+			a, lib, err := s.library(ctx)
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			entry, err := resolve(ctx, lib, args[0])
+			if err != nil {
+				return err
+			}
+			doc, err := lib.Load(ctx, entry)
+			if err != nil {
+				return err
+			}
+			s.showSession(entry, doc)
+			return nil
+		}),
+	}
+}
+
+func (s *Streams) showSession(e sessions.Entry, d sessions.Document) {
+	for _, line := range []struct{ name, value string }{
+		{"Session", cmp.Or(d.SessionID, e.SessionID)}, {"Title", d.Title}, {"Model", d.Model}, {"Folder", cmp.Or(d.Cwd, e.Cwd)},
+		{"Branch", d.GitBranch}, {"Started", d.StartTime}, {"File", e.Path},
+	} {
+		if line.value != "" {
+			fmt.Fprintf(s.Out, "%-8s %s\n", line.name+":", oneLine(line.value))
+		}
+	}
+	for _, m := range d.Messages {
+		if m.Role != llm.System {
+			s.showMessage(m)
+		}
+	}
+}
+
+// resultLines is how many lines of a tool's result are shown.
+const resultLines = 12
+
+func (s *Streams) showMessage(m llm.Message) {
+	text := strings.TrimRight(plain.String(m.PlainText()), "\n")
+	switch {
+	case m.Role == llm.ToolRole:
+		lines := strings.Split(text, "\n")
+		if len(lines) > resultLines {
+			lines = append(lines[:resultLines], fmt.Sprintf("… %d more lines", len(lines)-resultLines))
+		}
+		fmt.Fprintf(s.Out, "\n  %s:\n    %s\n", oneLine(m.Name), strings.Join(lines, "\n    "))
+	case text != "":
+		who := string(m.Role)
+		if m.Synthetic {
+			who += " (by the program)"
+		}
+		fmt.Fprintf(s.Out, "\n%s:\n%s\n", who, text)
+	}
+	for _, c := range m.ToolCalls {
+		fmt.Fprintf(s.Out, "\n▸ %s  %s\n", oneLine(c.Name), oneLine(c.Arguments))
+	}
+}
+
+func newSessionsRm(s *Streams) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "rm ID...",
+		Short: "Remove sessions and their files for good",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: do(func(ctx context.Context, args []string) error {
+			a, lib, err := s.library(ctx)
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			return s.removeSessions(ctx, lib, args, yes)
+		}),
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+// removeSessions finds all sessions before it removes one: numbers would move.
+func (s *Streams) removeSessions(ctx context.Context, lib *sessions.Library, args []string, yes bool) error {
+	var chosen []sessions.Entry
+	for _, arg := range args {
+		entry, err := resolve(ctx, lib, arg)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(chosen, func(e sessions.Entry) bool { return e.Path == entry.Path }) {
+			chosen = append(chosen, entry)
+		}
+	}
+	if !yes {
+		for _, e := range chosen {
+			fmt.Fprintf(s.Err, "%s  %s\n", cmp.Or(e.SessionID, e.Path), oneLine(e.Title))
+		}
+		if err := s.confirm(fmt.Sprintf("Remove %d session(s) for good?", len(chosen))); err != nil {
+			return err
+		}
+	}
+	for _, e := range chosen {
+		if err := lib.Remove(ctx, e); err != nil {
+			return err
+		}
+		fmt.Fprintln(s.Out, "removed "+cmp.Or(e.SessionID, e.Path))
+	}
+	return nil
+}
+
+func newSessionsExport(s *Streams) *cobra.Command {
+	var format, file string
+	cmd := &cobra.Command{
+		Use:   "export ID",
+		Short: "Write a session as JSON, as its journal or in Claude Code's form",
+		Args:  cobra.ExactArgs(1),
+		RunE: do(func(ctx context.Context, args []string) error {
+			if !slices.Contains(sessions.Formats(), format) {
+				return usage("--format is %q: it must be one of %s", format, strings.Join(sessions.Formats(), ", "))
+			}
+			a, lib, err := s.library(ctx)
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			entry, err := resolve(ctx, lib, args[0])
+			if err != nil {
+				return err
+			}
+			if format == sessions.FormatJSONL && !entry.Journal {
+				return usage("--format jsonl: session %s has no journal", args[0])
+			}
+			return s.toFile(file, func(w io.Writer) error { return lib.Export(ctx, entry, format, w) })
+		}),
+	}
+	cmd.Flags().StringVar(&format, "format", sessions.FormatJSON, "`FORMAT`: "+strings.Join(sessions.Formats(), ", "))
+	cmd.Flags().StringVarP(&file, "output", "o", "-", "write to this `FILE`; - is standard output")
+	return cmd
+}
+
+// toFile lets write fill a private file, or standard output for "-". The file
+// takes its place when it is whole.
+func (s *Streams) toFile(path string, write func(io.Writer) error) error {
+	if path == "-" || path == "" {
+		return write(s.Out)
+	}
+	path = app.Absolute(path, s.Dir)
+	f, err := os.CreateTemp(filepath.Dir(path), ".export-*") // mode 0600
+	if err != nil {
+		return usage("--output: %w", err)
+	}
+	if err = errors.Join(write(f), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
+	"github.com/ml-intern/ml-intern/internal/ui/headless"
+)
+
+func newTools(s *Streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tools",
+		Short: "List, show and call the agent's tools",
+	}
+	cmd.AddCommand(newToolsList(s), newToolsShow(s), newToolsCall(s))
+	return withoutRun(cmd)
+}
+
+// tools opens the tools; close the app when done.
+func (s *Streams) tools(ctx context.Context) (*app.App, []tool.Tool, error) {
+	a, err := s.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := a.Tools(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, a.Close())
+	}
+	return a, all, nil
+}
+
+// toolInfo is a tool as the model sees it.
+type toolInfo struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	Parameters  json.RawMessage `json:"parameters"`
+}
+
+func infoOf(t tool.Tool) toolInfo {
+	spec := t.Spec()
+	return toolInfo{spec.Name, spec.Description, spec.Parameters}
+}
+
+func newToolsList(s *Streams) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the tools in the order the model sees them",
+		Args:  cobra.NoArgs,
+		RunE: do(func(ctx context.Context, _ []string) error {
+			a, all, err := s.tools(ctx)
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			infos, width := []toolInfo{}, 0
+			for _, t := range all {
+				infos = append(infos, infoOf(t))
+				width = max(width, len(t.Spec().Name))
+			}
+			if asJSON {
+				return s.printJSON(infos)
+			}
+			for _, info := range infos {
+				fmt.Fprintf(s.Out, "%-*s  %s\n", width, info.Name, firstSentence(info.Description, 76-width))
+			}
+			return nil
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	return cmd
+}
+
+// firstSentence is the beginning of a description that fits a width.
+func firstSentence(text string, width int) string {
+	text = oneLine(text)
+	if head, _, ok := strings.Cut(text, ". "); ok {
+		text = head
+	}
+	if runes := []rune(text); len(runes) > width {
+		text = string(runes[:width-1]) + "…"
+	}
+	return text
+}
+
+func newToolsShow(s *Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME",
+		Short: "Print a tool's description and parameters",
+		Args:  cobra.ExactArgs(1),
+		RunE: do(func(ctx context.Context, args []string) error {
+			a, all, err := s.tools(ctx)
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			if err := app.CheckToolCalls(all, []app.ToolCall{{Name: args[0]}}); err != nil {
+				return err
+			}
+			for _, t := range all {
+				info := infoOf(t)
+				if info.Name != args[0] {
+					continue
+				}
+				var pretty bytes.Buffer
+				if err := json.Indent(&pretty, info.Parameters, "", "  "); err != nil {
+					return err
+				}
+				fmt.Fprintf(s.Out, "%s\n\n%s\n\n%s\n", info.Name, strings.TrimSpace(info.Description), pretty.String())
+			}
+			return nil
+		}),
+	}
+}
+
+func newToolsCall(s *Streams) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "call NAME JSON [NAME JSON]...",
+		Short: "Run tools outside a conversation, one after another",
+		Long: `Run tools one after another in a session of their own, with the same argument
+checks, permission rules and environment as in a conversation. Results go to
+standard output, progress to standard error. The first call that fails ends the
+run with exit code 1; a call that needs an approval fails without --yes.`,
+		Example: `  ml-intern tools call read '{"path":"train.py"}'
+  ml-intern tools call read '{"path":"a.txt"}' edit '{"path":"a.txt","old_str":"1","new_str":"2"}'`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: do(func(ctx context.Context, args []string) error {
+			calls, err := toolCalls(args)
+			if err != nil {
+				return err
+			}
+			return s.callTools(ctx, calls, yes)
+		}),
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "approve every call")
+	return cmd
+}
+
+func toolCalls(args []string) ([]app.ToolCall, error) {
+	if len(args)%2 != 0 {
+		return nil, usage("%s has no arguments: give a JSON object after every name, {} for none", args[len(args)-1])
+	}
+	var calls []app.ToolCall
+	for i := 0; i < len(args); i += 2 {
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(args[i+1]), &object); err != nil || object == nil {
+			if err == nil {
+				err = errors.New("it is null")
+			}
+			return nil, usage("the arguments of %s are not a JSON object: %w", args[i], err)
+		}
+		calls = append(calls, app.ToolCall{Name: args[i], Arguments: json.RawMessage(args[i+1])})
+	}
+	return calls, nil
+}
+
+func (s *Streams) callTools(ctx context.Context, calls []app.ToolCall, yes bool) error {
+	a, all, err := s.tools(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := app.CheckToolCalls(all, calls); err != nil {
+		return err
+	}
+	stop, release := stopSignals(ctx, 0)
+	defer release()
+	err = a.CallTools(stop, app.ToolRun{
+		Calls: calls, Approve: yes,
+		Output: func(out event.ToolOutput) { fmt.Fprintln(s.Out, strings.TrimRight(s.shown(out.Output), "\n")) },
+		Log:    func(l event.ToolLog) { fmt.Fprintf(s.Err, "%s: %s\n", l.Tool, plain.String(l.Log)) },
+	})
+	switch {
+	case err == nil:
+		return nil
+	case stop.Err() != nil:
+		return &exitError{code: stopCode(stop), err: context.Cause(stop)}
+	case app.ToolFailed(err):
+		return silent(headless.ExitFailure)
+	}
+	return err
+}
+
+// shown is a result as it is printed: on a terminal nothing in it may steer.
+func (s *Streams) shown(text string) string {
+	if s.OutTTY {
+		return plain.String(text)
+	}
+	return text
+}

@@ -1,0 +1,84 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/app"
+)
+
+func newWhoami(s *Streams) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "whoami",
+		Short: "Print who is logged in to the Hugging Face Hub",
+		Args:  cobra.NoArgs,
+		RunE: do(func(ctx context.Context, _ []string) error {
+			a, err := s.open(ctx)
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			token, source := a.Loaded.HFToken()
+			if token == "" {
+				return &app.MissingKeyError{Err: errors.New("nobody is logged in: set HF_TOKEN or run ml-intern login")}
+			}
+			who, err := a.Whoami(ctx, token)
+			if err != nil {
+				return tokenFault(err, source)
+			}
+			return s.showIdentity(who, source, asJSON)
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
+	return cmd
+}
+
+// tokenFault words a failed question who a token belongs to: a token that is
+// not valid is another thing than a Hub that did not answer.
+func tokenFault(err error, source string) error {
+	if hub.IsKind(err, hub.Unauthorized) {
+		return &app.MissingKeyError{Err: fmt.Errorf("the token from %s is not valid: %w", source, err)}
+	}
+	return fmt.Errorf("the token could not be checked: %w", err)
+}
+
+func (s *Streams) showIdentity(who hub.Identity, source string, asJSON bool) error {
+	if asJSON {
+		orgs := who.Orgs
+		if orgs == nil {
+			orgs = []string{}
+		}
+		return s.printJSON(struct {
+			Name   string   `json:"name"`
+			Plan   string   `json:"plan"`
+			Orgs   []string `json:"orgs"`
+			Token  string   `json:"token_name"`
+			Role   string   `json:"token_role"`
+			Source string   `json:"token_source"`
+		}{who.Name, who.Plan(), orgs, who.TokenName, who.Role, source})
+	}
+	fmt.Fprintf(s.Out, "%s (%s)\n", oneLine(who.Name), who.Plan())
+	if len(who.Orgs) > 0 {
+		fmt.Fprintln(s.Out, "organisations: "+oneLine(strings.Join(who.Orgs, ", ")))
+	}
+	fmt.Fprintln(s.Out, "token: "+tokenText(who, source))
+	return nil
+}
+
+// tokenText names a token without showing it.
+func tokenText(who hub.Identity, source string) string {
+	text := "from " + source
+	if who.TokenName != "" {
+		text = oneLine(who.TokenName) + " " + text
+	}
+	if who.Role != "" {
+		text += ", role " + oneLine(who.Role)
+	}
+	return text
+}
