@@ -241,6 +241,10 @@ func (s *State) answer(in event.ToolStateChange) {
 	if !s.Gate.settled() {
 		return
 	}
+	if s.Gate.abandoned() { // its turn does not go on
+		s.endTurn()
+		return
+	}
 	if s.Turn != nil {
 		s.Turn.Answered = s.Gate
 	}

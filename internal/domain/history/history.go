@@ -108,6 +108,16 @@ func (g *Gate) settled() bool {
 	return true
 }
 
+// abandoned reports whether a person has moved on without an answer.
+func (g *Gate) abandoned() bool {
+	for _, a := range g.Answers {
+		if a.State == stateAbandoned {
+			return true
+		}
+	}
+	return false
+}
+
 // Call is the life of one tool call so far.
 type Call struct {
 	ID   string

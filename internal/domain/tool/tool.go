@@ -146,6 +146,15 @@ type KeyedTool interface {
 	Recover(ctx context.Context, env Env, args, intent json.RawMessage) (Outcome, Result, error)
 }
 
+// Resolver is a tool whose arguments may name something that changes, such as
+// the path of a script. Resolve replaces the name by what it means now: what
+// it returns is shown, judged and run. Arguments it has resolved before come
+// back as they are.
+type Resolver interface {
+	Tool
+	Resolve(ctx context.Context, args json.RawMessage) (json.RawMessage, error)
+}
+
 // Closer is a tool that holds something (processes, connections) which ends
 // with its session.
 type Closer interface {

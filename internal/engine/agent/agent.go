@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,9 +18,14 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/purse"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/talk"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/voice"
 	"github.com/ml-intern/ml-intern/internal/engine/inference"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
-	"github.com/ml-intern/ml-intern/internal/engine/window"
 )
 
 // Journal is where a session's events go. Append returns once they are stored
@@ -95,94 +102,92 @@ type Options struct {
 }
 
 // StreamFilter removes secrets from text that arrives in pieces.
-type StreamFilter interface {
-	Feed(delta string) string
-	Flush() string
-}
+type StreamFilter = voice.Filter
 
 // Agent is one session. Submit, Interrupt and the setters may be called from
 // any goroutine; everything else belongs to the goroutine of Run.
 type Agent struct {
 	opts  Options
-	tools []tool.Tool
-	index map[string]*registered
-	specs []llm.ToolSpec
+	hands *hands.Hands
+	inbox *inbox.Inbox
 
-	queue *queue
+	// accepting orders texts and opening gates as the journal has them.
+	accepting sync.Mutex
 
 	mu      sync.Mutex // guards what other goroutines set or read
 	set     Settings
-	cancel  context.CancelCauseFunc // ends the running turn, nil when idle
 	plan    []event.PlanItem
 	fatal   error
 	journal Journal
 	id      string
+	inputs  int // texts accepted without an id
 
 	// Owned by Run.
-	messages    []llm.Message
-	nextMsg     int
+	talk        *talk.Talk
+	purse       *purse.Purse
 	turns       int
 	gates       int
-	calls       int // model calls, for ledger ids
 	warned      map[string]bool
 	longWait    bool
 	dead        bool // session_terminated: only new and shutdown work
-	clean       int  // messages that have been normalised
 	freshSystem bool // the stored system prompt was replaced and not told yet
 	turn        *turn
-	gate        *gate
+	gate        *consent.Gate
 	restored    *history.State  // facts about calls a crash cut short
 	facts       map[string]bool // calls whose restored state has been used
-	ledger      *policy.Ledger
-	soft        float64 // next soft spending warning, USD
-	meter       *window.Meter
-	window      map[string]int // learned windows by model id
-	running     sync.WaitGroup // tool goroutines
+	window      map[string]int  // learned windows by model id
+	lastCall    llm.Kind        // what the newest model call was for
+	running     sync.WaitGroup  // tool goroutines
 }
-
-// errInterrupt is the cause of an interrupted turn's context.
-var errInterrupt = errors.New("interrupted")
 
 // New returns an Agent; Run makes it work.
 func New(o Options) (*Agent, error) {
-	if o.Journal == nil || o.Caller == nil || o.Policy == nil || o.System == nil {
-		return nil, errors.New("make agent: journal, caller, policy and system prompt are required")
+	if o.Journal == nil || o.Caller == nil || o.Describe == nil || o.Policy == nil || o.System == nil {
+		return nil, errors.New("make agent: Journal, Caller, Describe, Policy and System are required")
 	}
 	if o.Settings.MaxParallel <= 0 {
 		o.Settings.MaxParallel = 16
 	}
-	a := &Agent{opts: o, set: o.Settings, queue: newQueue(), warned: map[string]bool{}, window: map[string]int{}}
-	if err := a.register(o.Tools); err != nil {
+	h, err := hands.New(o.Tools)
+	if err != nil {
 		return nil, err
 	}
+	a := &Agent{opts: o, hands: h, set: o.Settings, inbox: inbox.New(), window: map[string]int{}}
 	a.adopt(Opened{SessionID: o.SessionID, Journal: o.Journal, State: o.State}, o.KeepSystem)
 	return a, nil
 }
+
+// closeLimit bounds the closing of tools at the end of a session.
+const closeLimit = 5 * time.Second
 
 // Run works until shutdown or until ctx is done. A turn that was cut short
 // earlier is taken up first when resume is true. It returns the error that
 // made the session impossible to continue, if any.
 func (a *Agent) Run(ctx context.Context, resume bool) error {
 	defer a.running.Wait()
-	a.emit(ctx, event.Ready{Message: "Agent initialized", ToolCount: len(a.tools)})
+	a.emit(ctx, event.Ready{Message: "Agent initialized", ToolCount: len(a.hands.Specs())})
+	begun := a.inbox.Begin(ctx)
 	if resume {
-		a.takeUp(ctx)
+		a.takeUp(begun)
 	} else {
-		a.leaveUnfinished(ctx)
+		a.leaveUnfinished(begun)
 	}
-	for a.failure() == nil {
-		sub, err := a.queue.next(ctx, a.gate != nil)
+	a.inbox.Done()
+	for {
+		opCtx, sub, err := a.inbox.Next(ctx)
 		if err != nil {
+			a.closeTools(ctx)
 			return a.failure()
 		}
 		if _, stop := sub.Operation.(event.ShutdownOp); stop {
 			a.closeTools(ctx)
 			a.emit(ctx, event.Shutdown{})
+			a.inbox.Done()
 			return a.failure()
 		}
-		a.handle(ctx, sub)
+		a.handle(opCtx, sub)
+		a.inbox.Done()
 	}
-	return a.failure()
 }
 
 // Submit hands over an operation. Input is on disk when it returns nil. An
@@ -195,14 +200,8 @@ func (a *Agent) Submit(ctx context.Context, sub event.Submission) error {
 		a.Interrupt()
 		return nil
 	case event.UserInput:
-		if blank(op.Text) {
-			return a.refuse(ctx, "the message is empty")
-		}
 		return a.accept(ctx, sub, op.Text, false)
 	case event.Steer:
-		if blank(op.Text) {
-			return a.refuse(ctx, "the message is empty")
-		}
 		return a.accept(ctx, sub, op.Text, true)
 	case event.ExecApproval:
 		for i, ap := range op.Approvals {
@@ -211,21 +210,27 @@ func (a *Agent) Submit(ctx context.Context, sub event.Submission) error {
 			}
 		}
 	}
-	a.queue.push(item{sub: sub})
+	a.inbox.Push(sub, false)
 	return nil
 }
 
-// accept makes input durable, then queues it.
+// accept makes input durable, then queues it. What the journal has before an
+// opening gate is in the inbox before it too.
 func (a *Agent) accept(ctx context.Context, sub event.Submission, text string, steer bool) error {
-	busy := a.Busy()
-	if sub.ID == "" {
-		sub.ID = fmt.Sprintf("sub_%d", time.Now().UnixNano())
+	if strings.TrimSpace(text) == "" {
+		return a.refuse(ctx, "the message is empty")
 	}
-	a.append(ctx, "", event.InputAccepted{SubmissionID: sub.ID, Text: text, Queued: busy && !steer, Steer: steer})
+	a.accepting.Lock()
+	defer a.accepting.Unlock()
+	if sub.ID == "" {
+		a.inputs++
+		sub.ID = fmt.Sprintf("sub_%d_%d", time.Now().UnixNano(), a.inputs)
+	}
+	a.append(ctx, "", event.InputAccepted{SubmissionID: sub.ID, Text: text, Queued: a.Busy() && !steer, Steer: steer})
 	if err := a.failure(); err != nil {
 		return err
 	}
-	a.queue.push(item{sub: sub, input: true})
+	a.inbox.Push(sub, true)
 	return nil
 }
 
@@ -236,23 +241,10 @@ func (a *Agent) refuse(ctx context.Context, text string) error {
 
 // Interrupt ends the running turn. At an open gate it abandons the gate; when
 // idle it does nothing.
-func (a *Agent) Interrupt() {
-	a.mu.Lock()
-	cancel := a.cancel
-	a.mu.Unlock()
-	if cancel != nil {
-		cancel(errInterrupt)
-		return
-	}
-	a.queue.push(item{sub: event.Submission{Operation: event.Interrupt{}}})
-}
+func (a *Agent) Interrupt() { a.inbox.Interrupt() }
 
-// Busy reports whether a turn is running.
-func (a *Agent) Busy() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.cancel != nil
-}
+// Busy reports whether an operation is running or about to run.
+func (a *Agent) Busy() bool { return a.inbox.Busy() }
 
 // Settings returns the values in force.
 func (a *Agent) Settings() Settings {
@@ -265,31 +257,37 @@ func (a *Agent) Settings() Settings {
 func (a *Agent) Change(f func(*Settings)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	before := a.set.Effort
+	before := a.set
 	f(&a.set)
-	if a.set.Effort != before {
+	if a.set.MaxParallel <= 0 {
+		a.set.MaxParallel = before.MaxParallel
+	}
+	if a.set.Effort != before.Effort {
 		a.opts.Caller.ForgetEfforts()
 	}
 }
 
 // emit appends events of the running turn.
 func (a *Agent) emit(ctx context.Context, ps ...event.Payload) {
-	turnID := ""
-	if a.turn != nil {
-		turnID = a.turn.id
+	a.append(ctx, a.turnID(), ps...)
+}
+
+func (a *Agent) turnID() string {
+	if a.turn == nil {
+		return ""
 	}
-	a.append(ctx, turnID, ps...)
+	return a.turn.id
 }
 
 // append stores events. Events are written even when ctx is done: an
 // interrupted turn still tells its end. The first failure ends the session.
 func (a *Agent) append(ctx context.Context, turnID string, ps ...event.Payload) {
-	if len(ps) == 0 || a.failure() != nil {
+	a.mu.Lock()
+	journal, broken := a.journal, a.fatal != nil
+	a.mu.Unlock()
+	if len(ps) == 0 || broken {
 		return
 	}
-	a.mu.Lock()
-	journal := a.journal
-	a.mu.Unlock()
 	if _, err := journal.Append(context.WithoutCancel(ctx), turnID, ps...); err != nil {
 		a.fail(fmt.Errorf("write the session's journal: %w", err))
 	}
@@ -297,19 +295,22 @@ func (a *Agent) append(ctx context.Context, turnID string, ps ...event.Payload) 
 
 func (a *Agent) fail(err error) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.fatal == nil {
 		a.fatal = err
 	}
-	if a.cancel != nil {
-		a.cancel(err)
-	}
+	a.mu.Unlock()
+	a.inbox.Close(err)
 }
 
 func (a *Agent) failure() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.fatal
+}
+
+// leaving reports that the program, not the person, ends what runs in ctx.
+func (a *Agent) leaving(ctx context.Context) bool {
+	return a.failure() != nil || ctx.Err() != nil && !inbox.Interrupted(ctx)
 }
 
 // note emits a line of the engine's own.
@@ -326,11 +327,34 @@ func (a *Agent) noteOnce(ctx context.Context, line string) {
 }
 
 func (a *Agent) closeTools(ctx context.Context) {
-	for _, t := range a.tools {
-		if c, ok := t.(tool.Closer); ok {
-			if err := c.Close(ctx); err != nil {
-				a.note(ctx, fmt.Sprintf("close %s: %v", t.Spec().Name, err))
-			}
-		}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	if err := a.hands.Close(closing); err != nil {
+		a.debug(err.Error())
 	}
+}
+
+// debug passes on what only an operator should see.
+func (a *Agent) debug(text string) {
+	if a.opts.Debug != nil {
+		a.opts.Debug(text)
+	}
+}
+
+func (a *Agent) sessionID() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.id
+}
+
+func (a *Agent) currentPlan() []event.PlanItem {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.plan)
+}
+
+func (a *Agent) setPlan(items []event.PlanItem) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.plan = slices.Clone(items)
 }

@@ -2,18 +2,15 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"runtime/debug"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/purse"
 	"github.com/ml-intern/ml-intern/internal/engine/guard"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
@@ -21,102 +18,62 @@ import (
 // planTool is the tool whose success means that the turn works by a plan.
 const planTool = "plan_tool"
 
-// stopGrace is how long an interrupt waits for tools before it goes on
-// without them.
-const stopGrace = 1500 * time.Millisecond
-
-// openCalls are the calls of the last assistant message that have no result.
-func (a *Agent) openCalls() []llm.ToolCall {
-	last := a.lastCalls()
-	if last < 0 {
-		return nil
-	}
-	done := map[string]bool{}
-	for _, m := range a.messages[last+1:] {
-		if m.Role == llm.ToolRole {
-			done[m.ToolCallID] = true
-		}
-	}
-	var open []llm.ToolCall
-	for _, c := range a.messages[last].ToolCalls {
-		if !done[c.ID] {
-			open = append(open, c)
-		}
-	}
-	return open
-}
-
-// lastCalls is the index of an assistant message with calls that only tool
-// results follow, or -1.
-func (a *Agent) lastCalls() int {
-	for i := len(a.messages) - 1; i >= 0; i-- {
-		switch m := a.messages[i]; {
-		case m.Role == llm.ToolRole:
-		case m.Role == llm.Assistant && len(m.ToolCalls) > 0:
-			return i
-		default:
-			return -1
-		}
-	}
-	return -1
-}
-
 // batch judges the given calls, runs those that need no answer, and opens a
 // gate for the rest.
 func (a *Agent) batch(ctx context.Context, calls []llm.ToolCall) outcome {
-	var run, ask []*call
-	money := a.ledger.Batch(a.Settings().CapMicroUSD)
+	var run, ask []*hands.Call
+	desk := a.desk(ctx)
+	money := a.purse.Batch(a.Settings().CapMicroUSD)
 	blocks := map[string]*event.Block{}
 	for _, c := range calls {
-		p := a.prepare(c)
-		if f := a.fact(c.ID); f != nil {
-			p = a.fromFact(c, f)
-			if f.Started != nil && a.recoverCall(ctx, p, f) {
-				continue
-			}
-			if decided(f) || f.Started != nil {
+		p, known := a.recovered(ctx, desk, c)
+		if known {
+			if p != nil {
 				run = append(run, p)
-				continue
 			}
+			continue
 		}
+		if p == nil {
+			p = a.hands.Prepare(ctx, c)
+		}
+		a.turn.polls[c.ID] = p.Risk.Poll
 		verdict := a.judge(p, money, blocks)
 		switch {
-		case p.failure != "" || verdict.Action == policy.Run:
-			run = append(run, p)
+		case p.Failure != "" || verdict.Action == policy.Run:
 		case verdict.Action == policy.Refuse, a.Settings().Headless:
-			p.failure = refusal(p, verdict)
+			p.Failure = refusal(p, verdict)
 			if verdict.Gated || verdict.Action == policy.Ask {
 				a.notApproved(ctx, p)
 			}
-			run = append(run, p)
 		default:
 			ask = append(ask, p)
+			continue
 		}
+		run = append(run, p)
 	}
-	a.runAll(ctx, run, true)
+	a.runAll(ctx, desk, run)
 	if ctx.Err() != nil {
 		return goOn
 	}
 	if len(ask) > 0 {
-		a.openToolGate(ctx, ask, blocks)
-		return suspended
+		return a.openToolGate(ctx, ask, blocks)
 	}
 	return goOn
 }
 
 // judge applies the permission mode, the rules and the cap to one call.
-func (a *Agent) judge(p *call, batch *policy.Batch, blocks map[string]*event.Block) policy.Verdict {
-	if p.failure != "" {
+func (a *Agent) judge(p *hands.Call, batch *policy.Batch, blocks map[string]*event.Block) policy.Verdict {
+	if p.Failure != "" {
 		return policy.Verdict{Action: policy.Run}
 	}
-	v := a.opts.Policy.Judge(policy.Call{ID: p.ID, Name: p.Name, Args: p.args, Risk: p.risk})
+	v := a.verdict(p)
 	if v.Action == policy.Run && a.turn.refused != "" {
-		p.failure = guard.Refusal(a.turn.refused)
+		p.Failure = guard.Refusal(a.turn.refused)
 		return v
 	}
 	switch {
-	case v.Action == policy.Run && p.risk.Cost != nil:
-		if b := batch.Check(*p.risk.Cost); b != nil {
+	case v.Action == policy.Run && p.Risk.Cost != nil:
+		if b := batch.Check(*p.Risk.Cost); b != nil {
 			blocks[p.ID] = b
 			v.Action, v.Reason = policy.Ask, b.BlockReason
 		}
@@ -126,7 +83,11 @@ func (a *Agent) judge(p *call, batch *policy.Batch, blocks map[string]*event.Blo
 	return v
 }
 
-func refusal(p *call, v policy.Verdict) string {
+func (a *Agent) verdict(p *hands.Call) policy.Verdict {
+	return a.opts.Policy.Judge(policy.Call{ID: p.ID, Name: p.Name, Args: p.Args, Risk: p.Risk})
+}
+
+func refusal(p *hands.Call, v policy.Verdict) string {
 	text := fmt.Sprintf("Refused: %s is not permitted here: %s.", p.Name, v.Reason)
 	if v.Always {
 		text += " Scheduled HF jobs require manual approval."
@@ -139,235 +100,141 @@ func refusal(p *call, v policy.Verdict) string {
 
 // notApproved records that a call was refused because nobody could approve it;
 // a run that ends so says it in its exit code.
-func (a *Agent) notApproved(ctx context.Context, p *call) {
+func (a *Agent) notApproved(ctx context.Context, p *hands.Call) {
 	a.emit(ctx, event.ToolStateChange{ToolCallID: p.ID, Tool: p.Name, State: "rejected", Feedback: tool.NeedsApproval})
 }
 
-// runAll announces the calls, runs them side by side and stores their results
-// in call order. Results are told as each call finishes.
-func (a *Agent) runAll(ctx context.Context, calls []*call, announce bool) {
+// longWait is how long a tool keeps the model waiting before the long prompt
+// cache lifetime pays.
+const longWait = 5 * time.Minute
+
+// runAll runs the calls and puts their results into the conversation. What the
+// program's own end has cut short is left without a result: the next run looks
+// after it.
+func (a *Agent) runAll(ctx context.Context, desk *desk, calls []*hands.Call) {
 	if len(calls) == 0 {
 		return
 	}
-	if announce {
-		ps := make([]event.Payload, 0, len(calls))
-		for _, c := range calls {
-			ps = append(ps, event.ToolCall{Tool: c.Name, Arguments: shownArguments(c), ToolCallID: c.ID})
-		}
-		a.emit(ctx, ps...)
+	begun := time.Now()
+	results := hands.Run(ctx, desk, calls, a.Settings().MaxParallel, &a.running)
+	a.longWait = a.longWait || time.Since(begun) > longWait
+	if a.leaving(ctx) {
+		return
 	}
-	results := a.execute(ctx, calls)
 	for i, c := range calls {
 		a.addResult(c, results[i])
 	}
-	a.orderResults()
+	a.talk.Order()
 }
 
-// orderResults puts the results behind the last assistant message into the
-// order of its calls: those that waited for an answer came later.
-func (a *Agent) orderResults() {
-	last := a.lastCalls()
-	if last < 0 {
-		return
-	}
-	place := map[string]int{}
-	for i, c := range a.messages[last].ToolCalls {
-		place[c.ID] = i
-	}
-	slices.SortStableFunc(a.messages[last+1:], func(x, y llm.Message) int {
-		return place[x.ToolCallID] - place[y.ToolCallID]
-	})
-}
-
-func shownArguments(c *call) json.RawMessage {
-	if c.args != nil {
-		return c.args
-	}
-	if json.Valid([]byte(c.Arguments)) && c.Arguments != "" {
-		return json.RawMessage(c.Arguments)
-	}
-	return json.RawMessage("{}")
-}
-
-// addResult appends a result to the history; its tool_output event is its
-// record in the journal.
-func (a *Agent) addResult(c *call, r tool.Result) {
-	a.add(llm.Message{Role: llm.ToolRole, ToolCallID: c.ID, Name: c.Name, Text: r.Output})
+// addResult takes a result into the conversation; its tool_output is its record
+// in the journal.
+func (a *Agent) addResult(c *hands.Call, r tool.Result) {
+	a.talk.Result(c.ToolCall, r.Output)
 	if c.Name == planTool && r.OK && a.turn != nil {
 		a.turn.planCalled = true
 	}
 }
 
-// execute runs the calls with bounded parallelism. It returns when all have
-// finished, or shortly after an interrupt.
-func (a *Agent) execute(ctx context.Context, calls []*call) []tool.Result {
-	x := &execution{
-		agent: a, turnID: a.turnID(), slots: make(chan struct{}, a.Settings().MaxParallel),
-		results: make([]tool.Result, len(calls)), finished: make([]bool, len(calls)), lanes: map[string]chan struct{}{},
-	}
-	begun := time.Now()
-	var wg sync.WaitGroup
-	same := map[string]int{}
-	for i, c := range calls {
-		key := c.Name + "\x00" + string(c.args)
-		if first, twin := same[key]; twin && c.failure == "" && c.risk.ReadOnly() {
-			x.twins = append(x.twins, [2]int{i, first})
-			continue
-		}
-		same[key] = i
-		prev, next := x.lane(c)
-		wg.Add(1)
-		a.running.Add(1)
-		go func() {
-			defer a.running.Done()
-			defer wg.Done()
-			defer close(next)
-			x.one(ctx, i, c, prev)
-		}()
-	}
-	all := make(chan struct{})
-	a.running.Add(1)
-	go func() { defer a.running.Done(); wg.Wait(); close(all) }()
-	select {
-	case <-all:
-	case <-ctx.Done():
-		grace := time.NewTimer(stopGrace)
-		defer grace.Stop()
-		select {
-		case <-all:
-		case <-grace.C:
-		}
-	}
-	if time.Since(begun) > longWait {
-		a.longWait = true
-	}
-	return x.collect(ctx, calls)
+// stubOpenCalls gives every call without a result the given text.
+func (a *Agent) stubOpenCalls(ctx context.Context, text string) {
+	a.emit(ctx, a.stubs(func(llm.ToolCall) string { return text })...)
 }
 
-// execution is the state of one batch while it runs.
-type execution struct {
-	agent  *Agent
-	turnID string
-	slots  chan struct{}
-	lanes  map[string]chan struct{}
-	twins  [][2]int // calls that share the result of an earlier one
-
-	mu       sync.Mutex
-	results  []tool.Result
-	finished []bool
-	closed   bool // the batch has been collected: late results are dropped
-}
-
-// lane returns what a call must wait for and what it closes when done.
-func (x *execution) lane(c *call) (prev, next chan struct{}) {
-	next = make(chan struct{})
-	if c.risk.Lane == "" {
-		return nil, next
-	}
-	prev = x.lanes[c.risk.Lane]
-	x.lanes[c.risk.Lane] = next
-	return prev, next
-}
-
-func (x *execution) one(ctx context.Context, i int, c *call, prev chan struct{}) {
-	if prev != nil {
-		select {
-		case <-prev:
-		case <-ctx.Done():
-			return
+// stubs closes every open call: its result, and the end of a reservation that
+// an earlier run of the program has left.
+func (a *Agent) stubs(text func(llm.ToolCall) string) []event.Payload {
+	var spends []event.Payload
+	for _, c := range a.talk.Open() {
+		if s, ok := a.purse.Settle(c.ID, tool.Result{}, false); ok {
+			spends = append(spends, s)
 		}
 	}
-	select {
-	case x.slots <- struct{}{}:
-		defer func() { <-x.slots }()
-	case <-ctx.Done():
-		return
-	}
-	if ctx.Err() != nil {
-		return
-	}
-	r := x.run(ctx, c)
-	if ctx.Err() != nil && !r.OK {
-		return // cut short by the interrupt; collect says so
-	}
-	x.report(ctx, i, c, r)
+	return append(a.talk.Stub(text), spends...)
 }
 
-// report keeps a result and tells it at once.
-func (x *execution) report(ctx context.Context, i int, c *call, r tool.Result) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.closed {
-		return
-	}
-	r.Output = c.dress(r.Output)
-	x.results[i], x.finished[i] = r, true
-	x.agent.append(ctx, x.turnID, x.agent.settle(c, r,
-		event.ToolOutput{Tool: c.Name, ToolCallID: c.ID, Output: r.Output, Success: r.OK})...)
+// desk is the session as running calls see it. A call that outlives its turn
+// stays with the journal and the purse it began with.
+type desk struct {
+	agent   *Agent
+	journal Journal
+	purse   *purse.Purse
+	id      string
+	turnID  string
+	leaving func() bool
 }
 
-// dress adds what the model should know beside the tool's own words.
-func (c *call) dress(output string) string {
-	if c.tool != nil {
-		output = c.tool.clip(output)
+func (a *Agent) desk(ctx context.Context) *desk {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return &desk{
+		agent: a, journal: a.journal, purse: a.purse, id: a.id, turnID: a.turnID(),
+		leaving: func() bool { return a.leaving(ctx) },
 	}
-	if c.note != "" {
-		output = c.note + "\n" + output
-	}
-	if len(c.notes) > 0 {
-		output += "\n(note: " + strings.Join(c.notes, "; ") + ")"
-	}
-	return output
 }
 
-// run executes one call; whatever goes wrong becomes its failed result.
-func (x *execution) run(ctx context.Context, c *call) (r tool.Result) {
-	if c.failure != "" {
-		return tool.Failed(c.failure)
+func (d *desk) SessionID() string              { return d.id }
+func (d *desk) Plan() []event.PlanItem         { return d.agent.currentPlan() }
+func (d *desk) SetPlan(items []event.PlanItem) { d.agent.setPlan(items) }
+func (d *desk) Leaving() bool                  { return d.leaving() }
+func (d *desk) Debug(text string)              { d.agent.debug(text) }
+
+func (d *desk) Append(ps ...event.Payload) error {
+	if err := d.agent.failure(); err != nil {
+		return err
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			r = tool.Failed(fmt.Sprintf("%s failed inside: %v", c.Name, p))
-			x.agent.debug(fmt.Sprintf("tool %s: %v\n%s", c.Name, p, debug.Stack()))
-		}
-	}()
-	env := &environment{agent: x.agent, ctx: ctx, turnID: x.turnID, call: c}
-	if failed, ok := x.agent.begin(ctx, env, c); !ok {
-		return failed
+	if _, err := d.journal.Append(context.Background(), d.turnID, ps...); err != nil {
+		d.agent.fail(fmt.Errorf("write the session's journal: %w", err))
+		return err
 	}
-	r, err := c.tool.Run(ctx, env, c.args)
-	if err != nil {
-		if errors.Is(err, context.Canceled) {
-			return tool.Failed("cancelled")
-		}
-		return tool.Failed(fmt.Sprintf("%s could not run: %v", c.Name, err))
-	}
-	return r
+	return nil
 }
 
-// collect closes the batch: unfinished calls are told as cancelled.
-func (x *execution) collect(ctx context.Context, calls []*call) []tool.Result {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.closed = true
-	for _, pair := range x.twins {
-		i, first := pair[0], pair[1]
-		if x.finished[first] {
-			x.results[i], x.finished[i] = x.results[first], true
-			x.agent.append(ctx, x.turnID, event.ToolOutput{
-				Tool: calls[i].Name, ToolCallID: calls[i].ID, Output: x.results[i].Output, Success: x.results[i].OK,
-			})
-		}
+func (d *desk) Reserve(callID string, cost tool.Cost) ([]event.Payload, *event.Block) {
+	s, told, block := d.purse.Reserve(callID, cost, d.agent.Settings().CapMicroUSD)
+	if block != nil || !told {
+		return nil, block
 	}
-	for i, c := range calls {
-		if x.finished[i] {
-			continue
-		}
-		text := "The call was interrupted by the user while it was running; its effect may be incomplete."
-		x.results[i] = tool.Failed(text)
-		x.agent.append(ctx, x.turnID, x.agent.settle(c, x.results[i],
-			event.ToolStateChange{ToolCallID: c.ID, Tool: c.Name, State: "cancelled"},
-			event.ToolOutput{Tool: c.Name, ToolCallID: c.ID, Output: text})...)
+	return []event.Payload{s}, nil
+}
+
+func (d *desk) Settle(callID string, r tool.Result, keep bool) []event.Payload {
+	if s, ok := d.purse.Settle(callID, r, keep); ok {
+		return []event.Payload{s}
 	}
-	return x.results
+	return nil
+}
+
+// recovered looks at what an earlier run of the program left about a call.
+// known reports that it needs no judgement: a person has decided about it, or
+// it had started; then p is nil when its result is there already.
+func (a *Agent) recovered(ctx context.Context, desk *desk, c llm.ToolCall) (p *hands.Call, known bool) {
+	f := a.fact(c.ID)
+	if f == nil {
+		return nil, false
+	}
+	switch {
+	case consent.Decided(f):
+		p = consent.Resume(a.hands, c, f)
+	case f.Started != nil:
+		p = a.hands.Prepare(ctx, c)
+	case f.Announced:
+		p = a.hands.Prepare(ctx, c)
+		p.Announce = false
+		return p, false
+	default:
+		return nil, false
+	}
+	if f.Announced {
+		p.Announce = false
+	}
+	if f.Started == nil {
+		return p, true
+	}
+	r, again := hands.Recover(ctx, desk, p, f)
+	if again {
+		return p, true
+	}
+	a.addResult(p, r)
+	return nil, true
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/voice"
 	"github.com/ml-intern/ml-intern/internal/engine/guard"
 	"github.com/ml-intern/ml-intern/internal/engine/inference"
 )
@@ -16,32 +16,22 @@ import (
 // interruptedMark follows the text of an answer that the user cut short.
 const interruptedMark = "[SYSTEM: The user interrupted the answer above before it was complete.]"
 
-// reply is a model's answer, ready to be stored: calls with arguments that are
-// no JSON object are marked, their stored arguments replaced by {}.
-type reply struct {
-	inference.Reply
-	malformed map[string]error // why, by call id
-}
-
-// longWait is how long a tool keeps the model waiting before the long prompt
-// cache lifetime pays.
-const longWait = 5 * time.Minute
-
 // callModel makes one main call and tells its events.
-func (a *Agent) callModel(ctx context.Context, choice llm.ToolChoice) (reply, error) {
-	a.repair(ctx)
+func (a *Agent) callModel(ctx context.Context, choice llm.ToolChoice) (inference.Reply, error) {
+	if a.talk.Mend() {
+		a.tellHistory(ctx, "repair")
+	}
 	set := a.Settings()
 	req := llm.Request{
-		Model: set.Model, Kind: llm.KindMain, SessionID: a.id, Messages: a.messages, Tools: a.specs,
+		Model: set.Model, Kind: llm.KindMain, SessionID: a.sessionID(), Messages: a.talk.Messages(), Tools: a.hands.Specs(),
 		Choice: choice, Effort: set.Effort, LongWaits: a.longWait,
 	}
-	obs := a.observe(ctx, set.Stream)
-	r, err := a.opts.Caller.Do(ctx, req, obs)
-	obs.flush()
-	out := reply{Reply: r}
+	v := a.voice(ctx, set.Stream)
+	r, err := a.opts.Caller.Do(ctx, req, v)
+	v.Flush()
 	if err != nil {
-		a.afterFailedCall(ctx, obs, r)
-		return out, err
+		a.afterFailedCall(ctx, set, v, r)
+		return r, err
 	}
 	if !set.Stream {
 		a.announceText(ctx, r.Message.Text)
@@ -51,160 +41,95 @@ func (a *Agent) callModel(ctx context.Context, choice llm.ToolChoice) (reply, er
 		a.emit(ctx, event.StreamEnd{})
 	}
 	if r.ThinkingVoid {
-		a.voidThinking()
+		a.talk.VoidThinking()
 	}
 	if r.Overflow {
-		return out, &llm.Fault{
+		return r, &llm.Fault{
 			Class: llm.ClassOverflow, Provider: r.Info.Provider, Model: set.Model,
 			Text: "the model's context window is full", Used: r.Usage.Prompt,
 		}
 	}
-	out.sanitise()
-	return out, nil
+	return withoutCutCalls(r), nil
+}
+
+func (a *Agent) voice(ctx context.Context, stream bool) *voice.Voice {
+	return voice.New(stream, a.opts.ScrubStream,
+		func(ps ...event.Payload) { a.emit(ctx, ps...) },
+		func(r inference.Reply) { a.account(ctx, r) })
+}
+
+// withoutCutCalls leaves out calls that the output limit has cut in the middle
+// of their arguments, where the provider has not done so itself.
+func withoutCutCalls(r inference.Reply) inference.Reply {
+	if r.Finish != llm.FinishLength {
+		return r
+	}
+	var whole []llm.ToolCall
+	for _, c := range r.Message.ToolCalls {
+		if _, err := guard.Arguments(c.Arguments); err != nil {
+			r.Cut = append(r.Cut, c.Name)
+			continue
+		}
+		whole = append(whole, c)
+	}
+	r.Message.ToolCalls = whole
+	return r
 }
 
 // afterFailedCall closes the stream of a call that did not finish. The text of
 // an interrupted answer stays in the history, marked so that the model knows.
-func (a *Agent) afterFailedCall(ctx context.Context, obs *observer, r inference.Reply) {
-	if ctx.Err() == nil {
-		if obs.shown {
+// When the program itself ends nothing is told: the next run discards the rest.
+func (a *Agent) afterFailedCall(ctx context.Context, set Settings, v *voice.Voice, r inference.Reply) {
+	switch {
+	case ctx.Err() == nil:
+		if v.Shown() {
 			a.emit(ctx, event.StreamEnd{Discarded: true, Reason: "error"})
 		}
 		return
-	}
-	if r.Message.Text == "" && !obs.shown {
+	case !inbox.Interrupted(ctx):
 		return
 	}
-	r.Finish = "interrupted"
-	a.account(ctx, r)
-	if a.Settings().Stream {
+	if r.Usage.Total > 0 {
+		r.Finish = "interrupted"
+		a.account(ctx, r)
+	}
+	if v.Shown() {
 		a.emit(ctx, event.StreamEnd{})
 	}
-	if errors.Is(context.Cause(ctx), errInterrupt) && r.Message.Text != "" {
-		a.remember(ctx, llm.Message{Role: llm.Assistant, Text: r.Message.Text})
-		a.rememberSynthetic(ctx, interruptedMark)
+	if r.Message.Text == "" {
+		return
 	}
-}
-
-// sanitise gives every call a usable id and JSON object arguments.
-func (r *reply) sanitise() {
-	r.malformed = map[string]error{}
-	for i := range r.Message.ToolCalls {
-		c := &r.Message.ToolCalls[i]
-		args, err := guard.Arguments(c.Arguments)
-		if err != nil {
-			r.malformed[c.ID] = err
-			args = []byte("{}")
-		}
-		c.Arguments = string(args)
+	if !set.Stream {
+		a.announceText(ctx, r.Message.Text)
 	}
+	a.remember(ctx, llm.Message{Role: llm.Assistant, Text: r.Message.Text})
+	a.rememberSynthetic(ctx, interruptedMark)
 }
 
 // account tells what a call used and cost.
 func (a *Agent) account(ctx context.Context, r inference.Reply) {
-	a.calls++
-	set := a.Settings()
-	model := r.Info.ID
-	if model == "" {
-		model = set.Model
-	}
-	call := event.LLMCall{
-		Model: model, LatencyMS: r.Latency.Milliseconds(), FinishReason: string(r.Finish), Kind: r.Kind,
-		Prompt: r.Usage.Prompt, Completion: r.Usage.Completion, Total: r.Usage.Total,
-		CacheRead: r.Usage.CacheRead, CacheWrite: r.Usage.CacheWrite, Reasoning: r.Usage.Reasoning,
-		Provider: r.Info.Provider, TTFTMS: r.FirstToken.Milliseconds(), Attempts: r.Attempts,
-		CostSource: r.PriceSource, UsageEstimated: r.Estimated, RequestID: r.RequestID,
-	}
-	spend := event.Spend{
-		ID: fmt.Sprintf("llm_%d", a.calls), Kind: event.SpendLLM, State: event.SpendSettled,
-		PriceSource: string(r.PriceSource),
-	}
-	if r.MicroUSD != nil {
-		usd := *r.MicroUSD / 1e6
-		micro := int64(*r.MicroUSD + 0.5)
-		call.CostUSD, spend.MicroUSD = &usd, &micro
-	}
-	a.mu.Lock()
-	a.ledger.Apply(spend)
-	a.mu.Unlock()
-	a.emit(ctx, call, spend)
+	a.lastCall = r.Kind
+	a.emit(ctx, voice.Account(r, a.Settings().Model), a.purse.ModelCall(r.MicroUSD, r.PriceSource))
 	a.softWarning(ctx)
 }
 
-// store puts a finished answer into the history; the results of malformed
-// calls go with it.
-func (a *Agent) store(ctx context.Context, r reply) {
+// store puts a finished answer into the history and returns it as it stands
+// there; the results of calls that cannot be read go with it.
+func (a *Agent) store(ctx context.Context, r inference.Reply) llm.Message {
 	if r.Message.Empty() {
-		return
+		return r.Message
 	}
-	m := r.Message
-	m.Role = llm.Assistant
-	m.ToolCalls = uniqueIDs(m.ToolCalls, r.malformed, a.usedIDs())
 	var usage *llm.Usage
 	if !r.Estimated {
 		usage = &r.Usage
 	}
-	a.meter.Answered(usage, m)
-	ps := []event.Payload{a.enter(m)}
-	for _, c := range m.ToolCalls {
-		why := r.malformed[c.ID]
-		if why == nil {
-			continue
-		}
-		text := guard.MalformedResult(c.Name, why)
-		a.add(llm.Message{Role: llm.ToolRole, ToolCallID: c.ID, Name: c.Name, Text: text})
-		ps = append(ps,
-			event.ToolCall{Tool: c.Name, Arguments: []byte("{}"), ToolCallID: c.ID},
-			event.ToolOutput{Tool: c.Name, ToolCallID: c.ID, Output: text})
-	}
+	m, ps := a.talk.Answer(r.Message, usage)
 	a.emit(ctx, ps...)
-}
-
-// uniqueIDs replaces missing and repeated call ids.
-func uniqueIDs(calls []llm.ToolCall, malformed map[string]error, used map[string]bool) []llm.ToolCall {
-	for i := range calls {
-		id := calls[i].ID
-		for n := len(used) + i + 1; calls[i].ID == "" || used[calls[i].ID]; n++ {
-			calls[i].ID = fmt.Sprintf("call_%d", n)
-		}
-		if why := malformed[id]; calls[i].ID != id && why != nil {
-			malformed[calls[i].ID] = why
-		}
-		used[calls[i].ID] = true
-	}
-	return calls
-}
-
-// usedIDs are the call ids of the history's last messages: providers count
-// their ids up, so an old one does not come back by accident.
-func (a *Agent) usedIDs() map[string]bool {
-	used := map[string]bool{}
-	for i := len(a.messages) - 1; i >= 0 && i >= len(a.messages)-200; i-- {
-		for _, c := range a.messages[i].ToolCalls {
-			used[c.ID] = true
-		}
-	}
-	return used
-}
-
-// add appends m to the history and returns the event that tells it.
-func (a *Agent) add(m llm.Message) event.HistoryMessage {
-	a.meter.Add(m)
-	return a.enter(m)
-}
-
-// enter is add for a message the meter knows already.
-func (a *Agent) enter(m llm.Message) event.HistoryMessage {
-	if m.Timestamp == "" {
-		m.Timestamp = time.Now().UTC().Format(time.RFC3339)
-	}
-	a.messages = append(a.messages, m)
-	a.nextMsg++
-	return event.HistoryMessage{MessageID: fmt.Sprintf("msg_%d", a.nextMsg), Message: m}
+	return m
 }
 
 // remember appends m to the history and tells it.
-func (a *Agent) remember(ctx context.Context, m llm.Message) { a.emit(ctx, a.add(m)) }
+func (a *Agent) remember(ctx context.Context, m llm.Message) { a.emit(ctx, a.talk.Add(m)) }
 
 // rememberSynthetic appends a message of the engine's own, in the user's role.
 func (a *Agent) rememberSynthetic(ctx context.Context, text string) {
@@ -219,16 +144,8 @@ func (a *Agent) announceText(ctx context.Context, text string) {
 	}
 }
 
-// voidThinking removes stored reasoning that a provider refused from what will
-// be sent. The journal keeps it.
-func (a *Agent) voidThinking() {
-	for i := range a.messages {
-		a.messages[i].ThinkingBlocks = nil
-	}
-}
-
 // failed handles a model call that did not succeed.
-func (a *Agent) failed(ctx context.Context, err error, _ reply) outcome {
+func (a *Agent) failed(ctx context.Context, err error) outcome {
 	if ctx.Err() != nil {
 		return goOn
 	}
@@ -242,121 +159,21 @@ func (a *Agent) failed(ctx context.Context, err error, _ reply) outcome {
 			a.turn.iterations--
 			return goOn
 		}
+		if ctx.Err() != nil {
+			return goOn
+		}
 	case f.Class == llm.ClassToolGeneration && !a.turn.toolRetry:
 		a.turn.toolRetry = true
 		a.rememberSynthetic(ctx, fmt.Sprintf("[SYSTEM: Your last tool call could not be read by the provider: %s. Write it again as valid JSON.]", f.Message))
 		return goOn
 	}
-	a.emit(ctx, errorEvent(f))
+	a.emit(ctx, voice.Error(f))
+	if f.Err != nil {
+		a.debug(fmt.Sprintf("model call: %v: %v", f, f.Err))
+	}
 	return ended
 }
 
 func overflow(f *llm.Fault) bool {
 	return f.Class == llm.ClassOverflow || f.Class == llm.ClassRequestTooLarge || f.Class == llm.ClassMaxTokensTooLarge
-}
-
-// errorEvent is a fault as the error event tells it.
-func errorEvent(f *llm.Fault) event.Error {
-	return event.Error{
-		Error: f.Error(), Code: errorCode(f.Class), Class: string(f.Class), Hint: f.Hint, HTTPStatus: f.Status,
-		Retryable: f.Retryable(), RetryAfterS: f.Wait.Seconds(), RequestID: f.RequestID,
-	}
-}
-
-// errorCode maps a class to the coarse code that front ends act on.
-func errorCode(c llm.Class) string {
-	switch c {
-	case llm.ClassBilling:
-		return "credits"
-	case llm.ClassAuth, llm.ClassPermission, llm.ClassMissingKey:
-		return "auth"
-	case llm.ClassRateLimit, llm.ClassOverloaded:
-		return "rate_limit"
-	case llm.ClassOverflow, llm.ClassMaxTokensTooLarge, llm.ClassRequestTooLarge:
-		return "context"
-	case llm.ClassModelNotFound, llm.ClassNotServing:
-		return "model_unavailable"
-	case llm.ClassTimeout, llm.ClassNetwork, llm.ClassServer:
-		return "network"
-	}
-	return "internal"
-}
-
-// observer turns what a call does into events.
-type observer struct {
-	agent  *Agent
-	ctx    context.Context
-	stream bool
-	text   StreamFilter
-	think  StreamFilter
-	shown  bool
-}
-
-func (a *Agent) observe(ctx context.Context, stream bool) *observer {
-	o := &observer{agent: a, ctx: ctx, stream: stream}
-	o.reset()
-	return o
-}
-
-func (o *observer) reset() {
-	o.text, o.think = StreamFilter(passAll{}), StreamFilter(passAll{})
-	if scrub := o.agent.opts.ScrubStream; scrub != nil {
-		o.text, o.think = scrub(), scrub()
-	}
-}
-
-// passAll is the filter of an agent without secrets.
-type passAll struct{}
-
-func (passAll) Feed(s string) string { return s }
-func (passAll) Flush() string        { return "" }
-
-func (o *observer) Text(delta string) {
-	if o.stream {
-		o.chunk(o.text.Feed(delta))
-	}
-}
-
-func (o *observer) Thinking(delta string) { o.reasoning(o.think.Feed(delta)) }
-
-func (o *observer) chunk(s string) {
-	if s != "" {
-		o.shown = true
-		o.agent.emit(o.ctx, event.AssistantChunk{Content: s})
-	}
-}
-
-func (o *observer) reasoning(s string) {
-	if s != "" {
-		o.agent.emit(o.ctx, event.ReasoningChunk{Content: s})
-	}
-}
-
-// flush releases what the filters held back.
-func (o *observer) flush() {
-	o.reasoning(o.think.Flush())
-	if o.stream {
-		o.chunk(o.text.Flush())
-	}
-}
-
-func (o *observer) Discard(reason string) {
-	o.reset()
-	if o.shown {
-		o.shown = false
-		o.agent.emit(o.ctx, event.StreamEnd{Discarded: true, Reason: reason})
-	}
-}
-
-func (o *observer) Log(line string) { o.agent.note(o.ctx, line) }
-
-func (o *observer) Billed(r inference.Reply) { o.agent.account(o.ctx, r) }
-
-// trimmed is s without surrounding blanks, at most n characters.
-func trimmed(s string, n int) string {
-	r := []rune(strings.TrimSpace(s))
-	if len(r) > n {
-		return string(r[:n]) + "…"
-	}
-	return string(r)
 }

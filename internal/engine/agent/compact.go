@@ -16,6 +16,19 @@ import (
 // the steps without a model are taken.
 const maxForced = 2
 
+// followModel goes over to the model in force, if it is another than before.
+func (a *Agent) followModel(ctx context.Context) {
+	model := a.Settings().Model
+	if model == a.talk.Model() {
+		return
+	}
+	info, err := a.opts.Describe(ctx, model)
+	if err != nil {
+		return // the call itself will report what is wrong
+	}
+	a.talk.Follow(model, info.TokenFactor)
+}
+
 // windowSize is the model's window: what a provider's refusal taught, else
 // what is known about the model.
 func (a *Agent) windowSize(ctx context.Context) int {
@@ -34,7 +47,7 @@ func (a *Agent) windowSize(ctx context.Context) int {
 // threshold. It reports false when the session cannot go on.
 func (a *Agent) compactIfNeeded(ctx context.Context) bool {
 	size := a.windowSize(ctx)
-	if size <= 0 || a.meter.Tokens() <= window.Threshold(size) {
+	if size <= 0 || a.talk.Meter().Tokens() <= window.Threshold(size) {
 		return true
 	}
 	res, err := a.condense(ctx, false)
@@ -58,7 +71,7 @@ func (a *Agent) overflowed(ctx context.Context, f *llm.Fault) bool {
 	size := a.windowSize(ctx)
 	switch {
 	case a.turn.forced <= maxForced:
-		a.meter.Overflowed(size)
+		a.talk.Meter().Overflowed(size)
 		res, err := a.condense(ctx, true)
 		if err != nil {
 			return false
@@ -74,7 +87,7 @@ func (a *Agent) overflowed(ctx context.Context, f *llm.Fault) bool {
 		if err != nil {
 			return false
 		}
-		res := c.RunWithoutModel(a.messages, window.Threshold(limit))
+		res := c.RunWithoutModel(a.talk.Messages(), window.Threshold(limit))
 		a.rewrite(ctx, "compaction", res.Messages)
 		a.emit(ctx, event.Compacted{OldTokens: res.OldTokens, NewTokens: res.NewTokens})
 		return true
@@ -89,13 +102,12 @@ func (a *Agent) condense(ctx context.Context, force bool) (compact.Result, error
 	if err != nil {
 		return compact.Result{}, err
 	}
-	res, err := c.Run(ctx, a.messages, force)
+	res, err := c.Run(ctx, a.talk.Messages(), force)
 	if err != nil {
 		return res, err
 	}
 	if res.Changed() {
 		a.rewrite(ctx, "compaction", res.Messages)
-		a.clean = 0
 	}
 	return res, nil
 }
@@ -105,7 +117,7 @@ func (a *Agent) compactor(ctx context.Context, size int) (*compact.Compactor, er
 		return nil, errors.New("the model's context window is unknown")
 	}
 	return compact.New(compact.Options{
-		Window: size, Overhead: a.meter.Tools(), Estimate: a.meter.Message,
+		Window: size, Overhead: a.talk.Meter().Tools(), Estimate: a.talk.Meter().Message,
 		Summarise: a.summarise,
 		Facts:     func() compact.Facts { return compact.Facts{Plan: a.currentPlan()} },
 	})
@@ -116,7 +128,7 @@ func (a *Agent) compactor(ctx context.Context, size int) (*compact.Compactor, er
 func (a *Agent) summarise(ctx context.Context, messages []llm.Message, maxTokens int) (string, error) {
 	set := a.Settings()
 	r, err := a.opts.Caller.Do(ctx, llm.Request{
-		Model: set.Model, Kind: llm.KindCompaction, SessionID: a.sessionID(), Messages: messages, Tools: a.specs,
+		Model: set.Model, Kind: llm.KindCompaction, SessionID: a.sessionID(), Messages: messages, Tools: a.hands.Specs(),
 		Choice: llm.ToolNone, Effort: llm.EffortHigh, MaxTokens: maxTokens,
 	}, quietly{a, ctx})
 	if err != nil {
@@ -145,8 +157,8 @@ func (a *Agent) terminated(ctx context.Context) outcome {
 	size := a.windowSize(ctx)
 	const advice = "The system prompt and the first message alone do not fit this model's context. Start a new session with a shorter message, or use a model with a larger context."
 	a.emit(ctx, event.SessionTerminated{
-		Reason: "compaction_failed", ContextUsage: a.meter.Tokens(), ContextThreshold: window.Threshold(size),
-		Error:       trimmed(fmt.Sprintf("%d tokens do not fit a window of %d", a.meter.Tokens(), size), 300),
+		Reason: "compaction_failed", ContextUsage: a.talk.Meter().Tokens(), ContextThreshold: window.Threshold(size),
+		Error:       fmt.Sprintf("%d tokens do not fit a window of %d", a.talk.Meter().Tokens(), size),
 		UserMessage: advice,
 	})
 	a.dead = true

@@ -2,13 +2,12 @@ package agent
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
 )
 
 // takeUp goes on with a turn that a crash cut short, or opens its gate again.
@@ -17,10 +16,25 @@ func (a *Agent) takeUp(ctx context.Context) {
 		return
 	}
 	if g := a.restored.Gate; g != nil && g.Synthetic() {
-		a.reopenSynthetic(ctx, g)
+		a.reopenMoney(ctx, consent.Restore(g))
 		return
 	}
 	a.segment(ctx) // open calls come first; a gate is judged by the mode in force
+}
+
+// reopenMoney opens a gate about money again, or goes on when the limit now
+// allows it.
+func (a *Agent) reopenMoney(ctx context.Context, g *consent.Gate) {
+	set := a.Settings()
+	switch {
+	case g.Kind == consent.Threshold && set.UsageGates:
+		a.purse.Rewind(g.Threshold)
+		a.openGate(ctx, g, a.thresholdEvent(g))
+	case g.Kind == consent.Budget && !g.Affordable(set.CapMicroUSD, a.purse.Spent()):
+		a.openGate(ctx, g, a.budgetEvent(g))
+	default:
+		a.passMoney(ctx, g, "The limit was raised: going on.")
+	}
 }
 
 // leaveUnfinished closes what an earlier run left open because new input comes
@@ -29,34 +43,50 @@ func (a *Agent) leaveUnfinished(ctx context.Context) {
 	if !a.reenter(ctx, "new input came first") {
 		return
 	}
-	if g := a.restored.Gate; g != nil {
-		for _, t := range g.Tools {
-			a.emit(ctx, event.ToolStateChange{ToolCallID: t.ToolCallID, Tool: t.Tool, State: "abandoned"})
-		}
-	}
-	for _, c := range a.openCalls() {
+	desk := a.desk(ctx)
+	for _, c := range a.talk.Open() {
 		f := a.fact(c.ID)
-		if f != nil && f.Started != nil && a.recoverCall(ctx, a.fromFact(c, f), f) {
+		if f == nil || f.Started == nil {
 			continue
 		}
-		a.remember(ctx, llm.Message{
-			Role: llm.ToolRole, ToolCallID: c.ID, Name: c.Name,
-			Text: "Tool was not executed: the program ended before it had run, and the user moved on.",
-		})
+		p := a.hands.Prepare(ctx, c)
+		if consent.Decided(f) {
+			p = consent.Resume(a.hands, c, f)
+		}
+		if r, again := hands.Recover(ctx, desk, p, f); !again {
+			a.addResult(p, r)
+		}
 	}
-	a.orderResults()
-	a.emit(ctx, event.Interrupted{})
+	ps := a.stubs(func(c llm.ToolCall) string {
+		if f := a.restored.Call(c.ID); f != nil && f.Started != nil {
+			return "The result of this call was lost: the program ended while it was running, and the user moved on."
+		}
+		return "Tool was not executed: the program ended before it had run, and the user moved on."
+	})
+	if g := a.restored.Gate; g != nil {
+		for _, t := range g.Tools {
+			ps = append(ps, event.ToolStateChange{ToolCallID: t.ToolCallID, Tool: t.Tool, State: "abandoned"})
+		}
+		if g.Continuation == consent.CompleteTurn {
+			a.emit(ctx, ps...)
+			a.complete(ctx, g.FinalResponse, stopAnswer)
+			a.turn = nil
+			return
+		}
+	}
+	a.emit(ctx, append(ps, event.Interrupted{})...)
 	a.turn = nil
 }
 
-// reenter makes the turn that a crash cut short the running one. It reports
-// false when there is none.
+// reenter makes the turn that a crash cut short the running one, once. It
+// reports false when there is none.
 func (a *Agent) reenter(ctx context.Context, reason string) bool {
-	if a.restored == nil || a.restored.Turn == nil {
+	if a.restored == nil || a.restored.Turn == nil || a.facts != nil {
 		return false
 	}
+	a.facts = map[string]bool{}
 	t := a.restored.Turn
-	a.turn = a.newTurn(t.ID, t.Attempt+1)
+	a.turn = newTurn(t.ID, t.Attempt+1)
 	a.turn.iterations = t.MainCalls
 	for _, c := range a.restored.Calls {
 		a.turn.planCalled = a.turn.planCalled || c.Tool == planTool && c.OK
@@ -65,8 +95,8 @@ func (a *Agent) reenter(ctx context.Context, reason string) bool {
 	if t.Streaming {
 		a.emit(ctx, event.StreamEnd{Discarded: true, Reason: "restart"})
 	}
+	a.ensureSystem(ctx)
 	if !t.Entered && t.Input != nil {
-		a.ensureSystem(ctx)
 		a.remember(ctx, llm.Message{Role: llm.User, Text: t.Input.Text})
 	}
 	return true
@@ -75,125 +105,12 @@ func (a *Agent) reenter(ctx context.Context, reason string) bool {
 // fact returns what an earlier run of the program left in the journal about a
 // call, once: afterwards the call is like any other.
 func (a *Agent) fact(id string) *history.Call {
-	if a.restored == nil || a.facts[id] {
+	if a.facts == nil || a.facts[id] {
 		return nil
 	}
-	if a.facts == nil {
-		a.facts = map[string]bool{}
-	}
 	a.facts[id] = true
-	return a.restored.Call(id)
-}
-
-// decided reports whether a person answered about the call.
-func decided(f *history.Call) bool {
-	return f.Answer != nil && (f.Answer.State == "approved" || f.Answer.State == "rejected")
-}
-
-// fromFact returns the call as it was last decided: with the arguments a
-// person edited, or as a refusal.
-func (a *Agent) fromFact(c llm.ToolCall, f *history.Call) *call {
-	if !decided(f) {
-		return a.prepare(c)
+	if f := a.restored.Call(id); f != nil && !f.Done {
+		return f
 	}
-	if f.Answer.State == "rejected" {
-		p := a.prepare(c)
-		p.failure = rejection(c.Name, f.Answer.Feedback)
-		return p
-	}
-	if len(f.Answer.EditedArguments) == 0 {
-		return a.prepare(c)
-	}
-	p := a.prepare(llm.ToolCall{ID: c.ID, Name: c.Name, Arguments: string(f.Answer.EditedArguments)})
-	p.Arguments = c.Arguments
-	p.note = "[The user edited the call before it ran; this output is from the edited version.]"
-	return p
-}
-
-// recoverCall closes a call that had started when the program died, without
-// doing anything twice. It reports false when the call may simply run again.
-func (a *Agent) recoverCall(ctx context.Context, p *call, f *history.Call) bool {
-	if p.failure != "" || f.Started.Effect == event.Pure || f.Started.Effect == event.Read {
-		return false
-	}
-	if f.Started.Effect == event.Keyed {
-		outcome, r := a.lookUp(ctx, p, f)
-		switch outcome {
-		case tool.NotHappened:
-			return false
-		case tool.Happened:
-			r.Output = p.dress(r.Output)
-			a.emit(ctx, a.settle(p, r, event.ToolOutput{Tool: p.Name, ToolCallID: p.ID, Output: r.Output, Success: r.OK})...)
-			a.addResult(p, r)
-			return true
-		}
-	}
-	r := tool.Failed(uncertain(p, f))
-	a.emit(ctx, a.settleKept(p,
-		event.ToolStateChange{ToolCallID: p.ID, Tool: p.Name, State: "interrupted"},
-		event.ToolOutput{Tool: p.Name, ToolCallID: p.ID, Output: r.Output})...)
-	a.addResult(p, r)
-	return true
-}
-
-func (a *Agent) lookUp(ctx context.Context, p *call, f *history.Call) (tool.Outcome, tool.Result) {
-	keyed, ok := p.tool.Tool.(tool.KeyedTool)
-	if !ok {
-		return tool.Unknown, tool.Result{}
-	}
-	env := &environment{agent: a, ctx: ctx, turnID: a.turnID(), call: p}
-	outcome, r, err := keyed.Recover(ctx, env, p.args, f.Started.Intent)
-	if err != nil {
-		a.note(ctx, fmt.Sprintf("looking up the effect of %s: %v", p.Name, err))
-		return tool.Unknown, tool.Result{}
-	}
-	return outcome, r
-}
-
-// uncertain tells the model what is not known and where to look.
-func uncertain(p *call, f *history.Call) string {
-	text := fmt.Sprintf("The outcome of this %s call is unknown: the program ended while it was running, and it is not repeated. ", p.Name)
-	if len(f.Refs) > 0 {
-		text += "It had started: " + strings.Join(f.Refs, ", ") + ". "
-	}
-	switch {
-	case p.risk.Command != "":
-		return text + "Check what the command has done (files, processes, logs) before deciding whether to run it again."
-	case len(p.risk.Writes) > 0:
-		return text + "Read " + strings.Join(p.risk.Writes, ", ") + " before deciding whether to write again."
-	}
-	return text + "Look at what it has made before deciding whether to call it again."
-}
-
-// settleKept keeps the reservation of a call whose outcome is unknown.
-func (a *Agent) settleKept(p *call, ps ...event.Payload) []event.Payload {
-	if p.risk.Cost == nil {
-		return ps
-	}
-	return a.settle(p, tool.Result{OK: true}, ps...)
-}
-
-// reopenSynthetic opens a gate about money again, or goes on when the limits
-// now allow it.
-func (a *Agent) reopenSynthetic(ctx context.Context, ev *history.Gate) {
-	g := &gate{kind: gateThreshold, continuation: ev.Continuation, final: ev.FinalResponse, reason: "the spending cap is used up", spendKind: "llm_call"}
-	if ev.YoloBudget {
-		g.kind = gateBudget
-	}
-	if len(ev.Tools) > 0 {
-		g.id = ev.Tools[0].ToolCallID
-	}
-	if g.kind == gateBudget && a.overCap() {
-		a.openGate(ctx, g, a.budgetEvent(g))
-		return
-	}
-	a.emit(ctx,
-		event.ToolStateChange{ToolCallID: g.id, Tool: string(g.kind), State: "approved"},
-		event.ToolOutput{Tool: string(g.kind), ToolCallID: g.id, Output: "The limit was raised: going on.", Success: true})
-	if g.continuation == completeTurn {
-		a.complete(ctx, g.final, stopAnswer)
-		a.turn = nil
-		return
-	}
-	a.segment(ctx)
+	return nil
 }

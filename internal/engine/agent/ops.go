@@ -9,12 +9,11 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/policy"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/purse"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/talk"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
 )
-
-// firstWarning is the spending, in USD, at which the first warning comes.
-const firstWarning = 5.0
 
 // handle performs one operation to its end.
 func (a *Agent) handle(ctx context.Context, sub event.Submission) {
@@ -27,12 +26,12 @@ func (a *Agent) handle(ctx context.Context, sub event.Submission) {
 		a.resolve(ctx, op)
 	case event.Undo:
 		a.rewind(ctx, "undo", func() (kept []llm.Message, done event.Payload, ok bool) {
-			kept, removed := window.Undo(a.messages)
+			kept, removed := window.Undo(a.talk.Messages())
 			return kept, event.UndoComplete{Removed: removed}, true
 		})
 	case event.Truncate:
 		a.rewind(ctx, "truncate", func() (kept []llm.Message, done event.Payload, ok bool) {
-			kept, removed, found := window.Truncate(a.messages, op.UserMessageIndex)
+			kept, removed, found := window.Truncate(a.talk.Messages(), op.UserMessageIndex)
 			return kept, event.TruncateComplete{Removed: removed}, found
 		})
 	case event.Compact:
@@ -50,11 +49,12 @@ func (a *Agent) handle(ctx context.Context, sub event.Submission) {
 
 // userInput begins a turn with a person's text.
 func (a *Agent) userInput(ctx context.Context, sub event.Submission, text string) {
+	a.abandon(ctx)
+	a.leaveUnfinished(ctx)
 	if a.dead {
 		a.opError(ctx, "this session has ended because its context cannot shrink any further", "Start a new one.")
 		return
 	}
-	a.abandon(ctx)
 	a.beginTurn(ctx, sub, text)
 }
 
@@ -62,21 +62,15 @@ func (a *Agent) opError(ctx context.Context, text, hint string) {
 	a.emit(ctx, event.Error{Error: text, Code: "internal", Class: string(llm.ClassInvalidRequest), Hint: hint})
 }
 
-// settleGate leaves a waiting turn behind before the history changes.
-func (a *Agent) settleGate(ctx context.Context) {
-	a.abandon(ctx)
-	a.turn = nil
-}
-
 // rewind shortens the history by whole turns.
 func (a *Agent) rewind(ctx context.Context, reason string, cut func() ([]llm.Message, event.Payload, bool)) {
-	a.settleGate(ctx)
+	a.abandon(ctx)
 	kept, done, ok := cut()
 	if !ok {
 		a.opError(ctx, "there is no user message with that index", "")
 		return
 	}
-	if len(kept) != len(a.messages) {
+	if len(kept) != a.talk.Len() {
 		a.setPlan(window.PlanAt(kept))
 		a.rewrite(ctx, reason, kept)
 	}
@@ -85,18 +79,13 @@ func (a *Agent) rewind(ctx context.Context, reason string, cut func() ([]llm.Mes
 
 // rewrite replaces the history and tells the new one in full.
 func (a *Agent) rewrite(ctx context.Context, reason string, messages []llm.Message) {
-	a.messages = messages
-	a.meter.Recount(messages)
-	a.emit(ctx, event.HistoryRewritten{Reason: reason, Messages: messages, Plan: a.currentPlan()})
+	a.talk.Replace(messages)
+	a.tellHistory(ctx, reason)
 }
 
-// repair mends the history before a model call.
-func (a *Agent) repair(ctx context.Context) {
-	mended, changed := window.NormaliseFrom(a.messages, a.clean, nil)
-	if changed {
-		a.rewrite(ctx, "repair", mended)
-	}
-	a.clean = len(a.messages)
+// tellHistory tells the whole history.
+func (a *Agent) tellHistory(ctx context.Context, reason string) {
+	a.emit(ctx, event.HistoryRewritten{Reason: reason, Messages: a.talk.Messages(), Plan: a.currentPlan()})
 }
 
 // newChat goes on in a fresh session of the same runtime.
@@ -110,17 +99,18 @@ func (a *Agent) newChat(ctx context.Context, op event.NewChat) {
 		a.opError(ctx, "new chat failed: "+err.Error(), "The conversation is unchanged.")
 		return
 	}
-	a.settleGate(ctx)
+	a.abandon(ctx)
 	a.emit(ctx, event.NewComplete{
 		SessionID: opened.SessionID, PreviousSessionID: a.sessionID(), PreviousTurnCount: a.turns,
-		PreviousMessageCount: len(a.messages), ClearScreen: op.ClearScreen,
+		PreviousMessageCount: a.talk.Len(), ClearScreen: op.ClearScreen,
 	})
 	a.swap(ctx, opened)
 }
 
-// resume goes on in a saved session.
+// resume goes on in a saved session. What was unfinished in it is closed when
+// the next text comes.
 func (a *Agent) resume(ctx context.Context, op event.Resume) {
-	if blank(op.Path) {
+	if strings.TrimSpace(op.Path) == "" {
 		a.opError(ctx, "resume failed: a path is required", "")
 		return
 	}
@@ -133,7 +123,7 @@ func (a *Agent) resume(ctx context.Context, op event.Resume) {
 		a.opError(ctx, "resume failed: "+err.Error(), "The conversation is unchanged.")
 		return
 	}
-	a.settleGate(ctx)
+	a.abandon(ctx)
 	done := event.ResumeComplete{Path: op.Path}
 	if opened.Complete != nil {
 		done = *opened.Complete
@@ -159,57 +149,43 @@ func (a *Agent) swap(ctx context.Context, opened Opened) {
 // adopt takes over a session: its journal and, when it goes on, what its
 // journal says.
 func (a *Agent) adopt(o Opened, keepSystem bool) {
-	set := a.Settings()
+	s := o.State
+	if s == nil {
+		s = &history.State{}
+	}
+	messages := slices.Clone(s.Messages)
+	a.freshSystem = !keepSystem && len(messages) > 0 && messages[0].Role == llm.System
+	if a.freshSystem {
+		messages[0] = llm.Message{Role: llm.System, Text: a.opts.System()}
+	}
 	a.mu.Lock()
-	a.id, a.journal = o.SessionID, o.Journal
+	a.id, a.journal, a.plan = o.SessionID, o.Journal, slices.Clone(s.Plan)
 	a.mu.Unlock()
-	a.messages, a.turns, a.gates, a.calls, a.nextMsg, a.clean = nil, 0, 0, 0, 0, 0
-	a.turn, a.gate, a.restored, a.facts, a.dead, a.longWait = nil, nil, nil, nil, false, false
-	a.ledger, a.soft = &policy.Ledger{}, firstWarning
-	a.warned = map[string]bool{}
-	a.setPlan(nil)
-	a.meter = window.NewMeter(set.Model, 0)
-	a.meter.SetTools(a.specs)
-	if o.State != nil {
-		a.restore(o.State, keepSystem)
-	}
-}
-
-// restore fills the agent from a folded journal.
-func (a *Agent) restore(s *history.State, keepSystem bool) {
-	a.messages = slices.Clone(s.Messages)
-	if !keepSystem && len(a.messages) > 0 && a.messages[0].Role == llm.System {
-		a.messages[0] = llm.Message{Role: llm.System, Text: a.opts.System()}
-		a.freshSystem = true
-	}
-	a.turns, a.gates, a.nextMsg = s.Turns, s.Gates, s.MessageIDs
-	for id, entry := range s.Spend {
-		a.ledger.Apply(entry)
-		if entry.Kind == event.SpendLLM && strings.HasPrefix(id, "llm_") {
-			a.calls++
-		}
-	}
-	a.soft = policy.NextThreshold(a.spentUSD(), firstWarning)
-	a.dead = s.Terminated
-	a.setPlan(s.Plan)
-	a.meter.Recount(a.messages)
-	a.restored = s
+	a.talk = talk.New(a.hands.Specs(), messages, s.MessageIDs)
+	a.purse = purse.New(s.Spend)
+	a.turns, a.gates, a.warned = s.Turns, s.Gates, map[string]bool{}
+	a.turn, a.gate, a.restored, a.facts = nil, nil, s, nil
+	a.dead, a.longWait, a.lastCall = s.Terminated, false, ""
 	for _, in := range s.Queue {
 		var op event.Operation = event.UserInput{Text: in.Text}
 		if in.Steer {
 			op = event.Steer{Text: in.Text}
 		}
-		a.queue.push(item{sub: event.Submission{ID: in.SubmissionID, Operation: op}, input: true})
+		a.inbox.Push(event.Submission{ID: in.SubmissionID, Operation: op}, true)
 	}
 }
 
 // compactNow is the compact operation.
 func (a *Agent) compactNow(ctx context.Context) {
-	a.settleGate(ctx)
+	a.abandon(ctx)
+	a.followModel(ctx)
 	res, err := a.condense(ctx, true)
-	if err != nil {
+	switch {
+	case inbox.Interrupted(ctx):
+		a.emit(ctx, event.Interrupted{})
+	case err != nil:
 		a.opError(ctx, fmt.Sprintf("compaction failed: %v", err), "The conversation is unchanged.")
-		return
+	default:
+		a.emit(ctx, event.Compacted{OldTokens: res.OldTokens, NewTokens: res.NewTokens})
 	}
-	a.emit(ctx, event.Compacted{OldTokens: res.OldTokens, NewTokens: res.NewTokens})
 }

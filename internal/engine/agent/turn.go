@@ -2,13 +2,15 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
 	"github.com/ml-intern/ml-intern/internal/engine/guard"
+	"github.com/ml-intern/ml-intern/internal/engine/inference"
 )
 
 // Stop reasons of turn_complete.
@@ -31,23 +33,19 @@ type turn struct {
 	planNudges int
 	truncation guard.Truncation
 	pieces     []string // text of a cut answer so far
+	hint       string   // what the model is told once the open calls are done
 	empties    int
 	forced     int // compactions forced by the provider
 	repetition guard.Repetition
-	refused    string // pattern of a repetition whose next round is refused
+	refused    string          // pattern of a repetition whose next round is refused
+	polls      map[string]bool // calls that only wait, by id
 	toolRetry  bool
 }
 
-func (a *Agent) newTurn(id string, attempt int) *turn {
-	t := &turn{id: id, attempt: attempt}
-	t.repetition.Poll = a.polls
+func newTurn(id string, attempt int) *turn {
+	t := &turn{id: id, attempt: attempt, polls: map[string]bool{}}
+	t.repetition.Poll = func(c llm.ToolCall) bool { return t.polls[c.ID] || guard.PureWait(c) }
 	return t
-}
-
-// polls reports whether a call only waits for something to change.
-func (a *Agent) polls(c llm.ToolCall) bool {
-	p := a.prepare(c)
-	return p.risk.Poll || guard.PureWait(c)
 }
 
 // outcome says how a stretch of a turn ended.
@@ -62,7 +60,7 @@ const (
 // beginTurn opens a turn with a person's text.
 func (a *Agent) beginTurn(ctx context.Context, sub event.Submission, text string) {
 	a.turns++
-	a.turn = a.newTurn(fmt.Sprintf("turn_%d", a.turns), 1)
+	a.turn = newTurn(fmt.Sprintf("turn_%d", a.turns), 1)
 	set := a.Settings()
 	a.emit(ctx, event.TurnStarted{
 		TurnID: a.turn.id, Attempt: 1, SubmissionID: sub.ID, Model: set.Model,
@@ -73,94 +71,110 @@ func (a *Agent) beginTurn(ctx context.Context, sub event.Submission, text string
 	a.segment(ctx)
 }
 
-// ensureSystem puts the system prompt in front of a new history.
+// ensureSystem puts the system prompt in front of the history, and tells one
+// that was rendered anew.
 func (a *Agent) ensureSystem(ctx context.Context) {
-	if len(a.messages) > 0 && a.messages[0].Role == llm.System {
-		return
+	switch messages := a.talk.Messages(); {
+	case len(messages) == 0:
+		a.remember(ctx, llm.Message{Role: llm.System, Text: a.opts.System()})
+	case messages[0].Role != llm.System:
+		a.rewrite(ctx, "system_prompt", append([]llm.Message{{Role: llm.System, Text: a.opts.System()}}, messages...))
+	case a.freshSystem:
+		a.tellHistory(ctx, "system_prompt")
 	}
-	a.remember(ctx, llm.Message{Role: llm.System, Text: a.opts.System()})
+	a.freshSystem = false
 }
 
 // segment runs a stretch of the turn, up to its end or the next gate.
 func (a *Agent) segment(ctx context.Context) {
-	turnCtx, cancel := context.WithCancelCause(ctx)
-	a.mu.Lock()
-	a.cancel = cancel
-	a.mu.Unlock()
 	a.emit(ctx, event.Processing{Message: "Processing user input"})
-	result := a.loop(turnCtx)
-	interrupted := errors.Is(context.Cause(turnCtx), errInterrupt)
-	a.mu.Lock()
-	a.cancel = nil
-	a.mu.Unlock()
-	cancel(nil)
-	switch {
-	case a.failure() != nil, ctx.Err() != nil && result == goOn:
-		return
-	case interrupted && result != ended:
-		a.interrupted(ctx)
+	switch result := a.loop(ctx); {
 	case result == ended:
 		a.turn = nil
+	case ctx.Err() != nil:
+		a.cutOff(ctx)
+	}
+}
+
+// cutOff ends a turn whose context is done. When the program itself ends the
+// turn stays open, for the next run to take up.
+func (a *Agent) cutOff(ctx context.Context) {
+	if inbox.Interrupted(ctx) && a.failure() == nil {
+		a.interrupted(ctx)
 	}
 }
 
 // interrupted ends a cancelled turn.
 func (a *Agent) interrupted(ctx context.Context) {
-	a.dropGate(ctx)
+	if a.gate != nil {
+		a.emit(ctx, a.gate.Abandoned()...)
+		a.closeGate()
+	}
 	a.stubOpenCalls(ctx, "Tool was not executed: the user interrupted the turn before it started.")
 	a.emit(ctx, event.Interrupted{})
 	a.turn = nil
 }
 
-// loop is the turn machine.
+// loop is the turn machine. It returns goOn only when ctx or the journal ends
+// it.
 func (a *Agent) loop(ctx context.Context) outcome {
-	for {
-		if ctx.Err() != nil || a.failure() != nil {
-			return goOn
+	for ctx.Err() == nil && a.failure() == nil {
+		r := goOn
+		if calls := a.talk.Open(); len(calls) > 0 {
+			r = a.openCalls(ctx, calls)
+		} else {
+			r = a.iterate(ctx)
 		}
-		if calls := a.openCalls(); len(calls) > 0 {
-			if a.overCap() { // the answer is paid for: its calls wait in the gate
-				return a.openBudget(ctx, "the spending cap is used up")
-			}
-			if r := a.batch(ctx, calls); r != goOn {
-				return r
-			}
-			continue
-		}
-		a.joinSteers(ctx)
-		set := a.Settings()
-		if set.MaxIterations == 0 {
-			return a.complete(ctx, nil, stopMaxIterations)
-		}
-		if set.MaxIterations > 0 && a.turn.iterations >= set.MaxIterations {
-			return a.closing(ctx)
-		}
-		if !a.compactIfNeeded(ctx) {
-			return a.terminated(ctx)
-		}
-		if r := a.checkMoney(ctx); r != goOn {
-			return r
-		}
-		if r := a.guards(ctx); r != goOn {
-			return r
-		}
-		a.turn.iterations++
-		reply, err := a.callModel(ctx, llm.ToolAuto)
-		if err != nil {
-			if r := a.failed(ctx, err, reply); r != goOn {
-				return r
-			}
-			continue
-		}
-		if r := a.answer(ctx, reply); r != goOn {
+		if r != goOn {
 			return r
 		}
 	}
+	return goOn
+}
+
+// openCalls runs the calls of the last answer.
+func (a *Agent) openCalls(ctx context.Context, calls []llm.ToolCall) outcome {
+	if a.overCap() { // the answer is paid for: its calls wait in the gate
+		return a.openBudget(ctx, "the spending cap is used up", nil)
+	}
+	return a.batch(ctx, calls)
+}
+
+// iterate makes one model call, with everything that comes before it.
+func (a *Agent) iterate(ctx context.Context) outcome {
+	if hint := a.turn.hint; hint != "" {
+		a.turn.hint = ""
+		a.rememberSynthetic(ctx, hint)
+	}
+	a.joinSteers(ctx)
+	limit := a.Settings().MaxIterations
+	if limit == 0 {
+		return a.complete(ctx, nil, stopMaxIterations)
+	}
+	a.followModel(ctx)
+	if !a.compactIfNeeded(ctx) {
+		return a.terminated(ctx)
+	}
+	if r := a.checkMoney(ctx); r != goOn || ctx.Err() != nil {
+		return r
+	}
+	if limit > 0 && a.turn.iterations >= limit {
+		return a.closing(ctx)
+	}
+	if r := a.guards(ctx); r != goOn {
+		return r
+	}
+	a.turn.iterations++
+	reply, err := a.callModel(ctx, llm.ToolAuto)
+	if err != nil {
+		return a.failed(ctx, err)
+	}
+	return a.answer(ctx, reply)
 }
 
 // joinSteers appends what people said meanwhile.
 func (a *Agent) joinSteers(ctx context.Context) {
-	for _, sub := range a.queue.steers() {
+	for _, sub := range a.inbox.Steers() {
 		if op, ok := sub.Operation.(event.Steer); ok {
 			a.remember(ctx, llm.Message{Role: llm.User, Text: op.Text})
 		}
@@ -169,13 +183,14 @@ func (a *Agent) joinSteers(ctx context.Context) {
 
 // guards look for repetition and malformed calls before the next model call.
 func (a *Agent) guards(ctx context.Context) outcome {
-	if hit, ok := a.turn.repetition.Check(a.messages); ok {
+	messages := a.talk.Messages()
+	if hit, ok := a.turn.repetition.Check(messages); ok {
 		if hit.Action == guard.End {
 			return a.doomLoop(ctx, hit)
 		}
 		a.rememberSynthetic(ctx, hit.Text)
 	}
-	if name, text, ok := guard.Malformed(a.messages); ok {
+	if name, text, ok := guard.Malformed(messages); ok {
 		a.rememberSynthetic(ctx, text)
 		a.note(ctx, guard.MalformedLog(name))
 	}
@@ -195,30 +210,34 @@ func (a *Agent) closeWith(ctx context.Context, text, reason string) outcome {
 	return a.complete(ctx, &text, reason)
 }
 
-// answer takes a finished reply into the history.
-func (a *Agent) answer(ctx context.Context, r reply) outcome {
-	if r.Finish == llm.FinishFiltered {
+// answer takes a finished reply into the history. Its calls are run by the
+// loop.
+func (a *Agent) answer(ctx context.Context, r inference.Reply) outcome {
+	a.turn.refused = ""
+	switch {
+	case r.Finish == llm.FinishFiltered:
 		return a.filtered(ctx, r)
-	}
-	if len(r.Cut) > 0 || (r.Finish == llm.FinishLength && len(r.Message.ToolCalls) > 0) {
+	case len(r.Cut) > 0, r.Finish == llm.FinishLength && len(r.Message.ToolCalls) > 0:
 		return a.cutCalls(ctx, r)
-	}
-	if len(r.Message.ToolCalls) > 0 {
+	case len(r.Message.ToolCalls) > 0:
 		a.turn.truncation.Whole()
 		a.turn.planNudges, a.turn.empties, a.turn.pieces = 0, 0, nil
-		a.store(ctx, r)
-		return a.judgeRound(ctx, r.Message.ToolCalls) // the loop runs the open calls
-	}
-	if r.Message.Empty() {
+		m := a.store(ctx, r)
+		return a.judgeRound(ctx, m.ToolCalls)
+	case r.Message.Empty():
 		return a.emptyReply(ctx)
-	}
-	a.turn.empties = 0
-	if r.Finish == llm.FinishLength {
+	case r.Finish == llm.FinishLength:
 		return a.cutText(ctx, r)
 	}
+	return a.textAnswer(ctx, r)
+}
+
+// textAnswer ends the turn with an answer, unless something is left to do.
+func (a *Agent) textAnswer(ctx context.Context, r inference.Reply) outcome {
 	a.store(ctx, r)
 	text := strings.Join(append(a.turn.pieces, r.Message.Text), "")
 	a.turn.truncation.Whole()
+	a.turn.empties, a.turn.pieces = 0, nil
 	nudge, unfinished := guard.Plan(guard.PlanState{
 		Plan: a.currentPlan(), Answer: text, Touched: a.turn.planCalled, Headless: a.Settings().Headless,
 		Cancelled: ctx.Err() != nil, Nudges: a.turn.planNudges,
@@ -229,11 +248,11 @@ func (a *Agent) answer(ctx context.Context, r reply) outcome {
 		a.note(ctx, guard.PlanLog())
 		return goOn
 	}
-	if a.queue.hasSteer() {
+	if a.inbox.HasSteer() {
 		return goOn
 	}
 	if a.Settings().UsageGates {
-		if r := a.checkThreshold(ctx, completeTurn, &text); r != goOn {
+		if r := a.checkThreshold(ctx, consent.CompleteTurn, &text); r != goOn {
 			return r
 		}
 	}
@@ -242,7 +261,6 @@ func (a *Agent) answer(ctx context.Context, r reply) outcome {
 
 // judgeRound lets the repetition guard look at new calls before they run.
 func (a *Agent) judgeRound(ctx context.Context, calls []llm.ToolCall) outcome {
-	a.turn.refused = ""
 	switch hit := a.turn.repetition.Judge(calls); hit.Action {
 	case guard.Refuse:
 		a.turn.refused = hit.Pattern
@@ -253,12 +271,12 @@ func (a *Agent) judgeRound(ctx context.Context, calls []llm.ToolCall) outcome {
 }
 
 func (a *Agent) complete(ctx context.Context, final *string, reason string) outcome {
-	a.emit(ctx, event.TurnComplete{HistorySize: len(a.messages), FinalResponse: final, StopReason: reason})
+	a.emit(ctx, event.TurnComplete{HistorySize: a.talk.Len(), FinalResponse: final, StopReason: reason})
 	return ended
 }
 
 // filtered ends a turn whose answer the provider withheld.
-func (a *Agent) filtered(ctx context.Context, r reply) outcome {
+func (a *Agent) filtered(ctx context.Context, r inference.Reply) outcome {
 	text := "the model declined to answer"
 	if r.Explanation != "" {
 		text += ": " + r.Explanation
@@ -283,12 +301,13 @@ func (a *Agent) emptyReply(ctx context.Context) outcome {
 	return a.complete(ctx, &text, stopEmpty)
 }
 
-// cutCalls keeps the complete calls of an answer that hit its length limit and
-// runs them; the model is told which ones were lost.
-func (a *Agent) cutCalls(ctx context.Context, r reply) outcome {
-	a.store(ctx, r)
+// cutCalls keeps the complete calls of an answer that hit its length limit;
+// they run, and then the model is told which ones were lost.
+func (a *Agent) cutCalls(ctx context.Context, r inference.Reply) outcome {
+	a.turn.empties, a.turn.pieces = 0, nil
+	m := a.store(ctx, r)
 	var kept []string
-	for _, c := range r.Message.ToolCalls {
+	for _, c := range m.ToolCalls {
 		kept = append(kept, c.Name)
 	}
 	text, more := a.turn.truncation.Calls(kept, r.Cut)
@@ -296,17 +315,13 @@ func (a *Agent) cutCalls(ctx context.Context, r reply) outcome {
 	if !more {
 		return a.closeWith(ctx, text, stopTruncated)
 	}
-	if calls := a.openCalls(); len(calls) > 0 {
-		if res := a.batch(ctx, calls); res != goOn {
-			return res
-		}
-	}
-	a.rememberSynthetic(ctx, text)
+	a.turn.hint = text
 	return goOn
 }
 
 // cutText asks the model to go on with an answer that hit its length limit.
-func (a *Agent) cutText(ctx context.Context, r reply) outcome {
+func (a *Agent) cutText(ctx context.Context, r inference.Reply) outcome {
+	a.turn.empties = 0
 	a.store(ctx, r)
 	a.turn.pieces = append(a.turn.pieces, r.Message.Text)
 	text, more := a.turn.truncation.Text()

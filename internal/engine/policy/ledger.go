@@ -22,6 +22,9 @@ func USD(micro int64) float64 { return float64(micro) / 1e6 }
 // journal. The zero value is empty. One goroutine uses it at a time.
 type Ledger struct {
 	entries map[string]event.Spend
+	// The sums over entries, kept by Apply: a long session has thousands.
+	settled, reserved int64
+	unknown           int // entries without an amount
 }
 
 // Apply takes one event of the journal.
@@ -33,24 +36,37 @@ func (l *Ledger) Apply(s event.Spend) {
 		amount := max(0, *s.MicroUSD)
 		s.MicroUSD = &amount
 	}
+	if old, known := l.entries[s.ID]; known {
+		l.count(old, -1)
+	}
 	l.entries[s.ID] = s
+	l.count(s, 1)
+}
+
+// count adds an entry to the sums, or with -1 takes it out.
+func (l *Ledger) count(s event.Spend, sign int64) {
+	switch {
+	case s.State == event.SpendReleased:
+	case s.MicroUSD == nil:
+		l.unknown += int(sign)
+	case s.State == event.SpendReserved:
+		l.reserved += sign * *s.MicroUSD
+	default:
+		l.settled += sign * *s.MicroUSD
+	}
 }
 
 // Total returns what was spent and what is reserved, in micro-dollars.
 // incomplete says that some amount is unknown and not in the sums.
 func (l *Ledger) Total() (settledMicro, reservedMicro int64, incomplete bool) {
-	for _, s := range l.entries {
-		switch {
-		case s.State == event.SpendReleased:
-		case s.MicroUSD == nil:
-			incomplete = true
-		case s.State == event.SpendReserved:
-			reservedMicro += *s.MicroUSD
-		default:
-			settledMicro += *s.MicroUSD
-		}
-	}
-	return settledMicro, reservedMicro, incomplete
+	return l.settled, l.reserved, l.unknown > 0
+}
+
+// Reserved reports whether id is a reservation that is neither settled nor
+// released.
+func (l *Ledger) Reserved(id string) bool {
+	s, ok := l.entries[id]
+	return ok && s.State == event.SpendReserved
 }
 
 // Spent returns settled and reserved together, in micro-dollars.

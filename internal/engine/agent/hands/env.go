@@ -1,0 +1,80 @@
+package hands
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+)
+
+// logLimit bounds the progress lines of one call, in bytes.
+const logLimit = 256 << 10
+
+// environment is what a running call sees of its session.
+type environment struct {
+	desk Desk
+	call *Call
+
+	mu     sync.Mutex
+	logged int
+	// closed says that the call has its result: a tool that did not stop in
+	// time changes nothing any more.
+	closed bool
+}
+
+var _ tool.Env = (*environment)(nil)
+
+func (e *environment) SessionID() string { return e.desk.SessionID() }
+func (e *environment) CallID() string    { return e.call.ID }
+
+func (e *environment) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+}
+
+func (e *environment) Emit(p event.Payload) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		_ = e.desk.Append(p) // the session knows and ends
+	}
+}
+
+func (e *environment) Log(line string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || e.logged > logLimit {
+		return
+	}
+	if e.logged += len(line); e.logged > logLimit {
+		line = "more progress lines follow that are not shown"
+	}
+	_ = e.desk.Append(event.ToolLog{Tool: e.call.Name, Log: line, ToolCallID: e.call.ID})
+}
+
+func (e *environment) State(change event.ToolStateChange) {
+	change.ToolCallID, change.Tool = e.call.ID, e.call.Name
+	e.Emit(change)
+}
+
+// Effect is told even by a call that was given up: what it has made is there.
+func (e *environment) Effect(ref string) error {
+	return e.desk.Append(event.ToolEffect{ToolCallID: e.call.ID, ExternalRef: ref})
+}
+
+func (e *environment) Plan() []event.PlanItem { return e.desk.Plan() }
+
+func (e *environment) SetPlan(items []event.PlanItem) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return
+	}
+	e.desk.SetPlan(items)
+	_ = e.desk.Append(event.PlanUpdate{Plan: items})
+}
+
+// errJournal is why a call does not start when its intent cannot be told.
+var errJournal = errors.New("the session's journal cannot be written")

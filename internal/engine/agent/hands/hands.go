@@ -1,0 +1,219 @@
+// Package hands runs tool calls: it knows the tools and their schemas, checks
+// arguments, runs a batch side by side and closes every call with exactly one
+// result, whatever a tool does. Whether a call may run is decided elsewhere;
+// nothing here asks a person or touches the history.
+package hands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/engine/arguments"
+)
+
+// defaultOutput is the most characters of a result whose tool declares no
+// limit; maxOutput is the ceiling for every tool.
+const (
+	defaultOutput = 30_000
+	maxOutput     = 100_000
+)
+
+// Desk is what running calls need of their session. Its methods are called
+// from many goroutines.
+type Desk interface {
+	SessionID() string
+	// Append tells events, durably; an error means that the session is over.
+	Append(ps ...event.Payload) error
+	Plan() []event.PlanItem
+	SetPlan(items []event.PlanItem)
+	// Reserve takes a call's worst case from the cap before it starts, and
+	// returns the events that tell it, or why it does not fit.
+	Reserve(callID string, cost tool.Cost) ([]event.Payload, *event.Block)
+	// Settle closes the reservation of a call, if it has one. keep says that a
+	// failed call may have spent its estimate all the same.
+	Settle(callID string, r tool.Result, keep bool) []event.Payload
+	// Leaving reports that the program ends: unfinished calls are then left as
+	// they are, for the next run to look after.
+	Leaving() bool
+	// Debug receives what only an operator should see.
+	Debug(text string)
+}
+
+// Hands are a session's tools, in the order the model sees.
+type Hands struct {
+	tools []tool.Tool
+	specs []llm.ToolSpec
+	index map[string]*registered
+}
+
+// registered is a tool with its compiled schema.
+type registered struct {
+	tool.Tool
+	spec    tool.Spec
+	checker *arguments.Checker
+}
+
+// New compiles the tools' schemas.
+func New(tools []tool.Tool) (*Hands, error) {
+	h := &Hands{index: make(map[string]*registered, len(tools))}
+	for _, t := range tools {
+		spec := t.Spec()
+		if _, twice := h.index[spec.Name]; twice {
+			return nil, fmt.Errorf("register tool %s: the name is taken", spec.Name)
+		}
+		checker, err := arguments.Compile(spec.Parameters)
+		if err != nil {
+			return nil, fmt.Errorf("register tool %s: %w", spec.Name, err)
+		}
+		h.index[spec.Name] = &registered{Tool: t, spec: spec, checker: checker}
+		h.tools = append(h.tools, t)
+		h.specs = append(h.specs, llm.ToolSpec{Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters})
+	}
+	return h, nil
+}
+
+// Specs are the tools as the model sees them.
+func (h *Hands) Specs() []llm.ToolSpec { return h.specs }
+
+// Close ends what the tools hold. It returns one error a tool.
+func (h *Hands) Close(ctx context.Context) error {
+	var errs []error
+	for _, t := range h.tools {
+		if c, ok := t.(tool.Closer); ok {
+			if err := c.Close(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("close %s: %w", t.Spec().Name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Call is one tool call on its way through a batch.
+type Call struct {
+	llm.ToolCall
+	// Args are the normalised arguments: what is shown, judged and run.
+	Args json.RawMessage
+	Risk tool.Risk
+	// Failure is the result of a call that cannot run; empty otherwise.
+	Failure string
+	// Note goes in front of the result: the user changed the call.
+	Note string
+	// Edited says that a person changed the arguments.
+	Edited bool
+	// Approved says that a person let it run.
+	Approved bool
+	// Announce says that it is told before it runs.
+	Announce bool
+
+	tool  *registered
+	notes []string // what was left out of the arguments
+}
+
+// Prepare looks a call up, checks its arguments and replaces what they only
+// name by what that is now.
+func (h *Hands) Prepare(ctx context.Context, c llm.ToolCall) *Call {
+	p := h.check(c)
+	if p.Failure != "" {
+		return p
+	}
+	if r, ok := p.tool.Tool.(tool.Resolver); ok {
+		args, err := r.Resolve(ctx, p.Args)
+		if err != nil {
+			p.Failure = fmt.Sprintf("%s was not run: %v", c.Name, err)
+			return p
+		}
+		p.Args = args
+	}
+	p.Risk = p.tool.Risk(p.Args)
+	return p
+}
+
+// Shown is Prepare for arguments that were shown to a person already: nothing
+// in them is looked up again.
+func (h *Hands) Shown(c llm.ToolCall, args json.RawMessage) *Call {
+	p := h.check(llm.ToolCall{ID: c.ID, Name: c.Name, Arguments: string(args)})
+	p.Arguments = c.Arguments // the history keeps what the model wrote
+	if p.Failure == "" {
+		p.Risk = p.tool.Risk(p.Args)
+	}
+	return p
+}
+
+func (h *Hands) check(c llm.ToolCall) *Call {
+	p := &Call{ToolCall: c, Announce: true}
+	t, ok := h.index[c.Name]
+	if !ok {
+		p.Failure = fmt.Sprintf("Unknown tool %q. %s", c.Name, h.nearest(c.Name))
+		return p
+	}
+	p.tool = t
+	args, notes, err := t.checker.Check(c.Arguments)
+	if err != nil {
+		p.Failure = fmt.Sprintf("Invalid arguments for %s: %v. The tool was not run.", c.Name, err)
+		p.Announce = !errors.Is(err, arguments.ErrWrapped)
+		return p
+	}
+	p.Args, p.notes = args, notes
+	return p
+}
+
+func (h *Hands) nearest(name string) string {
+	names := make([]string, 0, len(h.specs))
+	for _, s := range h.specs {
+		names = append(names, s.Name)
+	}
+	if close := arguments.Closest(name, names, 3); len(close) > 0 {
+		return "Did you mean " + strings.Join(close, ", ") + "?"
+	}
+	return "The tools are: " + strings.Join(names, ", ") + "."
+}
+
+// ShownArguments are the arguments as people see them.
+func (c *Call) ShownArguments() json.RawMessage {
+	if c.Args != nil {
+		return c.Args
+	}
+	if c.Arguments != "" && json.Valid([]byte(c.Arguments)) {
+		return json.RawMessage(c.Arguments)
+	}
+	return json.RawMessage("{}")
+}
+
+// dress adds what the model should know beside the tool's own words.
+func (c *Call) dress(output string) string {
+	if c.tool != nil {
+		output = c.tool.clip(output)
+	}
+	if c.Note != "" {
+		output = c.Note + "\n" + output
+	}
+	if len(c.notes) > 0 {
+		output += "\n(note: " + strings.Join(c.notes, "; ") + ")"
+	}
+	return output
+}
+
+// clip bounds a result to what its tool may return, keeping head and tail.
+func (t *registered) clip(output string) string {
+	limit := t.spec.MaxOutput
+	if limit <= 0 {
+		limit = defaultOutput
+	}
+	limit = min(limit, maxOutput)
+	if len(output) <= limit { // bytes bound characters from above
+		return output
+	}
+	runes := []rune(output)
+	if len(runes) <= limit {
+		return output
+	}
+	head, tail := limit/4, limit-limit/4
+	return fmt.Sprintf("%s\n… (%d of %d characters omitted) …\n%s",
+		string(runes[:head]), len(runes)-head-tail, len(runes), string(runes[len(runes)-tail:]))
+}

@@ -1,0 +1,213 @@
+// Package inbox holds what was asked of a session and not done yet, and knows
+// when an interrupt has something to end. It neither performs operations nor
+// stores them.
+package inbox
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+)
+
+// ErrInterrupt is the cause of an operation's context after an interrupt.
+var ErrInterrupt = errors.New("interrupted")
+
+// item is one submission that waits.
+type item struct {
+	sub  event.Submission
+	text bool // a person's text
+	// early marks text that was there before the open gate: it waits for it.
+	early bool
+}
+
+// Inbox is the unbounded first-in, first-out list of submissions. One goroutine
+// takes them with Next and Done; every other method may be called from
+// anywhere.
+type Inbox struct {
+	mu    sync.Mutex
+	items []item
+	wake  chan struct{} // holds one token when something has changed
+	gate  bool          // an approval is open
+	err   error         // why nothing is taken any more
+
+	cancel context.CancelCauseFunc // ends the running operation; nil between two
+	ctx    context.Context         // the running operation's
+	parked bool                    // the taker waits: there is nothing to interrupt
+	// interrupt says that one came between two operations.
+	interrupt bool
+}
+
+// New returns an empty Inbox.
+func New() *Inbox { return &Inbox{wake: make(chan struct{}, 1)} }
+
+// Push adds a submission; text marks what a person has written.
+func (b *Inbox) Push(sub event.Submission, text bool) {
+	b.mu.Lock()
+	b.items = append(b.items, item{sub: sub, text: text})
+	b.parked = false
+	b.mu.Unlock()
+	b.signal()
+}
+
+func (b *Inbox) signal() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Next waits for the next submission and returns it with the context its
+// operation runs in. While a gate is open, text that came before it stays.
+func (b *Inbox) Next(ctx context.Context) (context.Context, event.Submission, error) {
+	for {
+		if opCtx, sub, ok, err := b.begin(ctx); ok || err != nil {
+			return opCtx, sub, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, event.Submission{}, ctx.Err()
+		case <-b.wake:
+		}
+	}
+}
+
+func (b *Inbox) begin(ctx context.Context) (context.Context, event.Submission, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return nil, event.Submission{}, false, b.err
+	}
+	if ctx.Err() != nil {
+		return nil, event.Submission{}, false, ctx.Err()
+	}
+	pending := b.interrupt
+	b.interrupt = false
+	if pending && b.gate {
+		return b.start(ctx), event.Submission{Operation: event.Interrupt{}}, true, nil
+	}
+	it, ok := b.take(func(it item) bool { return !b.gate || !it.early })
+	if !ok {
+		b.parked = true
+		return nil, event.Submission{}, false, nil
+	}
+	opCtx := b.start(ctx)
+	if pending {
+		b.cancel(ErrInterrupt)
+	}
+	return opCtx, it.sub, true, nil
+}
+
+// Begin makes the taker's own work interruptible: what is taken up at start.
+func (b *Inbox) Begin(ctx context.Context) context.Context {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.start(ctx)
+}
+
+func (b *Inbox) start(ctx context.Context) context.Context {
+	b.parked = false
+	b.ctx, b.cancel = context.WithCancelCause(ctx)
+	return b.ctx
+}
+
+// Done ends the operation. An interrupt that came too late for it is not lost
+// when it has left a gate open.
+func (b *Inbox) Done() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cancel == nil {
+		return
+	}
+	b.interrupt = b.gate && Interrupted(b.ctx)
+	b.cancel(nil)
+	b.ctx, b.cancel = nil, nil
+}
+
+// Interrupted reports whether an interrupt has ended ctx.
+func Interrupted(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrInterrupt) }
+
+// Interrupt ends the running operation, or the one that is about to begin. An
+// open gate is handed to the taker; when idle nothing happens.
+func (b *Inbox) Interrupt() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.cancel != nil:
+		b.cancel(ErrInterrupt)
+	case b.parked && !b.gate:
+	default:
+		b.interrupt = true
+		b.signal()
+	}
+}
+
+// Close ends the running operation and every Next with err.
+func (b *Inbox) Close(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil {
+		b.err = err
+	}
+	if b.cancel != nil {
+		b.cancel(err)
+	}
+	b.signal()
+}
+
+// Busy reports whether an operation runs or is about to begin.
+func (b *Inbox) Busy() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cancel != nil || len(b.items) > 0 && !b.parked
+}
+
+// Steers removes and returns the texts that want to join the running turn.
+func (b *Inbox) Steers() []event.Submission {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var subs []event.Submission
+	for {
+		it, ok := b.take(steers)
+		if !ok {
+			return subs
+		}
+		subs = append(subs, it.sub)
+	}
+}
+
+// HasSteer reports whether a text wants to join the running turn.
+func (b *Inbox) HasSteer() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(b.items, steers)
+}
+
+func steers(it item) bool {
+	_, ok := it.sub.Operation.(event.Steer)
+	return ok
+}
+
+// take removes and returns the first item that fits.
+func (b *Inbox) take(fits func(item) bool) (item, bool) {
+	at := slices.IndexFunc(b.items, fits)
+	if at < 0 {
+		return item{}, false
+	}
+	it := b.items[at]
+	b.items = slices.Delete(b.items, at, at+1)
+	return it, true
+}
+
+// Gate says whether an approval is open. Texts that wait when it opens are
+// earlier than it.
+func (b *Inbox) Gate(open bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gate = open
+	for i := range b.items {
+		b.items[i].early = open && b.items[i].text
+	}
+}

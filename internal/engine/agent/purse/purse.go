@@ -1,0 +1,154 @@
+// Package purse keeps a session's money: what was spent, what is reserved for
+// calls that run, and what the cap leaves. It returns the events to tell and
+// neither writes them nor decides what happens when nothing is left.
+package purse
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/engine/policy"
+)
+
+// firstWarning is the spending, in USD, at which the first warning comes.
+const firstWarning = 5.0
+
+// Purse is the ledger of one session. It is safe for concurrent use: tools
+// reserve and settle while they run.
+type Purse struct {
+	mu     sync.Mutex
+	ledger policy.Ledger
+	calls  int // model calls, for ledger ids
+	// threshold is the spending, in USD, of the next warning.
+	threshold float64
+}
+
+// New returns a purse that goes on from the ledger's entries.
+func New(entries map[string]event.Spend) *Purse {
+	p := &Purse{}
+	for id, entry := range entries {
+		p.ledger.Apply(entry)
+		if entry.Kind == event.SpendLLM && strings.HasPrefix(id, "llm_") {
+			p.calls++
+		}
+	}
+	settled, _, _ := p.ledger.Total()
+	p.threshold = policy.NextThreshold(policy.USD(settled), firstWarning)
+	return p
+}
+
+// ModelCall books a model call; micro is nil when its price is unknown.
+func (p *Purse) ModelCall(micro *float64, source llm.PriceSource) event.Spend {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls++
+	s := event.Spend{
+		ID: fmt.Sprintf("llm_%d", p.calls), Kind: event.SpendLLM, State: event.SpendSettled, PriceSource: string(source),
+	}
+	if micro != nil {
+		amount := int64(*micro + 0.5)
+		s.MicroUSD = &amount
+	}
+	p.ledger.Apply(s)
+	return s
+}
+
+// Reserve takes a call's worst case from the cap. A call that is taken up again
+// keeps the reservation it has; then told is false.
+func (p *Purse) Reserve(callID string, cost tool.Cost, capMicro int64) (s event.Spend, told bool, block *event.Block) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ledger.Reserved(callID) {
+		return event.Spend{}, false, nil
+	}
+	if block = p.ledger.Check(capMicro, cost); block != nil {
+		return event.Spend{}, false, block
+	}
+	s = p.ledger.Reserve(callID, callID, cost)
+	p.ledger.Apply(s)
+	return s, true, nil
+}
+
+// Settle closes the reservation of a finished call. A failed call that does
+// not know what it has spent gives it back; keep says that it may have spent
+// the estimate all the same. ok is false when nothing was reserved.
+func (p *Purse) Settle(callID string, r tool.Result, keep bool) (s event.Spend, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.ledger.Reserved(callID) {
+		return event.Spend{}, false
+	}
+	s = p.ledger.Settle(callID, r.ActualMicroUSD)
+	if r.ActualMicroUSD == nil && !r.OK && !keep {
+		s = p.ledger.Release(callID)
+	}
+	p.ledger.Apply(s)
+	return s, true
+}
+
+// Spent is what was settled and reserved, in millionths of a dollar.
+func (p *Purse) Spent() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ledger.Spent()
+}
+
+// SettledUSD is what was settled, in dollars.
+func (p *Purse) SettledUSD() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	settled, _, _ := p.ledger.Total()
+	return policy.USD(settled)
+}
+
+// Exhausted reports whether nothing is left under the cap; 0 means no cap.
+func (p *Purse) Exhausted(capMicro int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ledger.Exhausted(capMicro)
+}
+
+// Remaining is what is left under the cap in dollars, nil without a cap.
+func (p *Purse) Remaining(capMicro int64) *float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ledger.Remaining(capMicro)
+}
+
+// Batch starts the check of the calls of one answer against the cap.
+func (p *Purse) Batch(capMicro int64) *policy.Batch {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ledger.Batch(capMicro)
+}
+
+// Crossed reports whether spending has reached the next threshold, with both
+// in dollars.
+func (p *Purse) Crossed() (threshold, spent float64, crossed bool) {
+	spent = p.SettledUSD()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.threshold, spent, spent >= p.threshold
+}
+
+// Acknowledge moves the threshold on from the one a person has seen.
+func (p *Purse) Acknowledge(threshold float64) {
+	spent := p.SettledUSD()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.threshold = policy.NextThreshold(spent, threshold)
+}
+
+// Rewind makes the given threshold the next one again: its question was not
+// answered before a restart.
+func (p *Purse) Rewind(threshold float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if threshold > 0 {
+		p.threshold = threshold
+	}
+}
