@@ -62,6 +62,9 @@ func hunk(h *udiff.Hunk, skipped int) []string {
 		}
 		text := strings.TrimSuffix(strings.TrimSuffix(l.Content, "\n"), "\r")
 		lines = append(lines, sign+bounded(visible(text), diffWidth))
+		if !strings.HasSuffix(l.Content, "\n") {
+			lines = append(lines, `\ No newline at end of file`)
+		}
 	}
 	lines[0] = fmt.Sprintf("@@ -%s +%s @@",
 		span(h.FromLine+skipped, count[udiff.Equal]+count[udiff.Delete]),

@@ -348,6 +348,14 @@ func TestDiffIsAnExcerpt(t *testing.T) {
 	}
 }
 
+func TestDiffTellsAMissingLineEnd(t *testing.T) {
+	d := newDesk(t)
+	d.put("a.txt", "one\ntwo")
+	good(t, d.read("a.txt"))
+	good(t, d.write("a.txt", "one\ntwo\n"), "-two\n\\ No newline at end of file\n+two")
+	good(t, d.write("a.txt", "one\ntwo\n"), "(no change)")
+}
+
 func TestWarnings(t *testing.T) {
 	d := newDesk(t)
 	good(t, d.write("a.json", "{,}"), "\n\nValidation warnings:\n  JSON syntax error on line 1")
