@@ -74,6 +74,7 @@ func (c *Client) body(req llm.Request, thread *transcript.Thread, counting bool)
 	if !slices.ContainsFunc(b.msgs, spoken) {
 		return nil, errors.New("build request: there is no message to send")
 	}
+	b.out = make([]byte, 0, wire.HeadSize(req.Tools))
 	b.raw(`{"model":`)
 	b.text(wireName(req.Model))
 	if !counting {

@@ -40,6 +40,7 @@ func (c *Client) body(req llm.Request, thread *transcript.Thread) (wire.Body, er
 	b.msgs = thread.Update(req.Messages, transcript.Options{
 		MaxID: b.dialect.MaxID, Shrink: req.Adjust.Shrink, NoImages: b.dropped("image_url"),
 	})
+	b.out = make([]byte, 0, wire.HeadSize(req.Tools))
 	b.head(effort)
 	b.tools()
 	b.raw(`,"messages":[`)

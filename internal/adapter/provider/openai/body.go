@@ -39,6 +39,7 @@ func (c *Client) body(req llm.Request, thread *transcript.Thread) (wire.Body, er
 	b.msgs = thread.Update(rest, transcript.Options{
 		MaxID: maxCallID, Shrink: req.Adjust.Shrink, NoImages: b.dropped("input_image") || b.dropped("image_url"),
 	})
+	b.out = make([]byte, 0, wire.HeadSize(req.Tools)+len(instructions)+len(instructions)/8)
 	b.head()
 	b.tools()
 	if instructions != "" {

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
 // maxCacheKey is the longest prompt_cache_key that OpenAI takes.
@@ -28,6 +30,16 @@ func AppendSchema(dst []byte, schema json.RawMessage) []byte {
 		return append(dst, `{"type":"object","properties":{}}`...)
 	}
 	return append(dst, schema...)
+}
+
+// HeadSize is about how long the part of a body is that comes before the
+// messages and holds these tools: enough to allocate it once.
+func HeadSize(tools []llm.ToolSpec) int {
+	n := 1024
+	for _, t := range tools {
+		n += len(t.Name) + len(t.Description) + len(t.Parameters) + 128
+	}
+	return n + n/16
 }
 
 // RequestID returns the id by which a service knows the call, or "".
