@@ -121,8 +121,11 @@ func find(body []byte, r Request) ([]hit, Method, error) {
 		method Method
 		hits   func() []hit
 	}{
-		{Exact, s.exact}, {Unicode, s.unicode},
-		{TrailingBlanks, s.window(TrailingBlanks)}, {Blanks, s.window(Blanks)}, {BlanksUnicode, s.window(BlanksUnicode)},
+		{Exact, s.exact},
+		{Unicode, s.unicode},
+		{TrailingBlanks, s.window(TrailingBlanks)},
+		{Blanks, s.window(Blanks)},
+		{BlanksUnicode, s.window(BlanksUnicode)},
 	} {
 		hits := step.hits()
 		switch {

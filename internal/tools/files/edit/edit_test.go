@@ -154,7 +154,8 @@ func TestApplyRefuses(t *testing.T) {
 		// A first line without its indentation once took the line behind the match with it.
 		{
 			"indentation differs from line to line", "if a:\n        x = 1   \n        y = 2\n        z = 3\n",
-			edit.Request{Old: "x = 1\n        y = 2\n", New: "q\n"}, "lines 2-3 would match, but the indentation differs",
+			edit.Request{Old: "x = 1\n        y = 2\n", New: "q\n"},
+			"lines 2-3 would match, but the indentation differs",
 		},
 		{"new text cannot lose the indentation", "a\nb\n", edit.Request{Old: "  a\n  b\n", New: "c\n"}, "indentation"},
 		{"not there", "alpha\nbeta\n", edit.Request{Old: "zz9!", New: "x"}, "not found; nothing in the file resembles it"},
@@ -321,8 +322,10 @@ func TestLargeFileIsFast(t *testing.T) {
 
 func BenchmarkApply(b *testing.B) {
 	for _, c := range []struct{ name, eol, old string }{
-		{"exact LF", "\n", "value_70000 ="}, {"exact CRLF", "\r\n", "value_70000 ="},
-		{"blanks", "\n", "value_70000 = compute("}, {"not found", "\n", "value_zz = computes(1"},
+		{"exact LF", "\n", "value_70000 ="},
+		{"exact CRLF", "\r\n", "value_70000 ="},
+		{"blanks", "\n", "value_70000 = compute("},
+		{"not found", "\n", "value_zz = computes(1"},
 	} {
 		file := big(c.eol)
 		b.Run(c.name, func(b *testing.B) {
