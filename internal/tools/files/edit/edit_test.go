@@ -199,7 +199,10 @@ func verify(t interface{ Fatalf(string, ...any) }, file []byte, r edit.Request, 
 		out = append(append(out, file[at:c.Start]...), c.New...)
 		at = c.End
 		if got.Method == edit.Exact && r.Mode == edit.Replace && r.Old != "" {
-			old := strings.TrimPrefix(r.Old, "\uFEFF")
+			old := r.Old
+			if bytes.HasPrefix(file, []byte("\uFEFF")) {
+				old = strings.TrimPrefix(old, "\uFEFF")
+			}
 			if piece := string(file[c.Start:c.End]); lf(piece) != lf(old) && piece != old {
 				t.Fatalf("replaced %q for %q", piece, r.Old)
 			}
@@ -218,6 +221,7 @@ func FuzzApply(f *testing.F) {
 	f.Add("value = compute(“x”) + other", `compute("x")`, "y", uint8(1), true)
 	f.Add("\u200B\uFEFFa\r\nb\r", "a\nb", "\r\n", uint8(2), false)
 	f.Add("\uFEFF\uFEFF", "\uFEFF", "x", uint8(0), false)
+	f.Add("0\uFEFF", "\uFEFF", "0", uint8(0), false)
 	f.Add("  a\n\tb\n\n  a\n\tb", "a\nb\n", "c\n\n", uint8(0), true)
 	f.Fuzz(func(t *testing.T, file, old, new string, mode uint8, all bool) {
 		modes := []edit.Mode{edit.Replace, edit.AppendAfter, edit.PrependBefore}
