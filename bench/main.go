@@ -4,6 +4,12 @@
 //
 //	go run ./bench                 all wires, 200 turns
 //	go run ./bench -turns 1000 -wire chat
+//	go run ./bench -turns 1000 -wire chat -profile cpu.out
+//
+// Own time of a turn is from the end of one answer to the arrival of the next
+// request's headers, with the run of the tool (reading 2 kB) in it. How long
+// the body then takes to arrive is shown apart: it grows with the
+// conversation, whoever sends it.
 package main
 
 import (
@@ -26,26 +32,26 @@ func main() {
 	turns := flag.Int("turns", 200, "turns with one tool call each")
 	wire := flag.String("wire", "all", "anthropic, chat, responses or all")
 	binary := flag.String("binary", "", "program to measure (default: build ./cmd/ml-intern)")
+	profile := flag.String("profile", "", "write a CPU profile of the long run to this file (one wire)")
 	flag.Parse()
-	if err := run(*turns, *wire, *binary); err != nil {
+	if err := run(*turns, *wire, *binary, *profile); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(turns int, wire, binary string) error {
+func run(turns int, wire, binary, profile string) error {
 	work, err := os.MkdirTemp("", "ml-intern-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
+	if profile != "" {
+		return profiled(work, modelserver.Wire(wire), turns, profile)
+	}
 	if binary == "" {
-		binary = filepath.Join(work, "ml-intern")
-		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./cmd/ml-intern")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			return fmt.Errorf("build the program: %w", err)
+		if binary, err = build(work, "./cmd/ml-intern"); err != nil {
+			return err
 		}
 	}
 	if info, err := os.Stat(binary); err == nil {
@@ -64,6 +70,31 @@ func run(turns int, wire, binary string) error {
 		}
 	}
 	return parallel(binary, work)
+}
+
+// build compiles a program as it is released and returns its path.
+func build(work, pkg string) (string, error) {
+	binary := filepath.Join(work, filepath.Base(pkg))
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("build %s: %w", pkg, err)
+	}
+	return binary, nil
+}
+
+// profiled measures a long run of the program with a profiler in it.
+func profiled(work string, wire modelserver.Wire, turns int, profile string) error {
+	binary, err := build(work, "./bench/profiled")
+	if err != nil {
+		return err
+	}
+	profile, err = filepath.Abs(profile)
+	if err != nil {
+		return err
+	}
+	return long(binary, work, wire, turns, "ML_INTERN_BENCH_PROFILE="+profile)
 }
 
 // starts times commands that do no work.
@@ -89,7 +120,7 @@ type subject struct {
 	server         *modelserver.Server
 }
 
-func launch(binary, work string, server *modelserver.Server, wire modelserver.Wire) (subject, error) {
+func launch(binary, work string, server *modelserver.Server, wire modelserver.Wire, env ...string) (subject, error) {
 	dir, err := os.MkdirTemp(work, "run-")
 	if err != nil {
 		return subject{}, err
@@ -111,6 +142,7 @@ func launch(binary, work string, server *modelserver.Server, wire modelserver.Wi
 		"VLLM_BASE_URL=" + server.URL, "ANTHROPIC_BASE_URL=" + server.URL, "OPENAI_BASE_URL=" + server.URL + "/v1",
 		"ANTHROPIC_API_KEY=sk-ant-bench", "OPENAI_API_KEY=sk-bench", "OPENAI_API_MODE=responses",
 	}
+	cmd.Env = append(cmd.Env, env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	s := subject{server: server, started: time.Now()}
@@ -123,13 +155,13 @@ func launch(binary, work string, server *modelserver.Server, wire modelserver.Wi
 }
 
 // long measures a run of many turns, each reading a file of 2 kB.
-func long(binary, work string, wire modelserver.Wire, turns int) error {
+func long(binary, work string, wire modelserver.Wire, turns int, env ...string) error {
 	server := modelserver.Start(wire, turns, func(turn int) []modelserver.Call {
 		// Varied arguments, so that this is no repetition.
 		return []modelserver.Call{{Name: "read", Args: map[string]any{"path": "note.txt", "limit": 52 + turn}}}
 	})
 	defer server.Close()
-	s, err := launch(binary, work, server, wire)
+	s, err := launch(binary, work, server, wire, env...)
 	if err != nil {
 		return err
 	}
@@ -137,21 +169,25 @@ func long(binary, work string, wire modelserver.Wire, turns int) error {
 	if len(ex) != turns+1 {
 		return fmt.Errorf("%d requests, want %d", len(ex), turns+1)
 	}
-	own := make([]time.Duration, 0, turns)
-	short := 0
+	var own, transfer []time.Duration
+	var lost []byte
 	for i := 1; i < len(ex); i++ {
 		own = append(own, ex[i].Came.Sub(ex[i-1].Ended))
-		short = max(short, len(ex[i-1].Body)-common(ex[i-1].Body, ex[i].Body))
+		transfer = append(transfer, ex[i].Read.Sub(ex[i].Came))
+		if len(ex[i].Lost) > len(lost) {
+			lost = ex[i].Lost
+		}
 	}
 	early, late := around(own, 10), around(own, len(own))
 	fmt.Printf("\n%s, %d turns, one read of 2 kB each\n", wire, turns)
 	fmt.Printf("  first request             %s after the start of the process\n", ms(ex[0].Came.Sub(s.started)))
 	fmt.Printf("  own time per turn         median %s, 95%% %s (the tool's run included)\n", ms(median(own)), ms(percentile(own, 95)))
-	fmt.Printf("  … around turn 10 / last   %s / %s (ratio %.2f)\n", ms(early), ms(late), float64(late)/float64(early))
+	fmt.Printf("  … around turn 10 / last   %s / %s, ratio %.2f (medians of 20)\n", ms(early), ms(late), float64(late)/float64(early))
+	fmt.Printf("  transfer of the body      %s / %s (after the headers, same turns)\n", ms(around(transfer, 10)), ms(around(transfer, len(transfer))))
 	fmt.Printf("  CPU                       %s\n", ms(s.state.UserTime()+s.state.SystemTime()))
 	fmt.Printf("  peak memory               %.1f MB\n", peakMB(s.state))
-	fmt.Printf("  first / last body         %.1f kB / %.1f kB\n", float64(len(ex[0].Body))/1e3, float64(len(ex[len(ex)-1].Body))/1e3)
-	fmt.Printf("  bytes of a body not in the next one's prefix, at most %d\n", short)
+	fmt.Printf("  first / last body         %.1f kB / %.1f kB\n", float64(ex[0].Size)/1e3, float64(ex[len(ex)-1].Size)/1e3)
+	fmt.Printf("  bytes of a body not in the next one's prefix, at most %d: %.300q\n", len(lost), lost)
 	fmt.Printf("  exit after the last byte  %s\n", ms(s.ended.Sub(ex[len(ex)-1].Ended)))
 	return nil
 }
@@ -174,18 +210,8 @@ func parallel(binary, work string) error {
 	return nil
 }
 
-// common is the length of the common prefix.
-func common(a, b []byte) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
-		}
-	}
-	return n
-}
-
-// around is the median of the up to 20 values before position at.
+// around is the median of 20 values with position at in their middle, or of
+// the last 20.
 func around(values []time.Duration, at int) time.Duration {
 	at = min(at+10, len(values))
 	return median(values[max(0, at-20):at])

@@ -1,15 +1,18 @@
 // Package modelserver is a scripted model on a loopback port that speaks the
 // three wires (Anthropic Messages, OpenAI Chat Completions, OpenAI Responses)
-// and notes when each request came and each answer ended. It answers as many
+// and notes when each request came and was read and each answer ended. It answers as many
 // turns with tool calls as it is told, then with a text.
 package modelserver
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,9 +36,15 @@ type Call struct {
 
 // Exchange is one request and its answer.
 type Exchange struct {
-	Came  time.Time // the request was read
+	Came  time.Time // the request's headers arrived
+	Read  time.Time // its body had arrived
 	Ended time.Time // the last byte of the answer was handed over
-	Body  []byte
+	Size  int       // of the body in bytes
+	// Lost is the end of the body before this one that this one does not begin
+	// with: what a prompt cache cannot find again.
+	Lost []byte
+	// Body is the request's body; [Start] keeps that of the newest only.
+	Body []byte
 }
 
 // Server is a scripted model.
@@ -75,16 +84,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"data":[{"id":"m","max_model_len":4000000}],"max_input_tokens":4000000,"max_tokens":64000}`)
 		return
 	}
-	body, err := io.ReadAll(r.Body)
+	turn, err := s.receive(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	came := time.Now()
-	s.mu.Lock()
-	turn := len(s.seen)
-	s.seen = append(s.seen, Exchange{Came: came, Body: body})
-	s.mu.Unlock()
 	w.Header().Set("Content-Type", "text/event-stream")
 	var calls []Call
 	if turn < s.turns {
@@ -99,6 +103,46 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.WriteString(w, out); err != nil {
 		return // the client left: its side of the run tells why
 	}
+}
+
+// receive reads a request and returns its number. Bodies that are no longer
+// needed are overwritten: a server short of memory would be what is measured.
+func (s *Server) receive(r *http.Request) (turn int, err error) {
+	ex := Exchange{Came: time.Now()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ex.Size = int(r.ContentLength)
+	if ex.Size < 0 {
+		return 0, errors.New("the request does not tell its length")
+	}
+	turn = len(s.seen)
+	if turn >= 2 {
+		ex.Body, s.seen[turn-2].Body = s.seen[turn-2].Body, nil
+	}
+	ex.Body = slices.Grow(ex.Body[:0], ex.Size)[:ex.Size]
+	if _, err := io.ReadFull(r.Body, ex.Body); err != nil {
+		return 0, fmt.Errorf("read the request: %w", err)
+	}
+	ex.Read = time.Now()
+	if turn >= 1 {
+		before := s.seen[turn-1].Body
+		ex.Lost = slices.Clone(before[common(before, ex.Body):])
+	}
+	s.seen = append(s.seen, ex)
+	return turn, nil
+}
+
+// common is the length of the common prefix.
+func common(a, b []byte) int {
+	const step = 4096 // in bytes: blocks are compared faster than bytes
+	n, from := min(len(a), len(b)), 0
+	for from+step <= n && bytes.Equal(a[from:from+step], b[from:from+step]) {
+		from += step
+	}
+	for from < n && a[from] == b[from] {
+		from++
+	}
+	return from
 }
 
 func (s *Server) answer(turn int, calls []Call) string {
