@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 
@@ -70,7 +71,7 @@ func (a *App) kit(ctx context.Context, session string) (*kit, error) {
 	k.bash, k.jobs = commands.Tools()
 	if k.files, err = files.New(files.Options{
 		Dir: a.Loaded.Dir, Root: a.Loaded.Workspace, Confine: files.Confine(c.ConfineFiles),
-		Extra: []string{a.spillDir(session)}, Home: a.Loaded.Places.Home,
+		Extra: []string{a.spillDir(session)}, Home: a.Loaded.Places.Home, Python: a.python(),
 	}); err != nil {
 		return nil, fmt.Errorf("make the file tools: %w", err)
 	}
@@ -78,6 +79,21 @@ func (a *App) kit(ctx context.Context, session string) (*kit, error) {
 		return nil, fmt.Errorf("make the plan tool: %w", err)
 	}
 	return k, nil
+}
+
+// python finds the interpreter that checks Python files: nil is the usual
+// search. In a folder that is not trusted its own .venv is not run.
+func (a *App) python() func() string {
+	if a.Loaded.Trusted {
+		return nil
+	}
+	return func() string {
+		path, err := exec.LookPath("python3")
+		if err != nil {
+			return ""
+		}
+		return path
+	}
 }
 
 // sandbox makes the fence around commands that the configuration asks for. One
