@@ -30,10 +30,15 @@ var rooms = map[string][]string{
 	"internal/lab":      {"internal/domain"},
 	"internal/config":   {"internal/config"},
 
-	"internal/adapter":                    {"internal/domain", "internal/platform"},
-	"internal/adapter/provider/anthropic": {"internal/domain", "internal/platform", "internal/adapter/provider/fault", "internal/adapter/provider/transcript"},
-	"internal/adapter/provider/chat":      {"internal/domain", "internal/platform", "internal/adapter/provider/fault", "internal/adapter/provider/transcript"},
-	"internal/adapter/provider/openai":    {"internal/domain", "internal/platform", "internal/adapter/provider/fault", "internal/adapter/provider/transcript"},
+	"internal/adapter": {"internal/domain", "internal/platform"},
+	// The clients share what stands on every wire; nothing else in the tree
+	// knows its neighbours.
+	"internal/adapter/provider/anthropic": clientMay,
+	"internal/adapter/provider/chat":      clientMay,
+	"internal/adapter/provider/openai":    clientMay,
+	"internal/adapter/provider/wire":      {"internal/domain", "internal/platform", "internal/adapter/provider/fault", "internal/adapter/provider/transcript"},
+	"internal/adapter/provider/local":     {"internal/domain", "internal/platform", "internal/adapter/provider/modelid"},
+	"internal/adapter/provider/replay":    {"internal/domain", "internal/platform", "internal/adapter/provider/modelid"},
 
 	"internal/engine":           {"internal/domain"},
 	"internal/engine/policy":    {"internal/domain", "internal/engine/policy"},
@@ -51,6 +56,12 @@ var rooms = map[string][]string{
 	"internal/app":    {"internal"},
 	"cmd":             {"internal/app", "internal/platform/proc"},
 	"bench":           {"internal"},
+}
+
+// clientMay is what a client of a provider may import.
+var clientMay = []string{
+	"internal/domain", "internal/platform", "internal/adapter/provider/fault", "internal/adapter/provider/transcript",
+	"internal/adapter/provider/wire",
 }
 
 // Sizes of files and packages, tests and generated files not counted.
