@@ -17,6 +17,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/provider"
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/price"
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
+	"github.com/ml-intern/ml-intern/internal/app/debuglog"
 	"github.com/ml-intern/ml-intern/internal/app/demo"
 	"github.com/ml-intern/ml-intern/internal/app/prompt"
 	"github.com/ml-intern/ml-intern/internal/config"
@@ -75,7 +76,7 @@ type App struct {
 	store                           *store.Store
 	memory                          journal.Store // not nil: no disk
 	http                            *http.Client
-	debugLog                        debugLog
+	debugLog                        *debuglog.Log
 	warn                            func(string)
 	once                            sync.Once
 	background                      background
@@ -98,7 +99,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		a.warn = func(string) {}
 	}
 	a.scrubber = redact.New(redact.Options{Held: loaded.Secrets()})
-	a.debugLog = debugLog{path: loaded.Places.DebugLog(), scrub: a.scrubber}
+	a.debugLog = debuglog.New(loaded.Places.DebugLog(), a.Scrub)
 	if o.Memory || !loaded.Config.SaveSessions {
 		a.memory = journal.NewMemory()
 	}
