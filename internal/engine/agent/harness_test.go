@@ -176,7 +176,11 @@ type setup struct {
 	resume   bool
 	sessions agent.Sessions
 	scrub    func([]byte) ([]byte, error)
+	filter   func() agent.StreamFilter
 	retries  int
+	// newSystem renders another system prompt than the stored one.
+	newSystem bool
+	leave     bool // resume a state, but leave what was unfinished
 }
 
 func start(t *testing.T, model *script, change func(*setup)) *rig {
@@ -211,17 +215,23 @@ func start(t *testing.T, model *script, change func(*setup)) *rig {
 		t.Fatal(err)
 	}
 	a, err := agent.New(agent.Options{
-		SessionID: testSession, Journal: j, State: s.state, KeepSystem: s.state != nil,
+		SessionID: testSession, Journal: j, State: s.state, KeepSystem: s.state != nil && !s.newSystem,
 		Caller:   inference.New(inference.Options{Model: model, Describe: model.Describe, Estimate: window.Text, MaxRetries: s.retries}),
 		Describe: model.Describe, Tools: s.tools, Policy: p, Settings: s.settings,
-		System: func() string { return "you are a test" }, Sessions: s.sessions,
+		System: func() string {
+			if s.newSystem {
+				return "you are a new test"
+			}
+			return "you are a test"
+		},
+		Sessions: s.sessions, ScrubStream: s.filter,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, agent: a, model: model, journal: j, store: s.store, policy: p, done: make(chan error, 1), seen: j.LastSeq()}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	go func() { r.done <- a.Run(r.ctx, s.resume) }()
+	go func() { r.done <- a.Run(r.ctx, s.resume && !s.leave) }()
 	t.Cleanup(r.stop)
 	return r
 }

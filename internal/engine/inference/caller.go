@@ -110,6 +110,7 @@ type attempt struct {
 	pauses   int
 	started  time.Time
 	prefix   string // text of paused parts
+	streamed bool   // the attempt that failed had begun to speak
 	void     bool   // stored thinking was refused
 	widened  bool   // the output limit was doubled
 }
@@ -146,8 +147,8 @@ func (c *Caller) Do(ctx context.Context, req llm.Request, obs Observer) (Reply, 
 			a.obs.Billed(reply)
 		}
 		ok, err := a.recover(ctx, f)
-		if err != nil {
-			return reply, err
+		if err != nil { // nothing of the failed attempt counts any more
+			return Reply{Kind: reply.Kind, Info: info, Attempts: n}, err
 		}
 		if !ok {
 			return reply, f
@@ -176,8 +177,7 @@ func (a *attempt) once(ctx context.Context) (Reply, error) {
 	visible := false
 	for chunk, err := range a.caller.opts.Model.Stream(callCtx, a.req) {
 		if err != nil {
-			reply.Message = llm.Message{Role: llm.Assistant, Text: a.prefix + text.String()}
-			a.account(&reply, nil, text.String()+thinking.String())
+			a.partial(&reply, text.String(), thinking.String())
 			return reply, a.failure(callCtx, err, visible)
 		}
 		switch ch := chunk.(type) {
@@ -214,9 +214,18 @@ func (a *attempt) once(ctx context.Context) (Reply, error) {
 			Message: "the stream ended without an end marker", AfterOutput: visible,
 		}
 	}
-	a.account(&reply, nil, text.String()+thinking.String())
-	reply.Message = llm.Message{Role: llm.Assistant, Text: a.prefix + text.String()}
+	a.partial(&reply, text.String(), thinking.String())
 	return reply, err
+}
+
+// partial fills in what there is of an answer that did not end. What it cost
+// is estimated only where the model had begun to speak.
+func (a *attempt) partial(reply *Reply, text, thinking string) {
+	reply.Message = llm.Message{Role: llm.Assistant, Text: a.prefix + text}
+	if reply.Usage != (llm.Usage{}) || text != "" || thinking != "" {
+		a.account(reply, nil, text+thinking)
+	}
+	a.streamed = text != "" || thinking != ""
 }
 
 var errCallTimeout = errors.New("the model call took longer than an hour")

@@ -74,7 +74,8 @@ func (c *Caller) Probe(ctx context.Context, model, session string, preference ll
 			c.SetEffort(model, llm.EffortOff)
 			return Probe{Note: "the model does not think; effort is off", Elapsed: time.Since(begun)}, nil
 		case fault.Class == llm.ClassInvalidEffort:
-			if listed, ok := highestListed(preference, fault.Supported); ok {
+			listed, ok := highestListed(preference, fault.Supported)
+			if ok && !slices.Contains(levels[:i+1], listed) {
 				levels = append(levels[:i+1], listed)
 			}
 		case fault.Class.Transient():

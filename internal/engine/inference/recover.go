@@ -32,8 +32,10 @@ func schedule(c llm.Class) []time.Duration {
 		return []time.Duration{5 * s, 15 * s, 30 * s, 60 * s}
 	case llm.ClassToolGeneration:
 		return []time.Duration{0}
+	case llm.ClassRateLimit:
+		return []time.Duration{30 * s, 60 * s, 60 * s}
 	}
-	return []time.Duration{30 * s, 60 * s, 60 * s}
+	return []time.Duration{2 * s, 5 * s, 15 * s, 30 * s} // the provider itself asks to try again
 }
 
 // recover heals or waits; it reports whether the call is worth another try.
@@ -44,6 +46,9 @@ func (a *attempt) recover(ctx context.Context, f *llm.Fault) (bool, error) {
 			return false, nil
 		}
 		a.restarts++
+	}
+	if a.streamed {
+		a.streamed = false
 		a.obs.Discard("retry")
 	}
 	if a.heal(ctx, f) {
@@ -107,7 +112,7 @@ func plainDuration(d time.Duration) string {
 	if d < 2*time.Minute {
 		return fmt.Sprintf("%d s", int((d+time.Second/2)/time.Second))
 	}
-	return fmt.Sprintf("%d min", int((d+time.Minute/2)/time.Minute))
+	return fmt.Sprintf("%d s (%d min)", int((d+time.Second/2)/time.Second), int((d+time.Minute/2)/time.Minute))
 }
 
 // heal changes the request so that the complaint no longer applies. Each kind
@@ -171,7 +176,7 @@ func (a *attempt) lowerEffort(ctx context.Context, f *llm.Fault) {
 		return
 	}
 	level, ok := highestListed(a.req.Effort, f.Supported)
-	if !ok {
+	if !ok || level == a.req.Effort {
 		probe, err := a.caller.Probe(ctx, a.req.Model, a.req.SessionID, a.req.Effort, a.obs)
 		level = probe.Effort
 		if err != nil || probe.Inconclusive {
