@@ -181,6 +181,7 @@ func (p *Provider) anthropicClient(t target) (*anthropic.Client, error) {
 		CacheTTL:  p.opts.CacheTTL,
 		MaxOutput: func(string) int { return p.limits(t).MaxOutput },
 		Window:    func(string) int { return p.limits(t).Window },
+		Threads:   &p.threads,
 	})
 	if err != nil {
 		return nil, refuse(modelid.Anthropic, t.route.ID.Text, err)
@@ -206,5 +207,6 @@ func (p *Provider) responses(t target) streamer {
 		BaseURL:   func() string { return t.base },
 		WireModel: func(string) string { return t.route.Wire },
 		Header:    func(req llm.Request) http.Header { return p.header(t, req) },
+		Threads:   &p.threads,
 	})
 }

@@ -1,9 +1,9 @@
 // Package provider is the model: it finds out at every call which service an
 // id means, with which key and at which address, hands the call to the client
 // that speaks its language, and words failures for a person. It knows what a
-// model costs and how much it can hold. It does not retry, heal or remember
-// anything of a conversation, and it reads variables only through the function
-// it is given.
+// model costs and how much it can hold. It does not retry or heal, all that it
+// remembers of a conversation is the text it has sent, and it reads variables
+// only through the function it is given.
 package provider
 
 import (
@@ -24,6 +24,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/modelid"
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/price"
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/replay"
+	"github.com/ml-intern/ml-intern/internal/adapter/provider/transcript"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
@@ -77,6 +78,7 @@ type Provider struct {
 	opts    Options
 	catalog *catalog.Catalog
 	replay  *replay.Model // nil when there are no recordings
+	threads transcript.Threads
 
 	wg     sync.WaitGroup
 	closed chan struct{}

@@ -167,6 +167,7 @@ func (p *Provider) client(t target) (streamer, error) {
 		BaseURL:   func() string { return t.base },
 		WireModel: func(string) string { return t.route.Wire },
 		Header:    func(req llm.Request) http.Header { return p.header(t, req) },
+		Threads:   &p.threads,
 	}
 	if t.route.ID.Local() {
 		opts.Dialect = chat.Local(p.env("LOCAL_LLM_REASONING_EFFORT") == "1")

@@ -54,12 +54,14 @@ type Options struct {
 	// in tokens by its user's id; 0 is unknown. Either may be nil.
 	MaxOutput func(model string) int
 	Window    func(model string) int
+	// Threads keeps what was encoded of conversations for later calls, also
+	// those of other clients that share it; nil is the client's own.
+	Threads *transcript.Threads
 }
 
 // Client is the API. It is safe for use by many goroutines.
 type Client struct {
-	opts    Options
-	threads transcript.Threads
+	opts Options
 
 	mu     sync.Mutex
 	models map[string]knownModel
@@ -82,6 +84,9 @@ func New(opts Options) (*Client, error) {
 		if strings.ContainsFunc(beta, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' }) || beta == "" {
 			return nil, fmt.Errorf("make anthropic client: beta %q is no feature name", beta)
 		}
+	}
+	if opts.Threads == nil {
+		opts.Threads = &transcript.Threads{}
 	}
 	return &Client{opts: opts, models: map[string]knownModel{}}, nil
 }
@@ -149,9 +154,9 @@ func (c *Client) post(ctx context.Context, req llm.Request) (*wire.Reply, error)
 	if f != nil {
 		return nil, f
 	}
-	thread := c.threads.Take(req, wireName(req.Model))
+	thread := c.opts.Threads.Take("anthropic "+c.opts.CacheTTL, req)
 	body, err := c.body(req, thread, false)
-	c.threads.Put(thread)
+	c.opts.Threads.Put(thread)
 	if err != nil {
 		return nil, &llm.Fault{Class: llm.ClassInternal, Provider: Provider, Model: req.Model, Message: err.Error(), Err: err}
 	}

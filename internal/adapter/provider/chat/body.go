@@ -27,6 +27,11 @@ func (c *Client) Body(req llm.Request) ([]byte, error) {
 	return body.Bytes(), err
 }
 
+// thread takes what is kept of the conversation.
+func (c *Client) thread(req llm.Request) *transcript.Thread {
+	return c.opts.Threads.Take(fmt.Sprintf("chat %q %q %#v", c.opts.Provider, c.opts.WireModel(req.Model), c.opts.Dialect), req)
+}
+
 // body builds the body with what thread holds of the conversation.
 func (c *Client) body(req llm.Request, thread *transcript.Thread) (wire.Body, error) {
 	b := builder{req: req, dialect: c.opts.Dialect, provider: c.opts.Provider}

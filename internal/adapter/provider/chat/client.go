@@ -32,13 +32,13 @@ type Options struct {
 	// WireModel turns the user's model id into the name to send; nil sends
 	// the id.
 	WireModel func(id string) string
+	// Threads keeps what was encoded of conversations for later calls, also
+	// those of other clients that share it; nil is the client's own.
+	Threads *transcript.Threads
 }
 
 // Client makes calls. It is safe for concurrent use.
-type Client struct {
-	opts    Options
-	threads transcript.Threads
-}
+type Client struct{ opts Options }
 
 // New returns a Client. It panics without a base URL, which is a mistake of
 // the program and not of its user.
@@ -52,6 +52,9 @@ func New(opts Options) *Client {
 	if opts.WireModel == nil {
 		opts.WireModel = func(id string) string { return id }
 	}
+	if opts.Threads == nil {
+		opts.Threads = &transcript.Threads{}
+	}
 	return &Client{opts: opts}
 }
 
@@ -59,9 +62,9 @@ func New(opts Options) *Client {
 // the error of ctx.
 func (c *Client) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Chunk, error] {
 	return func(yield func(llm.Chunk, error) bool) {
-		thread := c.threads.Take(req, c.opts.WireModel(req.Model))
+		thread := c.thread(req)
 		body, err := c.body(req, thread)
-		c.threads.Put(thread)
+		c.opts.Threads.Put(thread)
 		if err != nil {
 			yield(nil, err)
 			return

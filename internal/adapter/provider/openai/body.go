@@ -24,6 +24,13 @@ func (c *Client) Body(req llm.Request) ([]byte, error) {
 	return body.Bytes(), err
 }
 
+// thread takes what is kept of the conversation, to which the instructions do
+// not belong.
+func (c *Client) thread(req llm.Request) *transcript.Thread {
+	_, req.Messages = instructions(req.Messages)
+	return c.opts.Threads.Take(fmt.Sprintf("responses %q %q", c.opts.Provider, c.opts.WireModel(req.Model)), req)
+}
+
 // body builds the body with what thread holds of the conversation.
 func (c *Client) body(req llm.Request, thread *transcript.Thread) (wire.Body, error) {
 	b := builder{req: req, provider: c.opts.Provider, model: c.opts.WireModel(req.Model)}

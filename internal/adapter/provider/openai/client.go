@@ -60,13 +60,13 @@ type Options struct {
 	// WireModel turns the user's model id into the name to send; nil removes
 	// "openai/".
 	WireModel func(id string) string
+	// Threads keeps what was encoded of conversations for later calls, also
+	// those of other clients that share it; nil is the client's own.
+	Threads *transcript.Threads
 }
 
 // Client makes calls. It is safe for concurrent use.
-type Client struct {
-	opts    Options
-	threads transcript.Threads
-}
+type Client struct{ opts Options }
 
 // New returns a Client.
 func New(opts Options) *Client {
@@ -82,6 +82,9 @@ func New(opts Options) *Client {
 	if opts.WireModel == nil {
 		opts.WireModel = func(id string) string { return strings.TrimPrefix(id, "openai/") }
 	}
+	if opts.Threads == nil {
+		opts.Threads = &transcript.Threads{}
+	}
 	return &Client{opts: opts}
 }
 
@@ -89,9 +92,9 @@ func New(opts Options) *Client {
 // the error of ctx.
 func (c *Client) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Chunk, error] {
 	return func(yield func(llm.Chunk, error) bool) {
-		thread := c.threads.Take(req, c.opts.WireModel(req.Model))
+		thread := c.thread(req)
 		body, err := c.body(req, thread)
-		c.threads.Put(thread)
+		c.opts.Threads.Put(thread)
 		if err != nil {
 			yield(nil, err)
 			return

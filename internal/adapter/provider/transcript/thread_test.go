@@ -107,7 +107,7 @@ func request(session, first string, n int) llm.Request {
 
 // spent is how many messages are encoded for a request.
 func spent(threads *transcript.Threads, req llm.Request) int {
-	thread := threads.Take(req, req.Model)
+	thread := threads.Take("wire", req)
 	defer threads.Put(thread)
 	_, n := encode(thread, req.Messages, transcript.Options{})
 	return n

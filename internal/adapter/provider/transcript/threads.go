@@ -15,8 +15,8 @@ const (
 	maxWeight  = 32 << 20
 )
 
-// Threads keeps the newest conversations of a client between two requests. It
-// is safe for concurrent use; its zero value is ready.
+// Threads keeps the newest conversations between two requests. Clients may
+// share it. It is safe for concurrent use; its zero value is ready.
 type Threads struct {
 	mu   sync.Mutex
 	kept []*Thread // the newest last
@@ -25,27 +25,27 @@ type Threads struct {
 // key is what the text of a message depends on beside the conversation, and
 // which conversation it is.
 type key struct {
-	kind           llm.Kind
-	session        string
-	model, wire    string
-	adjust, naming string
+	scope, session, model string
+	kind                  llm.Kind
+	adjust, naming        string
 }
 
-func keyOf(req llm.Request, wireModel string) key {
+func keyOf(scope string, req llm.Request) key {
 	names := make([]string, len(req.Tools))
 	for i, t := range req.Tools {
 		names[i] = t.Name
 	}
 	return key{
-		kind: req.Kind, session: req.SessionID, model: req.Model, wire: wireModel,
+		scope: scope, session: req.SessionID, model: req.Model, kind: req.Kind,
 		adjust: fmt.Sprintf("%#v", req.Adjust), naming: strings.Join(names, "\x00"),
 	}
 }
 
 // Take returns the thread of a request's conversation, or a new one, for the
-// caller alone. wireModel is the name under which the model is asked.
-func (s *Threads) Take(req llm.Request, wireModel string) *Thread {
-	k := keyOf(req, wireModel)
+// caller alone. The scope names the wire and whatever else makes the text of
+// the same request differ: it is the same only where the text is.
+func (s *Threads) Take(scope string, req llm.Request) *Thread {
+	k := keyOf(scope, req)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, t := range slices.Backward(s.kept) {
