@@ -15,5 +15,6 @@ func main() {
 	if handled, code := proc.SandboxMain(os.Args); handled {
 		os.Exit(code)
 	}
+	_ = proc.Conceal() // best effort: keys in our environment are for us alone
 	os.Exit(command.Main(context.Background(), command.System()))
 }

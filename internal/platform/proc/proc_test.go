@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if handled, code := proc.SandboxMain(os.Args); handled {
 		os.Exit(code)
 	}
+	if beConcealed() {
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package proc_test
+
+// beConcealed has nothing to do here.
+func beConcealed() bool { return false }
