@@ -180,7 +180,8 @@ type setup struct {
 	retries  int
 	// newSystem renders another system prompt than the stored one.
 	newSystem bool
-	leave     bool // resume a state, but leave what was unfinished
+	opening   []event.Payload // what the journal begins with
+	leave     bool            // resume a state, but leave what was unfinished
 }
 
 func start(t *testing.T, model *script, change func(*setup)) *rig {
@@ -201,7 +202,12 @@ func start(t *testing.T, model *script, change func(*setup)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.resume {
+	if len(s.opening) > 0 {
+		if _, err := j.Append(t.Context(), "", s.opening...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.resume || len(s.opening) > 0 {
 		events, err := s.store.Read(t.Context(), testSession, 0, 0)
 		if err != nil {
 			t.Fatal(err)
