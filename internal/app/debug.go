@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/app/debuglog"
+	"github.com/ml-intern/ml-intern/internal/config/environ"
 	"github.com/ml-intern/ml-intern/internal/config/place"
 	"github.com/ml-intern/ml-intern/internal/platform/redact"
 )
@@ -15,9 +16,9 @@ func (a *App) Debug(text string) { a.debugLog.Add(text) }
 
 // SaveCrash writes the stack trace of a panic to the debug log and returns the
 // log's path.
-func SaveCrash(environ []string, what string, stack []byte) string {
+func SaveCrash(environment []string, what string, stack []byte) string {
 	lookup := func(name string) (string, bool) {
-		for _, entry := range environ {
+		for _, entry := range environment {
 			if value, ok := strings.CutPrefix(entry, name+"="); ok {
 				return value, true
 			}
@@ -28,7 +29,7 @@ func SaveCrash(environ []string, what string, stack []byte) string {
 	if err != nil {
 		return "unavailable: " + err.Error()
 	}
-	scrubber := redact.New(redact.Options{})
+	scrubber := redact.New(redact.Options{Held: environ.New(environment, runtime.GOOS == "windows").Secrets()})
 	log := debuglog.New(places.DebugLog(), func(s string) string { out, _ := scrubber.String(s); return out })
 	log.Add(fmt.Sprintf("panic: %s\n%s", what, stack))
 	return log.Path()

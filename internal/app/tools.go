@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/ml-intern/ml-intern/internal/config/environ"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
 	"github.com/ml-intern/ml-intern/internal/tools/files"
@@ -63,7 +64,7 @@ func (a *App) kit(ctx context.Context, session string) (*kit, error) {
 	k := &kit{}
 	commands, err := shell.New(shell.Options{
 		Dir: a.Loaded.Dir, SpillDir: a.spillDir, Environ: a.Loaded.Environ(), ForwardHFToken: c.BashForwardHFToken,
-		AllowEnv: c.BashEnvAllow, Sandbox: fence,
+		AllowEnv: c.BashEnvAllow, DropEnv: secretVariables(), Sandbox: fence,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the tool bash: %w", err)
@@ -79,6 +80,18 @@ func (a *App) kit(ctx context.Context, session string) (*kit, error) {
 		return nil, fmt.Errorf("make the plan tool: %w", err)
 	}
 	return k, nil
+}
+
+// secretVariables names the variables whose values are secrets, which not every
+// name tells: commands do not have them.
+func secretVariables() []string {
+	var names []string
+	for _, v := range environ.Variables {
+		if v.Secret {
+			names = append(names, v.Name)
+		}
+	}
+	return names
 }
 
 // python finds the interpreter that checks Python files: nil is the usual
