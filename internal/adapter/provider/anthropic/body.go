@@ -251,11 +251,11 @@ func (b *builder) tools() {
 // marked, then the line that is not.
 func (b *builder) system() {
 	var stable, last []string
-	for _, m := range b.msgs {
-		if m.Role != llm.System {
+	for i := range b.msgs { // no copies: it is looked at for every request
+		if b.msgs[i].Role != llm.System {
 			continue
 		}
-		head, tail := splitVolatile(m.PlainText())
+		head, tail := splitVolatile(b.msgs[i].PlainText())
 		if head != "" {
 			stable = append(stable, head)
 		}

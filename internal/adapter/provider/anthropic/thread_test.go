@@ -21,3 +21,13 @@ func TestSendsItsBody(t *testing.T) {
 	wiretest.CheckBodies(t, anthropic.Provider, []string{opus, "anthropic/claude-sonnet-4-5", "anthropic/claude-3-5-haiku"}, open)
 	wiretest.CheckBodiesAtOnce(t, opus, open)
 }
+
+func BenchmarkTurns(b *testing.B) {
+	wiretest.BenchmarkTurns(b, anthropic.Provider, opus, func(h *http.Client) wiretest.Client {
+		c, err := anthropic.New(anthropic.Options{HTTP: h, APIKey: func() string { return "k" }})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return c
+	})
+}

@@ -14,3 +14,9 @@ func TestSendsItsBody(t *testing.T) {
 	wiretest.CheckBodies(t, openai.Provider, []string{"openai/gpt-5.5", "gpt-5-mini", "openai/o4-mini"}, open)
 	wiretest.CheckBodiesAtOnce(t, "gpt-5.5", open)
 }
+
+func BenchmarkTurns(b *testing.B) {
+	wiretest.BenchmarkTurns(b, openai.Provider, "openai/gpt-5.5", func(h *http.Client) wiretest.Client {
+		return openai.New(openai.Options{HTTP: h})
+	})
+}
