@@ -118,6 +118,10 @@ func (run ToolRun) take(ctx context.Context, ag *agent.Agent, ev event.Event) (o
 		if l, err := event.Decode[event.ToolLog](ev); err == nil {
 			run.Log(l)
 		}
+	case event.TypeToolStateChange:
+		if c, err := event.Decode[event.ToolStateChange](ev); err == nil && c.Feedback == tool.NeedsApproval {
+			run.Log(event.ToolLog{Tool: c.Tool, Log: "this call needs an approval: --yes gives it", ToolCallID: c.ToolCallID})
+		}
 	case event.TypeToolOutput:
 		out, err := event.Decode[event.ToolOutput](ev)
 		if err != nil {

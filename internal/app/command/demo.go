@@ -21,15 +21,15 @@ func newDemo(s *Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch it work, without a key, an account or a network",
-		Long: `Run a small task from beginning to end: look at data, write and run a training
-script, evaluate, report. The tools, the commands and every number are real; only
-the model's words are recorded. Needs python3, nothing else.`,
+		Long: `Run a small task from beginning to end: look at data, write and run a
+training script, evaluate, report. The tools, the commands and every number are
+real; only the model's words are recorded. Needs python3, nothing else.`,
 		Args: cobra.NoArgs,
 		RunE: do(func(ctx context.Context, _ []string) error {
 			return s.demo(ctx, keep)
 		}),
 	}
-	cmd.Flags().StringVar(&keep, "keep", "", "work in this new or empty `DIR` (default a new temporary folder)")
+	cmd.Flags().StringVar(&keep, "keep", "", "work in this new or empty `DIR` (default a new one)")
 	return cmd
 }
 

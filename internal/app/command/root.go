@@ -33,9 +33,9 @@ type rootOptions struct {
 	noStream   bool
 }
 
-const rootExample = `  ml-intern "fine-tune a small classifier on data/train.csv and report its accuracy"
+const rootExample = `  ml-intern "train a classifier on data/train.csv and report its accuracy"
   ml-intern --model ollama/llama3.1:8b "what is in this folder?"
-  ml-intern --max-cost 5 --timeout 2h --output-format json "reproduce the results in README.md"
+  ml-intern --max-cost 5 --timeout 2h "reproduce the results in README.md"
   git diff | ml-intern "is this training change safe?"
   ml-intern --continue "now try a larger batch"
   ml-intern demo`
@@ -45,9 +45,12 @@ func newRoot(s *Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ml-intern [flags] [prompt]",
 		Short: "An autonomous machine-learning engineer in your terminal",
-		Long: `ml-intern works on machine-learning tasks by itself: it looks at data, writes and
-runs training code, evaluates and reports. With a prompt it works without
-questions until the task is done and prints the answer on standard output.`,
+		Long: `ml-intern works on machine-learning tasks by itself: it looks at data, writes
+and runs training code, evaluates and reports. With a prompt it works without
+questions until the task is done and prints the answer on standard output.
+
+A word of the list below is a command only as the first argument: give a prompt
+that begins with one with -p, or after --.`,
 		Example:       rootExample,
 		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
@@ -59,6 +62,8 @@ questions until the task is done and prints the answer on standard output.`,
 	}
 	cmd.SetVersionTemplate(versionLine() + "\n")
 	cmd.CompletionOptions.HiddenDefaultCmd = false
+	// Flags are explained within 80 columns.
+	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), ".FlagUsages |", ".FlagUsagesWrapped 80 |"))
 	o.flags(cmd.Flags())
 	return cmd
 }
@@ -66,18 +71,18 @@ questions until the task is done and prints the answer on standard output.`,
 func (o *rootOptions) flags(f *pflag.FlagSet) {
 	f.SortFlags = false
 	o.setting(f, "model", "m", "model_name", "ID", "model to use", app.DefaultModel)
-	o.setting(f, "effort", "", "reasoning_effort", "LEVEL", "reasoning effort: minimal, low, medium, high, xhigh, max or off", "high")
+	o.setting(f, "effort", "", "reasoning_effort", "LEVEL", "minimal, low, medium, high, xhigh, max or off", "high")
 	o.number(f, "max-iterations", "max_iterations", "most model calls of a turn; a negative number is unlimited", 300)
 	f.BoolVar(&o.noStream, "no-stream", false, "print whole messages instead of text as it arrives")
 	o.toggle(f, "sandbox-tools", "tool_runtime", "sandbox", "run bash, read, write and edit in a Hub sandbox")
 	o.setting(f, "max-cost", "", "max_cost_usd", "USD", "spending cap of the session; 0 is unlimited", "25")
-	f.DurationVar(&o.timeout, "timeout", 0, "stop after this time, e.g. 90m or 2h (default none)")
+	f.DurationVar(&o.timeout, "timeout", 0, "stop after this `TIME`, e.g. 90m or 2h (default none)")
 	o.setting(f, "approval-mode", "", "permissions.mode", "MODE", "plan, ask, auto-edit, upstream or yolo", "yolo with a prompt, else ask")
 	o.list(f, "allow", "permissions.allow", "permit matching calls, e.g. 'bash(git status*)'; repeatable")
 	o.list(f, "deny", "permissions.deny", "refuse matching calls in every mode; repeatable")
 	o.toggle(f, "dangerously-skip-permissions", "permissions.mode", "yolo", "the same as --approval-mode yolo")
-	f.StringVarP(&o.print, "print", "p", "", "the prompt, when it could be taken for a command")
-	f.StringVar(&o.format, "output-format", "text", "text, json (one result object) or stream-json (one event a line)")
+	f.StringVarP(&o.print, "print", "p", "", "the `PROMPT`, when it could be taken for a command")
+	f.StringVar(&o.format, "output-format", "text", "`FORMAT`: text, json (one result object) or stream-json (one event a line)")
 	f.StringVarP(&o.lastFile, "output-last-message", "o", "", "also write the final message to this `FILE`")
 	f.StringVar(&o.schemaFile, "output-schema", "", "JSON schema `FILE` that the final message must fit")
 	f.BoolVarP(&o.goOn, "continue", "c", false, "go on with the newest session of this directory")

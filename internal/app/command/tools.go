@@ -133,7 +133,9 @@ checks, permission rules and environment as in a conversation. Results go to
 standard output, progress to standard error. The first call that fails ends the
 run with exit code 1; a call that needs an approval fails without --yes.`,
 		Example: `  ml-intern tools call read '{"path":"train.py"}'
-  ml-intern tools call read '{"path":"a.txt"}' edit '{"path":"a.txt","old_str":"1","new_str":"2"}'`,
+  ml-intern tools call --yes bash '{"command":"make test"}'
+  ml-intern tools call read '{"path":"a.txt"}' \
+      edit '{"path":"a.txt","old_str":"1","new_str":"2"}'`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: do(func(ctx context.Context, args []string) error {
 			calls, err := toolCalls(args)

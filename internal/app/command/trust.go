@@ -17,9 +17,10 @@ func newTrust(s *Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trust [DIR]",
 		Short: "Trust a folder's own configuration and .env",
-		Long: `Trust the project in DIR (default the current folder): its .ml-intern/config.json
-may then change every setting, and its .env may set addresses and paths. Trust is
-given to the root of the git repository around DIR, or to DIR itself.`,
+		Long: `Trust the project in DIR (default the current folder): its own
+.ml-intern/config.json may then change every setting, and its .env may set
+addresses and paths. Trust is given to the root of the git repository around
+DIR, or to DIR itself.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: do(func(ctx context.Context, args []string) error {
 			dir := s.Dir

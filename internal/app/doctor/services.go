@@ -46,7 +46,7 @@ func (o Options) model(ctx context.Context) []Finding {
 	case o.Model == "":
 		return nil
 	case o.ModelErr != nil:
-		f := Finding{Name: name, Status: Failure, Detail: o.Model + ": " + o.ModelErr.Error()}
+		f := Finding{Name: name, Status: Failure, Detail: o.ModelErr.Error()}
 		if fault, ok := o.ModelErr.(*llm.Fault); ok {
 			f.Hint = fault.Hint
 		}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -141,16 +142,30 @@ func Run(ctx context.Context, session Session, opts Options) int {
 		}
 	}
 	followCtx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { r.obey(followCtx, cancel) })
+	defer watch.Wait()
 	defer cancel()
-	defer context.AfterFunc(opts.Stop, func() {
-		session.Interrupt()
-		t := time.AfterFunc(stopWait, cancel) // a session that does not stop is left
-		context.AfterFunc(followCtx, func() { t.Stop() })
-	})()
 	r.silence = time.AfterFunc(silentWait, cancel)
 	defer r.silence.Stop()
 	r.follow(followCtx)
 	return r.close()
+}
+
+// obey interrupts the session when the run is stopped from outside, and leaves
+// one that does not end its turn then.
+func (r *run) obey(ctx context.Context, leave func()) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-r.opts.Stop.Done():
+	}
+	r.session.Interrupt()
+	select {
+	case <-ctx.Done():
+	case <-time.After(stopWait):
+		leave()
+	}
 }
 
 // follow takes the session's events up to its end.
