@@ -71,8 +71,13 @@ func (a *Agent) rewind(ctx context.Context, reason string, cut func() ([]llm.Mes
 		return
 	}
 	if len(kept) != a.talk.Len() {
-		a.setPlan(window.PlanAt(kept))
+		plan := append([]event.PlanItem{}, window.PlanAt(kept)...)
+		changed := !slices.Equal(plan, a.currentPlan())
+		a.setPlan(plan)
 		a.rewrite(ctx, reason, kept)
+		if changed {
+			a.emit(ctx, event.PlanUpdate{Plan: plan})
+		}
 	}
 	a.emit(ctx, done)
 }
