@@ -10,10 +10,11 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
-// lines is a format that writes a message as one element, marks the last, and
-// counts what it writes.
+// lines is a format that writes a message as one element, marks the last and
+// one more, and counts what it writes.
 type lines struct {
 	msgs    []llm.Message
+	marked  int
 	written int
 }
 
@@ -21,10 +22,10 @@ func (*lines) Size(m llm.Message) int { return len(m.Text) }
 
 func (*lines) Next(from int) int { return from + 1 }
 
-func (*lines) Shape(groups []transcript.Group) {
+func (l *lines) Shape(groups []transcript.Group) {
 	for i := range groups {
 		groups[i].Form = 0
-		if i == len(groups)-1 {
+		if i == len(groups)-1 || i == l.marked {
 			groups[i].Form = 1
 		}
 	}
@@ -84,7 +85,7 @@ func TestThreadLeavesSentTextAlone(t *testing.T) {
 		default:
 			msgs = append(msgs, exchange(n, "out")...)
 		}
-		l := lines{msgs: thread.Update(msgs, transcript.Options{})}
+		l := lines{msgs: thread.Update(msgs, transcript.Options{}), marked: n / 4}
 		kept, fresh := thread.Encode(&l)
 		for _, part := range [][]byte{kept, fresh} {
 			sent, want = append(sent, part), append(want, bytes.Clone(part))

@@ -161,14 +161,14 @@ func (w *talk) change(t *rapid.T) {
 
 // rewrite changes a message in place, as a history may.
 func (w *talk) rewrite(t *rapid.T, m *llm.Message) {
-	switch {
-	case len(m.ToolCalls) > 0:
+	switch what := rapid.IntRange(0, 4).Draw(t, "what"); {
+	case what == 0 && len(m.ToolCalls) > 0:
 		m.ToolCalls[0].Arguments = `{"changed":1}`
-	case len(m.Parts) > 0:
+	case what == 1 && len(m.Parts) > 0:
 		m.Parts[0] = json.RawMessage(`{"type":"text","text":"changed"}`)
-	case len(m.ThinkingBlocks) > 0:
+	case what == 2 && len(m.ThinkingBlocks) > 0:
 		m.ThinkingBlocks = nil
-	case len(m.ProviderFields) > 0:
+	case what == 3 && len(m.ProviderFields) > 0:
 		clear(m.ProviderFields)
 	default:
 		*m = w.message(t)
