@@ -16,6 +16,9 @@ import (
 // interruptedMark follows the text of an answer that the user cut short.
 const interruptedMark = "[SYSTEM: The user interrupted the answer above before it was complete.]"
 
+// finishInterrupted is how a call finished that the user cut short.
+const finishInterrupted = "interrupted"
+
 // callModel makes one main call and tells its events.
 func (a *Agent) callModel(ctx context.Context, choice llm.ToolChoice) (inference.Reply, error) {
 	if a.talk.Mend() {
@@ -90,7 +93,7 @@ func (a *Agent) afterFailedCall(ctx context.Context, set Settings, v *voice.Voic
 		return
 	}
 	if r.Usage.Total > 0 {
-		r.Finish = "interrupted"
+		r.Finish = finishInterrupted
 		a.account(ctx, r)
 	}
 	if v.Shown() {

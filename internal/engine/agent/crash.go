@@ -19,7 +19,37 @@ func (a *Agent) takeUp(ctx context.Context) {
 		a.reopenMoney(ctx, consent.Restore(g))
 		return
 	}
+	if last := a.talk.Last(); last.Role == llm.Assistant && len(last.ToolCalls) == 0 && a.restored.LastCall != nil {
+		a.takeUpAnswer(ctx, last.PlainText(), a.restored.LastCall.FinishReason)
+		return
+	}
 	a.segment(ctx) // open calls come first; a gate is judged by the mode in force
+}
+
+// takeUpAnswer goes on behind an answer that was stored when the program
+// ended: only its consequences are missing.
+func (a *Agent) takeUpAnswer(ctx context.Context, text, finish string) {
+	switch limit := a.Settings().MaxIterations; {
+	case finish == finishInterrupted:
+		a.rememberSynthetic(ctx, interruptedMark)
+		a.interrupted(ctx)
+	case finish == string(llm.FinishLength):
+		if more, ok := a.turn.truncation.Text(); ok {
+			a.rememberSynthetic(ctx, more)
+		}
+		a.segment(ctx)
+	case limit >= 0 && a.turn.iterations > limit: // it was the closing summary
+		a.complete(ctx, &text, stopMaxIterations)
+		a.turn = nil
+	default:
+		if a.answered(ctx, text) == goOn {
+			a.segment(ctx)
+			return
+		}
+		if a.gate == nil {
+			a.turn = nil
+		}
+	}
 }
 
 // reopenMoney opens a gate about money again, or goes on when the limit now

@@ -232,12 +232,18 @@ func (a *Agent) answer(ctx context.Context, r inference.Reply) outcome {
 	return a.textAnswer(ctx, r)
 }
 
-// textAnswer ends the turn with an answer, unless something is left to do.
+// textAnswer takes an answer without calls into the history.
 func (a *Agent) textAnswer(ctx context.Context, r inference.Reply) outcome {
 	a.store(ctx, r)
 	text := strings.Join(append(a.turn.pieces, r.Message.Text), "")
 	a.turn.truncation.Whole()
 	a.turn.empties, a.turn.pieces = 0, nil
+	return a.answered(ctx, text)
+}
+
+// answered ends the turn with a text that is in the history, unless something
+// is left to do.
+func (a *Agent) answered(ctx context.Context, text string) outcome {
 	nudge, unfinished := guard.Plan(guard.PlanState{
 		Plan: a.currentPlan(), Answer: text, Touched: a.turn.planCalled, Headless: a.Settings().Headless,
 		Cancelled: ctx.Err() != nil, Nudges: a.turn.planNudges,

@@ -38,6 +38,14 @@ func New(specs []llm.ToolSpec, messages []llm.Message, last int) *Talk {
 // Messages are the conversation; the caller does not change them.
 func (t *Talk) Messages() []llm.Message { return t.messages }
 
+// Last is the newest message, or an empty one.
+func (t *Talk) Last() llm.Message {
+	if len(t.messages) == 0 {
+		return llm.Message{}
+	}
+	return t.messages[len(t.messages)-1]
+}
+
 // Len is the number of messages.
 func (t *Talk) Len() int { return len(t.messages) }
 
