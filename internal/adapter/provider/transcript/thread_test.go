@@ -2,6 +2,7 @@ package transcript_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -186,5 +187,45 @@ func BenchmarkThread(b *testing.B) {
 				encode(&thread, req.Messages, transcript.Options{MaxID: 64})
 			}
 		})
+	}
+}
+
+// Whatever is changed in a message, and be it in place, all is encoded anew.
+func TestEveryChangeIsSeen(t *testing.T) {
+	raw := func(s string) []json.RawMessage { return []json.RawMessage{json.RawMessage(s)} }
+	changes := map[string]func(*llm.Message){
+		"role":          func(m *llm.Message) { m.Role = llm.User },
+		"synthetic":     func(m *llm.Message) { m.Synthetic = true },
+		"text":          func(m *llm.Message) { m.Text = "b" },
+		"empty array":   func(m *llm.Message) { m.Parts = []json.RawMessage{} },
+		"part":          func(m *llm.Message) { m.Parts = raw(`1`) },
+		"call":          func(m *llm.Message) { m.ToolCalls[0].Arguments = "{ }" },
+		"call's id":     func(m *llm.Message) { m.ToolCalls[0].ID = "other" },
+		"call's name":   func(m *llm.Message) { m.ToolCalls[0].Name = "other" },
+		"fewer calls":   func(m *llm.Message) { m.ToolCalls = nil },
+		"answered call": func(m *llm.Message) { m.ToolCallID = "c" },
+		"thinking":      func(m *llm.Message) { m.ThinkingBlocks[0] = json.RawMessage(`{"a":1}`) },
+		"no thinking":   func(m *llm.Message) { m.ThinkingBlocks = nil },
+		"reasoning":     func(m *llm.Message) { m.ReasoningContent = "r" },
+		"origin":        func(m *llm.Message) { m.SetOrigin(llm.Origin{Model: "other"}) },
+		"another field": func(m *llm.Message) { m.SetItems(raw(`{}`)) },
+		"a field renamed": func(m *llm.Message) {
+			m.ProviderFields = map[string]json.RawMessage{"x": m.ProviderFields[llm.FieldOrigin]}
+		},
+	}
+	for name, change := range changes {
+		msgs := request("s", "go", 10).Messages
+		m := &msgs[5]
+		*m = llm.Message{Role: llm.Assistant, Text: "a", ThinkingBlocks: raw(`{}`), ToolCalls: []llm.ToolCall{{ID: "c", Name: "n", Arguments: "{}"}}}
+		m.SetOrigin(llm.Origin{Model: "m"})
+		var thread transcript.Thread
+		encode(&thread, msgs, transcript.Options{})
+		if _, n := encode(&thread, msgs, transcript.Options{}); n > 3 {
+			t.Errorf("%s: %d messages were encoded without a change", name, n)
+		}
+		change(m)
+		if _, n := encode(&thread, msgs, transcript.Options{}); n != len(msgs) {
+			t.Errorf("%s: only %d messages were encoded", name, n)
+		}
 	}
 }
