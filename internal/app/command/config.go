@@ -10,10 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/config"
 )
 
-func newConfig(s *Streams) *cobra.Command {
+func newConfig(s *console.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show and change settings",
@@ -21,17 +22,17 @@ func newConfig(s *Streams) *cobra.Command {
 .ml-intern/config.json, environment variables and flags; later ones win.`,
 	}
 	cmd.AddCommand(newConfigShow(s), newConfigGet(s), newConfigSet(s), newConfigUnset(s), newConfigPath(s))
-	return withoutRun(cmd)
+	return console.WithoutRun(cmd)
 }
 
-func newConfigShow(s *Streams) *cobra.Command {
+func newConfigShow(s *console.Streams) *cobra.Command {
 	var sources, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Print every setting in force",
 		Args:  cobra.NoArgs,
-		RunE: do(func(ctx context.Context, _ []string) error {
-			return s.showConfig(ctx, sources, asJSON)
+		RunE: console.Do(func(ctx context.Context, _ []string) error {
+			return showConfig(s, ctx, sources, asJSON)
 		}),
 	}
 	cmd.Flags().BoolVar(&sources, "sources", false, "add where each value comes from")
@@ -41,28 +42,25 @@ func newConfigShow(s *Streams) *cobra.Command {
 
 // showConfig prints what is in force also when something is wrong, and then
 // says what.
-func (s *Streams) showConfig(ctx context.Context, sources, asJSON bool) error {
-	l, faults := s.config(ctx)
+func showConfig(s *console.Streams, ctx context.Context, sources, asJSON bool) error {
+	l, faults := s.Config(ctx)
 	if l == nil {
-		return usageOf(faults)
+		return console.UsageOf(faults)
 	}
 	for _, w := range l.Warnings {
 		fmt.Fprintln(s.Err, "warning: "+w.String())
 	}
 	var err error
 	if asJSON {
-		err = s.configJSON(l, sources)
+		err = configJSON(s, l, sources)
 	} else {
 		err = configTable(s.Out, l, sources)
 	}
 	if faults != nil {
-		return usageOf(faults)
+		return console.UsageOf(faults)
 	}
 	return err
 }
-
-// usageOf makes a fault of the configuration a usage error.
-func usageOf(err error) error { return usage("%w", err) }
 
 func configTable(out io.Writer, l *config.Loaded, sources bool) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -76,7 +74,7 @@ func configTable(out io.Writer, l *config.Loaded, sources bool) error {
 	return table.Flush()
 }
 
-func (s *Streams) configJSON(l *config.Loaded, sources bool) error {
+func configJSON(s *console.Streams, l *config.Loaded, sources bool) error {
 	type entry struct {
 		Value  json.RawMessage `json:"value"`
 		Source string          `json:"source"`
@@ -87,20 +85,20 @@ func (s *Streams) configJSON(l *config.Loaded, sources bool) error {
 		full[v.Key] = entry{json.RawMessage(v.JSON), v.Source.String()}
 	}
 	if sources {
-		return s.printJSON(full)
+		return s.PrintJSON(full)
 	}
-	return s.printJSON(plain)
+	return s.PrintJSON(plain)
 }
 
-func newConfigGet(s *Streams) *cobra.Command {
+func newConfigGet(s *console.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "get KEY",
 		Short: "Print one setting in force",
 		Args:  cobra.ExactArgs(1),
-		RunE: do(func(ctx context.Context, args []string) error {
-			l, faults := s.config(ctx)
+		RunE: console.Do(func(ctx context.Context, args []string) error {
+			l, faults := s.Config(ctx)
 			if l == nil {
-				return usageOf(faults)
+				return console.UsageOf(faults)
 			}
 			members := map[string]json.RawMessage{}
 			for _, v := range l.Values() {
@@ -113,9 +111,9 @@ func newConfigGet(s *Streams) *cobra.Command {
 				}
 			}
 			if len(members) > 0 {
-				return s.printJSON(members)
+				return s.PrintJSON(members)
 			}
-			return usage("there is no setting %q (ml-intern config show lists them)", args[0])
+			return console.Usage("there is no setting %q (ml-intern config show lists them)", args[0])
 		}),
 	}
 }
@@ -129,7 +127,7 @@ func bareText(value string) string {
 	return value
 }
 
-func newConfigSet(s *Streams) *cobra.Command {
+func newConfigSet(s *console.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "set KEY VALUE",
 		Short: "Write one setting into your own file",
@@ -137,60 +135,47 @@ func newConfigSet(s *Streams) *cobra.Command {
 		Example: `  ml-intern config set model_name ollama/llama3.1:8b
   ml-intern config set permissions.deny 'bash(rm *),bash(sudo *)'
   ml-intern config set max_cost_usd 5`,
-		RunE: do(func(ctx context.Context, args []string) error {
-			return s.editConfig(ctx, func(l *config.Loaded) error { return l.Set(ctx, args[0], args[1]) }, "set "+args[0]+" in")
+		RunE: console.Do(func(ctx context.Context, args []string) error {
+			return editConfig(s, ctx, func(l *config.Loaded) error { return l.Set(ctx, args[0], args[1]) }, "set "+args[0]+" in")
 		}),
 	}
 }
 
-func newConfigUnset(s *Streams) *cobra.Command {
+func newConfigUnset(s *console.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "unset KEY",
 		Short: "Remove one setting from your own file",
 		Args:  cobra.ExactArgs(1),
-		RunE: do(func(ctx context.Context, args []string) error {
-			return s.editConfig(ctx, func(l *config.Loaded) error { return l.Unset(ctx, args[0]) }, "removed "+args[0]+" from")
+		RunE: console.Do(func(ctx context.Context, args []string) error {
+			return editConfig(s, ctx, func(l *config.Loaded) error { return l.Unset(ctx, args[0]) }, "removed "+args[0]+" from")
 		}),
 	}
 }
 
-func (s *Streams) editConfig(ctx context.Context, edit func(*config.Loaded) error, done string) error {
-	l, faults := s.config(ctx)
+func editConfig(s *console.Streams, ctx context.Context, edit func(*config.Loaded) error, done string) error {
+	l, faults := s.Config(ctx)
 	if l == nil {
-		return usageOf(faults)
+		return console.UsageOf(faults)
 	}
 	if err := edit(l); err != nil {
-		return usageOf(err)
+		return console.UsageOf(err)
 	}
 	_, err := fmt.Fprintln(s.Out, done+" "+l.UserFile)
 	return err
 }
 
-func newConfigPath(s *Streams) *cobra.Command {
+func newConfigPath(s *console.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "path",
 		Short: "Print the path of your own settings file",
 		Args:  cobra.NoArgs,
-		RunE: do(func(ctx context.Context, _ []string) error {
-			l, faults := s.config(ctx)
+		RunE: console.Do(func(ctx context.Context, _ []string) error {
+			l, faults := s.Config(ctx)
 			if l == nil {
-				return usageOf(faults)
+				return console.UsageOf(faults)
 			}
 			_, err := fmt.Fprintln(s.Out, l.UserFile)
 			return err
 		}),
 	}
-}
-
-// withoutRun makes a command that only has subcommands refuse everything else.
-func withoutRun(cmd *cobra.Command) *cobra.Command {
-	cmd.Args = cobra.ArbitraryArgs
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usage("%s needs a subcommand (%s --help lists them)", cmd.CommandPath(), cmd.CommandPath())
-		}
-		return usage("%s has no subcommand %q (%s --help lists them; a prompt that begins with %q is given with -p)",
-			cmd.CommandPath(), args[0], cmd.CommandPath(), cmd.Name())
-	}
-	return cmd
 }

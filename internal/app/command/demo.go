@@ -11,12 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/demo"
 	"github.com/ml-intern/ml-intern/internal/config/environ"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
 
-func newDemo(s *Streams) *cobra.Command {
+func newDemo(s *console.Streams) *cobra.Command {
 	var keep string
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -25,8 +26,8 @@ func newDemo(s *Streams) *cobra.Command {
 training script, evaluate, report. The tools, the commands and every number are
 real; only the model's words are recorded. Needs python3, nothing else.`,
 		Args: cobra.NoArgs,
-		RunE: do(func(ctx context.Context, _ []string) error {
-			return s.demo(ctx, keep)
+		RunE: console.Do(func(ctx context.Context, _ []string) error {
+			return runDemo(s, ctx, keep)
 		}),
 	}
 	cmd.Flags().StringVar(&keep, "keep", "", "work in this new or empty `DIR` (default a new one)")
@@ -36,11 +37,11 @@ real; only the model's words are recorded. Needs python3, nothing else.`,
 // demoHome is where the demo's session is kept, inside its folder.
 const demoHome = ".ml-intern-home"
 
-func (s *Streams) demo(ctx context.Context, keep string) error {
+func runDemo(s *console.Streams, ctx context.Context, keep string) error {
 	if err := demo.Require(ctx); err != nil {
 		return err
 	}
-	dir, err := s.demoDir(keep)
+	dir, err := demoDir(s, keep)
 	if err != nil {
 		return err
 	}
@@ -65,9 +66,9 @@ func (s *Streams) demo(ctx context.Context, keep string) error {
 	code, err := o.follow(ctx, s, a, session, demo.Prompt, nil)
 	if err != nil || code != headless.ExitOK {
 		fmt.Fprintln(s.Err, "What was done so far is in "+dir)
-		return firstOf(err, silent(code))
+		return firstOf(err, console.Silent(code))
 	}
-	return s.demoEnd(dir)
+	return demoEnd(s, dir)
 }
 
 func firstOf(errs ...error) error {
@@ -80,11 +81,11 @@ func firstOf(errs ...error) error {
 }
 
 // demoDir prepares the folder the demo works in.
-func (s *Streams) demoDir(keep string) (string, error) {
+func demoDir(s *console.Streams, keep string) (string, error) {
 	if keep != "" {
 		dir := app.Absolute(keep, s.Dir)
 		if err := demo.Prepare(dir); err != nil {
-			return "", usage("--keep: %w", err)
+			return "", console.Usage("--keep: %w", err)
 		}
 		return dir, nil
 	}
@@ -111,7 +112,7 @@ func demoEnviron(environment []string, dir string) []string {
 }
 
 // demoEnd checks the results and tells where everything lies.
-func (s *Streams) demoEnd(dir string) error {
+func demoEnd(s *console.Streams, dir string) error {
 	sum, err := demo.Check(dir)
 	if err != nil {
 		return err

@@ -11,11 +11,12 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/modelid"
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/doctor"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
 
-func newDoctor(s *Streams) *cobra.Command {
+func newDoctor(s *console.Streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -23,21 +24,21 @@ func newDoctor(s *Streams) *cobra.Command {
 		Long: `Check settings, keys, services and this machine. Exit code 1 when something is
 broken; being offline is a warning.`,
 		Args: cobra.NoArgs,
-		RunE: do(func(ctx context.Context, _ []string) error {
-			return s.doctor(ctx, asJSON)
+		RunE: console.Do(func(ctx context.Context, _ []string) error {
+			return runDoctor(s, ctx, asJSON)
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
 	return cmd
 }
 
-func (s *Streams) doctor(ctx context.Context, asJSON bool) error {
+func runDoctor(s *console.Streams, ctx context.Context, asJSON bool) error {
 	o := doctor.Options{OutTTY: s.OutTTY}
 	if out, ok := s.Out.(*os.File); ok && s.OutTTY {
 		o.Width, _, _ = term.GetSize(int(out.Fd())) // 0 is unknown
 	}
-	if o.Loaded, o.Faults = s.config(ctx); o.Loaded == nil {
-		return usageOf(o.Faults)
+	if o.Loaded, o.Faults = s.Config(ctx); o.Loaded == nil {
+		return console.UsageOf(o.Faults)
 	}
 	a, err := app.New(ctx, app.Options{Dir: s.Dir, Environ: s.Environ, Lenient: true})
 	if err == nil {
@@ -52,7 +53,7 @@ func (s *Streams) doctor(ctx context.Context, asJSON bool) error {
 	} else if o.Faults == nil {
 		o.Faults = err
 	}
-	return s.report(doctor.Examine(ctx, o), asJSON)
+	return report(s, doctor.Examine(ctx, o), asJSON)
 }
 
 // localVariable is the variable with the address of a local model server.
@@ -63,10 +64,10 @@ func localVariable(prefix string) string {
 	return strings.ToUpper(prefix) + "_BASE_URL"
 }
 
-func (s *Streams) report(findings []doctor.Finding, asJSON bool) error {
+func report(s *console.Streams, findings []doctor.Finding, asJSON bool) error {
 	failed := doctor.Failed(findings)
 	if asJSON {
-		err := s.printJSON(struct {
+		err := s.PrintJSON(struct {
 			OK       bool             `json:"ok"`
 			Version  string           `json:"version"`
 			Findings []doctor.Finding `json:"findings"`
@@ -76,16 +77,16 @@ func (s *Streams) report(findings []doctor.Finding, asJSON bool) error {
 		}
 	} else {
 		marks := map[doctor.Status]string{doctor.OK: "ok  ", doctor.Warning: "warn", doctor.Failure: "FAIL"}
-		fmt.Fprintf(s.Out, "      %-14s %s\n", "version", versionLine())
+		fmt.Fprintf(s.Out, "      %-14s %s\n", "version", console.VersionLine())
 		for _, f := range findings {
-			fmt.Fprintf(s.Out, "%s  %-14s %s\n", marks[f.Status], f.Name, oneLine(f.Detail))
+			fmt.Fprintf(s.Out, "%s  %-14s %s\n", marks[f.Status], f.Name, console.OneLine(f.Detail))
 			if f.Hint != "" && f.Status != doctor.OK {
-				fmt.Fprintf(s.Out, "      %-14s → %s\n", "", oneLine(f.Hint))
+				fmt.Fprintf(s.Out, "      %-14s → %s\n", "", console.OneLine(f.Hint))
 			}
 		}
 	}
 	if failed {
-		return silent(headless.ExitFailure)
+		return console.Silent(headless.ExitFailure)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 )
 
 // inputWait is how long a silent pipe beside a given prompt is waited for.
@@ -17,13 +19,13 @@ const inputLimit = 10 << 20
 // withInput adds what stands on standard input: it is the prompt when none was
 // given, otherwise it follows the prompt after an empty line. Terminals, the
 // null device and sockets are not read.
-func withInput(s *Streams, prompt string) (string, error) {
+func withInput(s *console.Streams, prompt string) (string, error) {
 	if s.In == nil || s.InTTY || !readable(s.In) {
 		return prompt, nil
 	}
 	text, silent, err := readInput(s.In, strings.TrimSpace(prompt) != "")
 	if err != nil {
-		return "", usage("read standard input: %v", err)
+		return "", console.Usage("read standard input: %v", err)
 	}
 	if silent {
 		fmt.Fprintln(s.Err, "warning: nothing came on standard input within 3 s; going on without it")

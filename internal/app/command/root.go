@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 )
 
 // rootOptions are the flags of a run.
@@ -40,7 +41,7 @@ const rootExample = `  ml-intern "train a classifier on data/train.csv and repor
   ml-intern --continue "now try a larger batch"
   ml-intern demo`
 
-func newRoot(s *Streams) *cobra.Command {
+func newRoot(s *console.Streams) *cobra.Command {
 	o := &rootOptions{settings: map[string][]string{}}
 	cmd := &cobra.Command{
 		Use:   "ml-intern [flags] [prompt]",
@@ -60,7 +61,7 @@ that begins with one with -p, or after --.`,
 			return runPrompt(cmd.Context(), s, o, strings.Join(args, " "))
 		},
 	}
-	cmd.SetVersionTemplate(versionLine() + "\n")
+	cmd.SetVersionTemplate(console.VersionLine() + "\n")
 	cmd.CompletionOptions.HiddenDefaultCmd = false
 	// Flags are explained within 80 columns.
 	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), ".FlagUsages |", ".FlagUsagesWrapped 80 |"))
@@ -145,15 +146,15 @@ func (o *rootOptions) toggle(f *pflag.FlagSet, name, key, value, help string) {
 func (o *rootOptions) check() error {
 	switch {
 	case !slices.Contains([]string{"text", "json", "stream-json"}, o.format):
-		return usage("--output-format is %q: it must be text, json or stream-json", o.format)
+		return console.Usage("--output-format is %q: it must be text, json or stream-json", o.format)
 	case o.goOn && o.resume != "":
-		return usage("--continue and --resume exclude each other")
+		return console.Usage("--continue and --resume exclude each other")
 	case o.fork && !o.goOn && o.resume == "":
-		return usage("--fork needs --continue or --resume")
+		return console.Usage("--fork needs --continue or --resume")
 	case o.sessionID != "" && (o.goOn || o.resume != "") && !o.fork:
-		return usage("--session-id names a new session: it does not go with --continue or --resume")
+		return console.Usage("--session-id names a new session: it does not go with --continue or --resume")
 	case o.timeout < 0:
-		return usage("--timeout is %s: it must be positive", o.timeout)
+		return console.Usage("--timeout is %s: it must be positive", o.timeout)
 	}
 	return nil
 }

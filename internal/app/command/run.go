@@ -3,57 +3,39 @@ package command
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
 
 // runPrompt is the program's main job: one prompt, without questions.
-func runPrompt(ctx context.Context, s *Streams, o *rootOptions, prompt string) error {
+func runPrompt(ctx context.Context, s *console.Streams, o *rootOptions, prompt string) error {
 	if err := o.check(); err != nil {
 		return err
 	}
 	code, err := o.runSession(ctx, s, prompt)
 	if err == nil {
-		return silent(code)
+		return console.Silent(code)
 	}
-	code = codeOf(err)
+	code = console.CodeOf(err)
 	if o.format != "text" {
 		printFailure(s, code, err)
-		return silent(code)
+		return console.Silent(code)
 	}
-	return &exitError{code: code, err: err}
-}
-
-// codeOf maps an error from before the run to an exit code.
-func codeOf(err error) int {
-	var exit *exitError
-	var wrong *app.UsageError
-	var missing *app.MissingKeyError
-	switch {
-	case errors.As(err, &exit):
-		return exit.code
-	case errors.As(err, &missing):
-		return headless.ExitAuth
-	case errors.As(err, &wrong):
-		return headless.ExitUsage
-	}
-	return headless.ExitFailure
+	return &console.ExitError{Code: code, Err: err}
 }
 
 // printFailure is the result object of a run that did not begin.
-func printFailure(s *Streams, code int, err error) {
+func printFailure(s *console.Streams, code int, err error) {
 	name := map[int]string{headless.ExitAuth: "auth", headless.ExitUsage: "usage"}[code]
 	if name == "" {
 		name = "internal"
@@ -66,7 +48,7 @@ func printFailure(s *Streams, code int, err error) {
 }
 
 // runSession opens the session and follows it to the end of its turn.
-func (o *rootOptions) runSession(ctx context.Context, s *Streams, prompt string) (int, error) {
+func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt string) (int, error) {
 	check, err := o.schemaCheck(s)
 	if err != nil {
 		return 0, err
@@ -87,7 +69,7 @@ func (o *rootOptions) runSession(ctx context.Context, s *Streams, prompt string)
 	request := o.sessionRequest()
 	request.Prompt = strings.TrimSpace(prompt) != ""
 	if !request.Prompt && !o.goOn && o.resume == "" {
-		return 0, &exitError{code: headless.ExitUsage, err: errNoPrompt}
+		return 0, &console.ExitError{Code: headless.ExitUsage, Err: errNoPrompt}
 	}
 	a, err := app.New(ctx, app.Options{
 		Dir: dir, Environ: s.Environ, Flags: o.settings, Trust: o.trust, Headless: true, NoStream: o.noStream,
@@ -107,35 +89,35 @@ func (o *rootOptions) runSession(ctx context.Context, s *Streams, prompt string)
 }
 
 // workdir is where the session works.
-func (o *rootOptions) workdir(s *Streams) (string, error) {
+func (o *rootOptions) workdir(s *console.Streams) (string, error) {
 	if o.dir == "" {
 		return s.Dir, nil
 	}
 	dir := app.Absolute(o.dir, s.Dir)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return "", usage("--cwd %s: it is not a directory", o.dir)
+		return "", console.Usage("--cwd %s: it is not a directory", o.dir)
 	}
 	return dir, nil
 }
 
 // checkFile refuses, before hours of work, a file for the last message that
 // cannot be written.
-func (o *rootOptions) checkFile(s *Streams) error {
+func (o *rootOptions) checkFile(s *console.Streams) error {
 	if o.lastFile == "" {
 		return nil
 	}
 	o.lastFile = app.Absolute(o.lastFile, s.Dir)
 	if info, err := os.Stat(o.lastFile); err == nil && info.IsDir() {
-		return usage("--output-last-message %s: it is a directory", o.lastFile)
+		return console.Usage("--output-last-message %s: it is a directory", o.lastFile)
 	}
 	if info, err := os.Stat(filepath.Dir(o.lastFile)); err != nil || !info.IsDir() {
-		return usage("--output-last-message %s: its folder does not exist", o.lastFile)
+		return console.Usage("--output-last-message %s: its folder does not exist", o.lastFile)
 	}
 	return nil
 }
 
-func (o *rootOptions) follow(ctx context.Context, s *Streams, a *app.App, session *app.Session, prompt string, check func(string) (string, error)) (int, error) {
-	stop, release := stopSignals(ctx, o.timeout)
+func (o *rootOptions) follow(ctx context.Context, s *console.Streams, a *app.App, session *app.Session, prompt string, check func(string) (string, error)) (int, error) {
+	stop, release := console.StopSignals(ctx, o.timeout)
 	defer release()
 	last := &lastMessage{path: o.lastFile}
 	set := session.Settings()
@@ -190,75 +172,22 @@ func (l *lastMessage) write(text string) {
 	}
 }
 
-// stopSignals returns a context that ends at the time limit or at the first
-// signal; its cause says which. A second SIGINT ends the process at once.
-func stopSignals(ctx context.Context, limit time.Duration) (context.Context, func()) {
-	stop, cancel := context.WithCancelCause(ctx)
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	released, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		var limited <-chan time.Time
-		if limit > 0 {
-			timer := time.NewTimer(limit)
-			defer timer.Stop()
-			limited = timer.C
-		}
-		interrupts := 0
-		for {
-			select {
-			case <-released:
-				return
-			case <-limited:
-				cancel(headless.ErrTimeout)
-			case sig := <-signals:
-				if sig != os.Interrupt {
-					cancel(headless.ErrTerminated)
-					continue
-				}
-				if interrupts++; interrupts > 1 {
-					os.Exit(headless.ExitInterrupt)
-				}
-				cancel(headless.ErrInterrupted)
-			}
-		}
-	}()
-	return stop, func() {
-		signal.Stop(signals)
-		close(released)
-		<-done
-		cancel(nil)
-	}
-}
-
-// stopCode is the exit code of a run that was stopped.
-func stopCode(stop context.Context) int {
-	switch cause := context.Cause(stop); {
-	case errors.Is(cause, headless.ErrTimeout):
-		return headless.ExitTimeout
-	case errors.Is(cause, headless.ErrTerminated):
-		return headless.ExitTerminated
-	}
-	return headless.ExitInterrupt
-}
-
 // schemaCheck reads --output-schema.
-func (o *rootOptions) schemaCheck(s *Streams) (func(string) (string, error), error) {
+func (o *rootOptions) schemaCheck(s *console.Streams) (func(string) (string, error), error) {
 	if o.schemaFile == "" {
 		return nil, nil
 	}
 	raw, err := os.ReadFile(app.Absolute(o.schemaFile, s.Dir))
 	if err != nil {
-		return nil, usage("--output-schema: %v", err)
+		return nil, console.Usage("--output-schema: %v", err)
 	}
 	var schema jsonschema.Schema
 	if err := json.Unmarshal(raw, &schema); err != nil {
-		return nil, usage("--output-schema %s: it is not a JSON schema: %v", o.schemaFile, err)
+		return nil, console.Usage("--output-schema %s: it is not a JSON schema: %v", o.schemaFile, err)
 	}
 	resolved, err := schema.Resolve(nil)
 	if err != nil {
-		return nil, usage("--output-schema %s: %v", o.schemaFile, err)
+		return nil, console.Usage("--output-schema %s: %v", o.schemaFile, err)
 	}
 	return func(text string) (string, error) {
 		bare := bareJSON(text)

@@ -8,11 +8,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/config/place"
 )
 
-func newTrust(s *Streams) *cobra.Command {
+func newTrust(s *console.Streams) *cobra.Command {
 	var revoke bool
 	cmd := &cobra.Command{
 		Use:   "trust [DIR]",
@@ -22,21 +23,21 @@ func newTrust(s *Streams) *cobra.Command {
 addresses and paths. Trust is given to the root of the git repository around
 DIR, or to DIR itself.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: do(func(ctx context.Context, args []string) error {
+		RunE: console.Do(func(ctx context.Context, args []string) error {
 			dir := s.Dir
 			if len(args) > 0 {
 				dir = app.Absolute(args[0], s.Dir)
 			}
-			return s.trust(ctx, dir, revoke)
+			return trust(s, ctx, dir, revoke)
 		}),
 	}
 	cmd.Flags().BoolVar(&revoke, "revoke", false, "take the trust back")
 	return cmd
 }
 
-func (s *Streams) trust(ctx context.Context, dir string, revoke bool) error {
+func trust(s *console.Streams, ctx context.Context, dir string, revoke bool) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return usage("%s is not a directory", dir)
+		return console.Usage("%s is not a directory", dir)
 	}
 	l, err := config.Load(ctx, config.Options{Dir: dir, Environ: s.Environ})
 	if l == nil {

@@ -8,20 +8,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 )
 
-func newVersion(s *Streams) *cobra.Command {
+func newVersion(s *console.Streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		RunE: do(func(context.Context, []string) error {
+		RunE: console.Do(func(context.Context, []string) error {
 			if !asJSON {
-				_, err := fmt.Fprintln(s.Out, versionLine())
+				_, err := fmt.Fprintln(s.Out, console.VersionLine())
 				return err
 			}
-			return s.printJSON(struct {
+			return s.PrintJSON(struct {
 				Version string `json:"version"`
 				OS      string `json:"os"`
 				Arch    string `json:"arch"`

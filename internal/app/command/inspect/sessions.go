@@ -1,4 +1,6 @@
-package command
+// Package inspect is the commands that show what there is: saved sessions, models
+// and tools, which can also be called by themselves.
+package inspect
 
 import (
 	"cmp"
@@ -15,11 +17,13 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
-func newSessions(s *Streams) *cobra.Command {
+// Sessions makes the command.
+func Sessions(s *console.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sessions",
 		Short: "List, show, remove and export saved sessions",
@@ -27,12 +31,12 @@ func newSessions(s *Streams) *cobra.Command {
 list, or the path of a session file.`,
 	}
 	cmd.AddCommand(newSessionsList(s), newSessionsShow(s), newSessionsRm(s), newSessionsExport(s))
-	return withoutRun(cmd)
+	return console.WithoutRun(cmd)
 }
 
 // library opens the saved sessions; close it when done.
-func (s *Streams) library(ctx context.Context) (*app.App, *sessions.Library, error) {
-	a, err := s.open(ctx)
+func library(s *console.Streams, ctx context.Context) (*app.App, *sessions.Library, error) {
+	a, err := s.Open(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,14 +47,14 @@ func (s *Streams) library(ctx context.Context) (*app.App, *sessions.Library, err
 	return a, lib, nil
 }
 
-func newSessionsList(s *Streams) *cobra.Command {
+func newSessionsList(s *console.Streams) *cobra.Command {
 	var all, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the sessions of this folder, newest first",
 		Args:  cobra.NoArgs,
-		RunE: do(func(ctx context.Context, _ []string) error {
-			a, lib, err := s.library(ctx)
+		RunE: console.Do(func(ctx context.Context, _ []string) error {
+			a, lib, err := library(s, ctx)
 			if err != nil {
 				return err
 			}
@@ -59,7 +63,7 @@ func newSessionsList(s *Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.listSessions(entries, a.Loaded.Dir, all, asJSON)
+			return listSessions(s, entries, a.Loaded.Dir, all, asJSON)
 		}),
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "list the sessions of all folders")
@@ -69,14 +73,14 @@ func newSessionsList(s *Streams) *cobra.Command {
 
 // listSessions prints entries; numbers are places in the whole list, so that
 // they mean the same everywhere.
-func (s *Streams) listSessions(entries []sessions.Entry, dir string, all, asJSON bool) error {
+func listSessions(s *console.Streams, entries []sessions.Entry, dir string, all, asJSON bool) error {
 	here := func(e sessions.Entry) bool { return all || realDir(e.Cwd) == dir }
 	if asJSON {
 		shown := slices.DeleteFunc(slices.Clone(entries), func(e sessions.Entry) bool { return !here(e) })
 		if shown == nil {
 			shown = []sessions.Entry{}
 		}
-		return s.printJSON(shown)
+		return s.PrintJSON(shown)
 	}
 	hidden := 0
 	for i, e := range entries {
@@ -84,7 +88,7 @@ func (s *Streams) listSessions(entries []sessions.Entry, dir string, all, asJSON
 			hidden++
 			continue
 		}
-		s.listSession(i+1, e, all)
+		listSession(s, i+1, e, all)
 	}
 	if hidden > 0 {
 		fmt.Fprintf(s.Err, "%d more in other folders: --all lists them\n", hidden)
@@ -95,26 +99,21 @@ func (s *Streams) listSessions(entries []sessions.Entry, dir string, all, asJSON
 	return nil
 }
 
-func (s *Streams) listSession(number int, e sessions.Entry, all bool) {
+func listSession(s *console.Streams, number int, e sessions.Entry, all bool) {
 	at := "unknown time    "
 	if !e.UpdatedAt.IsZero() {
 		at = e.UpdatedAt.Local().Format("2006-01-02 15:04")
 	}
-	fmt.Fprintf(s.Out, "%2d. %s  %s  %d msgs  %s\n", number, at, shortID(e), e.Messages, oneLine(cmp.Or(e.Model, "unknown model")))
-	fmt.Fprintf(s.Out, "    %s\n", oneLine(cmp.Or(e.Problem, e.Title, "(no message of a person)")))
+	fmt.Fprintf(s.Out, "%2d. %s  %s  %d msgs  %s\n", number, at, shortID(e), e.Messages, console.OneLine(cmp.Or(e.Model, "unknown model")))
+	fmt.Fprintf(s.Out, "    %s\n", console.OneLine(cmp.Or(e.Problem, e.Title, "(no message of a person)")))
 	if all && e.Cwd != "" {
-		fmt.Fprintf(s.Out, "    %s\n", oneLine(e.Cwd))
+		fmt.Fprintf(s.Out, "    %s\n", console.OneLine(e.Cwd))
 	}
 }
 
 func shortID(e sessions.Entry) string {
 	id := cmp.Or(e.SessionID, filepath.Base(e.Path))
-	return oneLine(id[:min(8, len(id))])
-}
-
-// oneLine is a foreign text for one line of a terminal.
-func oneLine(text string) string {
-	return strings.Join(strings.Fields(plain.String(text)), " ")
+	return console.OneLine(id[:min(8, len(id))])
 }
 
 func realDir(dir string) string {
@@ -129,18 +128,18 @@ func resolve(ctx context.Context, lib *sessions.Library, arg string) (sessions.E
 	entry, err := lib.Resolve(ctx, arg)
 	var missing *sessions.NotFoundError
 	if errors.As(err, &missing) {
-		return entry, usage("%w (ml-intern sessions list --all shows them)", err)
+		return entry, console.Usage("%w (ml-intern sessions list --all shows them)", err)
 	}
 	return entry, err
 }
 
-func newSessionsShow(s *Streams) *cobra.Command {
+func newSessionsShow(s *console.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
 		Short: "Print a session's conversation",
 		Args:  cobra.ExactArgs(1),
-		RunE: do(func(ctx context.Context, args []string) error {
-			a, lib, err := s.library(ctx)
+		RunE: console.Do(func(ctx context.Context, args []string) error {
+			a, lib, err := library(s, ctx)
 			if err != nil {
 				return err
 			}
@@ -153,24 +152,24 @@ func newSessionsShow(s *Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s.showSession(entry, doc)
+			showSession(s, entry, doc)
 			return nil
 		}),
 	}
 }
 
-func (s *Streams) showSession(e sessions.Entry, d sessions.Document) {
+func showSession(s *console.Streams, e sessions.Entry, d sessions.Document) {
 	for _, line := range []struct{ name, value string }{
 		{"Session", cmp.Or(d.SessionID, e.SessionID)}, {"Title", d.Title}, {"Model", d.Model}, {"Folder", cmp.Or(d.Cwd, e.Cwd)},
 		{"Branch", d.GitBranch}, {"Started", d.StartTime}, {"File", e.Path},
 	} {
 		if line.value != "" {
-			fmt.Fprintf(s.Out, "%-8s %s\n", line.name+":", oneLine(line.value))
+			fmt.Fprintf(s.Out, "%-8s %s\n", line.name+":", console.OneLine(line.value))
 		}
 	}
 	for _, m := range d.Messages {
 		if m.Role != llm.System {
-			s.showMessage(m)
+			showMessage(s, m)
 		}
 	}
 }
@@ -178,7 +177,7 @@ func (s *Streams) showSession(e sessions.Entry, d sessions.Document) {
 // resultLines is how many lines of a tool's result are shown.
 const resultLines = 12
 
-func (s *Streams) showMessage(m llm.Message) {
+func showMessage(s *console.Streams, m llm.Message) {
 	text := strings.TrimRight(plain.String(m.PlainText()), "\n")
 	switch {
 	case m.Role == llm.ToolRole:
@@ -186,7 +185,7 @@ func (s *Streams) showMessage(m llm.Message) {
 		if len(lines) > resultLines {
 			lines = append(lines[:resultLines], fmt.Sprintf("… %d more lines", len(lines)-resultLines))
 		}
-		fmt.Fprintf(s.Out, "\n  %s:\n    %s\n", oneLine(m.Name), strings.Join(lines, "\n    "))
+		fmt.Fprintf(s.Out, "\n  %s:\n    %s\n", console.OneLine(m.Name), strings.Join(lines, "\n    "))
 	case text != "":
 		who := string(m.Role)
 		if m.Synthetic {
@@ -195,23 +194,23 @@ func (s *Streams) showMessage(m llm.Message) {
 		fmt.Fprintf(s.Out, "\n%s:\n%s\n", who, text)
 	}
 	for _, c := range m.ToolCalls {
-		fmt.Fprintf(s.Out, "\n▸ %s  %s\n", oneLine(c.Name), oneLine(c.Arguments))
+		fmt.Fprintf(s.Out, "\n▸ %s  %s\n", console.OneLine(c.Name), console.OneLine(c.Arguments))
 	}
 }
 
-func newSessionsRm(s *Streams) *cobra.Command {
+func newSessionsRm(s *console.Streams) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "rm ID...",
 		Short: "Remove sessions and their files for good",
 		Args:  cobra.MinimumNArgs(1),
-		RunE: do(func(ctx context.Context, args []string) error {
-			a, lib, err := s.library(ctx)
+		RunE: console.Do(func(ctx context.Context, args []string) error {
+			a, lib, err := library(s, ctx)
 			if err != nil {
 				return err
 			}
 			defer a.Close()
-			return s.removeSessions(ctx, lib, args, yes)
+			return removeSessions(s, ctx, lib, args, yes)
 		}),
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
@@ -219,7 +218,7 @@ func newSessionsRm(s *Streams) *cobra.Command {
 }
 
 // removeSessions finds all sessions before it removes one: numbers would move.
-func (s *Streams) removeSessions(ctx context.Context, lib *sessions.Library, args []string, yes bool) error {
+func removeSessions(s *console.Streams, ctx context.Context, lib *sessions.Library, args []string, yes bool) error {
 	var chosen []sessions.Entry
 	for _, arg := range args {
 		entry, err := resolve(ctx, lib, arg)
@@ -232,9 +231,9 @@ func (s *Streams) removeSessions(ctx context.Context, lib *sessions.Library, arg
 	}
 	if !yes {
 		for _, e := range chosen {
-			fmt.Fprintf(s.Err, "%s  %s\n", cmp.Or(e.SessionID, e.Path), oneLine(e.Title))
+			fmt.Fprintf(s.Err, "%s  %s\n", cmp.Or(e.SessionID, e.Path), console.OneLine(e.Title))
 		}
-		if err := s.confirm(fmt.Sprintf("Remove %d session(s) for good?", len(chosen))); err != nil {
+		if err := s.Confirm(fmt.Sprintf("Remove %d session(s) for good?", len(chosen))); err != nil {
 			return err
 		}
 	}
@@ -247,17 +246,17 @@ func (s *Streams) removeSessions(ctx context.Context, lib *sessions.Library, arg
 	return nil
 }
 
-func newSessionsExport(s *Streams) *cobra.Command {
+func newSessionsExport(s *console.Streams) *cobra.Command {
 	var format, file string
 	cmd := &cobra.Command{
 		Use:   "export ID",
 		Short: "Write a session as JSON, as its journal or in Claude Code's form",
 		Args:  cobra.ExactArgs(1),
-		RunE: do(func(ctx context.Context, args []string) error {
+		RunE: console.Do(func(ctx context.Context, args []string) error {
 			if !slices.Contains(sessions.Formats(), format) {
-				return usage("--format is %q: it must be one of %s", format, strings.Join(sessions.Formats(), ", "))
+				return console.Usage("--format is %q: it must be one of %s", format, strings.Join(sessions.Formats(), ", "))
 			}
-			a, lib, err := s.library(ctx)
+			a, lib, err := library(s, ctx)
 			if err != nil {
 				return err
 			}
@@ -267,9 +266,9 @@ func newSessionsExport(s *Streams) *cobra.Command {
 				return err
 			}
 			if format == sessions.FormatJSONL && !entry.Journal {
-				return usage("--format jsonl: session %s has no journal", args[0])
+				return console.Usage("--format jsonl: session %s has no journal", args[0])
 			}
-			return s.toFile(file, func(w io.Writer) error { return lib.Export(ctx, entry, format, w) })
+			return toFile(s, file, func(w io.Writer) error { return lib.Export(ctx, entry, format, w) })
 		}),
 	}
 	cmd.Flags().StringVar(&format, "format", sessions.FormatJSON, "`FORMAT`: "+strings.Join(sessions.Formats(), ", "))
@@ -279,14 +278,14 @@ func newSessionsExport(s *Streams) *cobra.Command {
 
 // toFile lets write fill a private file, or standard output for "-". The file
 // takes its place when it is whole.
-func (s *Streams) toFile(path string, write func(io.Writer) error) error {
+func toFile(s *console.Streams, path string, write func(io.Writer) error) error {
 	if path == "-" || path == "" {
 		return write(s.Out)
 	}
 	path = app.Absolute(path, s.Dir)
 	f, err := os.CreateTemp(filepath.Dir(path), ".export-*") // mode 0600
 	if err != nil {
-		return usage("--output: %w", err)
+		return console.Usage("--output: %w", err)
 	}
 	if err = errors.Join(write(f), f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)

@@ -1,4 +1,4 @@
-package command
+package inspect
 
 import (
 	"context"
@@ -12,12 +12,14 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/catalog"
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/modelid"
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 )
 
 // catalogueWait bounds the wait for the router's list.
 const catalogueWait = 10 * time.Second
 
-func newModels(s *Streams) *cobra.Command {
+// Models makes the command.
+func Models(s *console.Streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "models [FILTER]",
@@ -27,17 +29,17 @@ serves now, with prices in US dollars per million tokens. Any model id works,
 also one that is not listed: ollama/, vllm/, lm_studio/ and llamacpp/ ids name
 models of a local server.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: do(func(ctx context.Context, args []string) error {
-			a, err := s.open(ctx)
+		RunE: console.Do(func(ctx context.Context, args []string) error {
+			a, err := s.Open(ctx)
 			if err != nil {
 				return err
 			}
 			defer a.Close()
 			list := listModels(ctx, a, strings.ToLower(strings.Join(args, "")))
 			if asJSON {
-				return s.printJSON(list)
+				return s.PrintJSON(list)
 			}
-			return s.showModels(list)
+			return showModels(s, list)
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
@@ -120,7 +122,7 @@ func catalogue(ctx context.Context, a *app.App) ([]catalog.Model, string) {
 	return models, ""
 }
 
-func (s *Streams) showModels(list modelList) error {
+func showModels(s *console.Streams, list modelList) error {
 	table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	for _, m := range list.Suggested {
 		mark := " "
@@ -148,13 +150,13 @@ func (s *Streams) showModels(list modelList) error {
 		if o.Tools {
 			tools = "yes"
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\t%s\n", oneLine(o.ID), oneLine(o.Provider), dollars(o.Input), dollars(o.Output), window, tools)
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\t%s\n", console.OneLine(o.ID), console.OneLine(o.Provider), dollars(o.Input), dollars(o.Output), window, tools)
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	if list.Problem != "" {
-		fmt.Fprintln(s.Err, "warning: "+oneLine(list.Problem))
+		fmt.Fprintln(s.Err, "warning: "+console.OneLine(list.Problem))
 	}
 	return nil
 }

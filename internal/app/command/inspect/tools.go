@@ -1,4 +1,4 @@
-package command
+package inspect
 
 import (
 	"bytes"
@@ -11,24 +11,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
 
-func newTools(s *Streams) *cobra.Command {
+// Tools makes the command.
+func Tools(s *console.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tools",
 		Short: "List, show and call the agent's tools",
 	}
 	cmd.AddCommand(newToolsList(s), newToolsShow(s), newToolsCall(s))
-	return withoutRun(cmd)
+	return console.WithoutRun(cmd)
 }
 
 // tools opens the tools; close the app when done.
-func (s *Streams) tools(ctx context.Context) (*app.App, []tool.Tool, error) {
-	a, err := s.open(ctx)
+func tools(s *console.Streams, ctx context.Context) (*app.App, []tool.Tool, error) {
+	a, err := s.Open(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,14 +53,14 @@ func infoOf(t tool.Tool) toolInfo {
 	return toolInfo{spec.Name, spec.Description, spec.Parameters}
 }
 
-func newToolsList(s *Streams) *cobra.Command {
+func newToolsList(s *console.Streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the tools in the order the model sees them",
 		Args:  cobra.NoArgs,
-		RunE: do(func(ctx context.Context, _ []string) error {
-			a, all, err := s.tools(ctx)
+		RunE: console.Do(func(ctx context.Context, _ []string) error {
+			a, all, err := tools(s, ctx)
 			if err != nil {
 				return err
 			}
@@ -69,7 +71,7 @@ func newToolsList(s *Streams) *cobra.Command {
 				width = max(width, len(t.Spec().Name))
 			}
 			if asJSON {
-				return s.printJSON(infos)
+				return s.PrintJSON(infos)
 			}
 			for _, info := range infos {
 				fmt.Fprintf(s.Out, "%-*s  %s\n", width, info.Name, firstSentence(info.Description, 76-width))
@@ -83,7 +85,7 @@ func newToolsList(s *Streams) *cobra.Command {
 
 // firstSentence is the beginning of a description that fits a width.
 func firstSentence(text string, width int) string {
-	text = oneLine(text)
+	text = console.OneLine(text)
 	if head, _, ok := strings.Cut(text, ". "); ok {
 		text = head
 	}
@@ -93,13 +95,13 @@ func firstSentence(text string, width int) string {
 	return text
 }
 
-func newToolsShow(s *Streams) *cobra.Command {
+func newToolsShow(s *console.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NAME",
 		Short: "Print a tool's description and parameters",
 		Args:  cobra.ExactArgs(1),
-		RunE: do(func(ctx context.Context, args []string) error {
-			a, all, err := s.tools(ctx)
+		RunE: console.Do(func(ctx context.Context, args []string) error {
+			a, all, err := tools(s, ctx)
 			if err != nil {
 				return err
 			}
@@ -123,7 +125,7 @@ func newToolsShow(s *Streams) *cobra.Command {
 	}
 }
 
-func newToolsCall(s *Streams) *cobra.Command {
+func newToolsCall(s *console.Streams) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "call NAME JSON [NAME JSON]...",
@@ -137,12 +139,12 @@ run with exit code 1; a call that needs an approval fails without --yes.`,
   ml-intern tools call read '{"path":"a.txt"}' \
       edit '{"path":"a.txt","old_str":"1","new_str":"2"}'`,
 		Args: cobra.MinimumNArgs(2),
-		RunE: do(func(ctx context.Context, args []string) error {
+		RunE: console.Do(func(ctx context.Context, args []string) error {
 			calls, err := toolCalls(args)
 			if err != nil {
 				return err
 			}
-			return s.callTools(ctx, calls, yes)
+			return callTools(s, ctx, calls, yes)
 		}),
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "approve every call")
@@ -151,7 +153,7 @@ run with exit code 1; a call that needs an approval fails without --yes.`,
 
 func toolCalls(args []string) ([]app.ToolCall, error) {
 	if len(args)%2 != 0 {
-		return nil, usage("%s has no arguments: give a JSON object after every name, {} for none", args[len(args)-1])
+		return nil, console.Usage("%s has no arguments: give a JSON object after every name, {} for none", args[len(args)-1])
 	}
 	var calls []app.ToolCall
 	for i := 0; i < len(args); i += 2 {
@@ -160,15 +162,15 @@ func toolCalls(args []string) ([]app.ToolCall, error) {
 			if err == nil {
 				err = errors.New("it is null")
 			}
-			return nil, usage("the arguments of %s are not a JSON object: %w", args[i], err)
+			return nil, console.Usage("the arguments of %s are not a JSON object: %w", args[i], err)
 		}
 		calls = append(calls, app.ToolCall{Name: args[i], Arguments: json.RawMessage(args[i+1])})
 	}
 	return calls, nil
 }
 
-func (s *Streams) callTools(ctx context.Context, calls []app.ToolCall, yes bool) error {
-	a, all, err := s.tools(ctx)
+func callTools(s *console.Streams, ctx context.Context, calls []app.ToolCall, yes bool) error {
+	a, all, err := tools(s, ctx)
 	if err != nil {
 		return err
 	}
@@ -176,26 +178,26 @@ func (s *Streams) callTools(ctx context.Context, calls []app.ToolCall, yes bool)
 	if err := app.CheckToolCalls(all, calls); err != nil {
 		return err
 	}
-	stop, release := stopSignals(ctx, 0)
+	stop, release := console.StopSignals(ctx, 0)
 	defer release()
 	err = a.CallTools(stop, app.ToolRun{
 		Calls: calls, Approve: yes,
-		Output: func(out event.ToolOutput) { fmt.Fprintln(s.Out, strings.TrimRight(s.shown(out.Output), "\n")) },
+		Output: func(out event.ToolOutput) { fmt.Fprintln(s.Out, strings.TrimRight(shown(s, out.Output), "\n")) },
 		Log:    func(l event.ToolLog) { fmt.Fprintf(s.Err, "%s: %s\n", l.Tool, plain.String(l.Log)) },
 	})
 	switch {
 	case err == nil:
 		return nil
 	case stop.Err() != nil:
-		return &exitError{code: stopCode(stop), err: context.Cause(stop)}
+		return &console.ExitError{Code: console.StopCode(stop), Err: context.Cause(stop)}
 	case app.ToolFailed(err):
-		return silent(headless.ExitFailure)
+		return console.Silent(headless.ExitFailure)
 	}
 	return err
 }
 
 // shown is a result as it is printed: on a terminal nothing in it may steer.
-func (s *Streams) shown(text string) string {
+func shown(s *console.Streams, text string) string {
 	if s.OutTTY {
 		return plain.String(text)
 	}

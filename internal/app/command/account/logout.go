@@ -1,4 +1,4 @@
-package command
+package account
 
 import (
 	"context"
@@ -6,19 +6,22 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 )
 
-func newLogout(s *Streams) *cobra.Command {
+// Logout makes the command.
+func Logout(s *console.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",
 		Short: "Remove the saved Hugging Face token from this machine",
 		Long: `Remove the saved token, also for the other Hugging Face programs of this user.
 The token stays valid: revoke it on the Hub if it should not be.`,
 		Args: cobra.NoArgs,
-		RunE: do(func(ctx context.Context, _ []string) error {
-			l, faults := s.config(ctx)
+		RunE: console.Do(func(ctx context.Context, _ []string) error {
+			l, faults := s.Config(ctx)
 			if l == nil {
-				return usageOf(faults)
+				return console.UsageOf(faults)
 			}
 			login := l.Login()
 			_, missing := os.Stat(login.Path())

@@ -1,4 +1,4 @@
-package command
+package account
 
 import (
 	"context"
@@ -10,16 +10,18 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 )
 
-func newWhoami(s *Streams) *cobra.Command {
+// Whoami makes the command.
+func Whoami(s *console.Streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "whoami",
 		Short: "Print who is logged in to the Hugging Face Hub",
 		Args:  cobra.NoArgs,
-		RunE: do(func(ctx context.Context, _ []string) error {
-			a, err := s.open(ctx)
+		RunE: console.Do(func(ctx context.Context, _ []string) error {
+			a, err := s.Open(ctx)
 			if err != nil {
 				return err
 			}
@@ -32,7 +34,7 @@ func newWhoami(s *Streams) *cobra.Command {
 			if err != nil {
 				return tokenFault(err, source)
 			}
-			return s.showIdentity(who, source, asJSON)
+			return showIdentity(s, who, source, asJSON)
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
@@ -48,13 +50,13 @@ func tokenFault(err error, source string) error {
 	return fmt.Errorf("the token could not be checked: %w", err)
 }
 
-func (s *Streams) showIdentity(who hub.Identity, source string, asJSON bool) error {
+func showIdentity(s *console.Streams, who hub.Identity, source string, asJSON bool) error {
 	if asJSON {
 		orgs := who.Orgs
 		if orgs == nil {
 			orgs = []string{}
 		}
-		return s.printJSON(struct {
+		return s.PrintJSON(struct {
 			Name   string   `json:"name"`
 			Plan   string   `json:"plan"`
 			Orgs   []string `json:"orgs"`
@@ -63,9 +65,9 @@ func (s *Streams) showIdentity(who hub.Identity, source string, asJSON bool) err
 			Source string   `json:"token_source"`
 		}{who.Name, who.Plan(), orgs, who.TokenName, who.Role, source})
 	}
-	fmt.Fprintf(s.Out, "%s (%s)\n", oneLine(who.Name), who.Plan())
+	fmt.Fprintf(s.Out, "%s (%s)\n", console.OneLine(who.Name), who.Plan())
 	if len(who.Orgs) > 0 {
-		fmt.Fprintln(s.Out, "organisations: "+oneLine(strings.Join(who.Orgs, ", ")))
+		fmt.Fprintln(s.Out, "organisations: "+console.OneLine(strings.Join(who.Orgs, ", ")))
 	}
 	fmt.Fprintln(s.Out, "token: "+tokenText(who, source))
 	return nil
@@ -75,10 +77,10 @@ func (s *Streams) showIdentity(who hub.Identity, source string, asJSON bool) err
 func tokenText(who hub.Identity, source string) string {
 	text := "from " + source
 	if who.TokenName != "" {
-		text = oneLine(who.TokenName) + " " + text
+		text = console.OneLine(who.TokenName) + " " + text
 	}
 	if who.Role != "" {
-		text += ", role " + oneLine(who.Role)
+		text += ", role " + console.OneLine(who.Role)
 	}
 	return text
 }

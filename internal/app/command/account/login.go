@@ -1,4 +1,5 @@
-package command
+// Package account is the commands around the Hub login: who is it, in, out.
+package account
 
 import (
 	"context"
@@ -14,11 +15,13 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/config/place"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
 
-func newLogin(s *Streams) *cobra.Command {
+// Login makes the command.
+func Login(s *console.Streams) *cobra.Command {
 	var stdin bool
 	cmd := &cobra.Command{
 		Use:   "login",
@@ -28,19 +31,19 @@ user. The token is checked first, and it is not shown while it is pasted.`,
 		Example: `  ml-intern login
   ml-intern login --token-stdin < token.txt`,
 		Args: cobra.NoArgs,
-		RunE: do(func(ctx context.Context, _ []string) error {
-			a, err := s.open(ctx)
+		RunE: console.Do(func(ctx context.Context, _ []string) error {
+			a, err := s.Open(ctx)
 			if err != nil {
 				return err
 			}
 			defer a.Close()
 			if stdin {
-				return s.loginFromInput(ctx, a)
+				return loginFromInput(s, ctx, a)
 			}
 			if !s.InTTY {
-				return usage("standard input is not a terminal: give the token with --token-stdin")
+				return console.Usage("standard input is not a terminal: give the token with --token-stdin")
 			}
-			return s.loginByPaste(ctx, a)
+			return loginByPaste(s, ctx, a)
 		}),
 	}
 	cmd.Flags().BoolVar(&stdin, "token-stdin", false, "read the token from standard input")
@@ -50,12 +53,12 @@ user. The token is checked first, and it is not shown while it is pasted.`,
 // tokenLimit bounds what is read as a token, in bytes.
 const tokenLimit = 4096
 
-func (s *Streams) loginFromInput(ctx context.Context, a *app.App) error {
+func loginFromInput(s *console.Streams, ctx context.Context, a *app.App) error {
 	raw, err := io.ReadAll(io.LimitReader(s.In, tokenLimit))
 	if err != nil {
-		return usage("read the token: %w", err)
+		return console.Usage("read the token: %w", err)
 	}
-	again, err := s.saveToken(ctx, a, string(raw))
+	again, err := saveToken(s, ctx, a, string(raw))
 	if again { // a bad token here is a mistake of the caller
 		return &app.MissingKeyError{Err: err}
 	}
@@ -63,16 +66,16 @@ func (s *Streams) loginFromInput(ctx context.Context, a *app.App) error {
 }
 
 // loginByPaste asks until a token is valid. Ctrl-C and Ctrl-D leave.
-func (s *Streams) loginByPaste(ctx context.Context, a *app.App) error {
+func loginByPaste(s *console.Streams, ctx context.Context, a *app.App) error {
 	fmt.Fprintf(s.Err, "A token is made at %s/settings/tokens.\n", a.Loaded.URL("HF_ENDPOINT").Value)
 	for {
 		fmt.Fprint(s.Err, "Paste it here (it is not shown): ")
 		raw, err := readHidden(s.In)
 		fmt.Fprintln(s.Err)
 		if err != nil {
-			return &exitError{code: headless.ExitInterrupt, err: errors.New("nobody was logged in")}
+			return &console.ExitError{Code: headless.ExitInterrupt, Err: errors.New("nobody was logged in")}
 		}
-		again, err := s.saveToken(ctx, a, raw)
+		again, err := saveToken(s, ctx, a, raw)
 		if !again {
 			return err
 		}
@@ -110,7 +113,7 @@ func readHidden(in *os.File) (string, error) {
 
 // saveToken checks a token and keeps it. Again says that another token may be
 // asked for.
-func (s *Streams) saveToken(ctx context.Context, a *app.App, raw string) (again bool, err error) {
+func saveToken(s *console.Streams, ctx context.Context, a *app.App, raw string) (again bool, err error) {
 	token := place.CleanToken(raw)
 	switch {
 	case token == "":
@@ -131,12 +134,12 @@ func (s *Streams) saveToken(ctx context.Context, a *app.App, raw string) (again 
 	if err := login.Save(token, who.TokenName); err != nil {
 		return false, err
 	}
-	fmt.Fprintf(s.Out, "logged in as %s; saved in %s\n", oneLine(who.Name), login.Path())
-	s.tokenWarnings(a, who)
+	fmt.Fprintf(s.Out, "logged in as %s; saved in %s\n", console.OneLine(who.Name), login.Path())
+	tokenWarnings(s, a, who)
 	return false, nil
 }
 
-func (s *Streams) tokenWarnings(a *app.App, who hub.Identity) {
+func tokenWarnings(s *console.Streams, a *app.App, who hub.Identity) {
 	if who.Known && !who.Inference {
 		fmt.Fprintln(s.Err, "warning: this token may not call Inference Providers: models of the router will refuse it")
 	}
