@@ -12,6 +12,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
+	"github.com/ml-intern/ml-intern/internal/app/oneshot"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
@@ -106,7 +107,7 @@ func newToolsShow(s *console.Streams) *cobra.Command {
 				return err
 			}
 			defer a.Close()
-			if err := app.CheckToolCalls(all, []app.ToolCall{{Name: args[0]}}); err != nil {
+			if err := app.CheckToolCalls(all, []oneshot.Call{{Name: args[0]}}); err != nil {
 				return err
 			}
 			for _, t := range all {
@@ -151,11 +152,11 @@ run with exit code 1; a call that needs an approval fails without --yes.`,
 	return cmd
 }
 
-func toolCalls(args []string) ([]app.ToolCall, error) {
+func toolCalls(args []string) ([]oneshot.Call, error) {
 	if len(args)%2 != 0 {
 		return nil, console.Usage("%s has no arguments: give a JSON object after every name, {} for none", args[len(args)-1])
 	}
-	var calls []app.ToolCall
+	var calls []oneshot.Call
 	for i := 0; i < len(args); i += 2 {
 		var object map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(args[i+1]), &object); err != nil || object == nil {
@@ -164,12 +165,12 @@ func toolCalls(args []string) ([]app.ToolCall, error) {
 			}
 			return nil, console.Usage("the arguments of %s are not a JSON object: %w", args[i], err)
 		}
-		calls = append(calls, app.ToolCall{Name: args[i], Arguments: json.RawMessage(args[i+1])})
+		calls = append(calls, oneshot.Call{Name: args[i], Arguments: json.RawMessage(args[i+1])})
 	}
 	return calls, nil
 }
 
-func callTools(s *console.Streams, ctx context.Context, calls []app.ToolCall, yes bool) error {
+func callTools(s *console.Streams, ctx context.Context, calls []oneshot.Call, yes bool) error {
 	a, all, err := tools(s, ctx)
 	if err != nil {
 		return err
@@ -180,7 +181,7 @@ func callTools(s *console.Streams, ctx context.Context, calls []app.ToolCall, ye
 	}
 	stop, release := console.StopSignals(ctx, 0)
 	defer release()
-	err = a.CallTools(stop, app.ToolRun{
+	err = a.CallTools(stop, oneshot.Run{
 		Calls: calls, Approve: yes,
 		Output: func(out event.ToolOutput) { fmt.Fprintln(s.Out, strings.TrimRight(shown(s, out.Output), "\n")) },
 		Log:    func(l event.ToolLog) { fmt.Fprintf(s.Err, "%s: %s\n", l.Tool, plain.String(l.Log)) },
@@ -190,7 +191,7 @@ func callTools(s *console.Streams, ctx context.Context, calls []app.ToolCall, ye
 		return nil
 	case stop.Err() != nil:
 		return &console.ExitError{Code: console.StopCode(stop), Err: context.Cause(stop)}
-	case app.ToolFailed(err):
+	case errors.Is(err, oneshot.ErrFailed):
 		return console.Silent(headless.ExitFailure)
 	}
 	return err
