@@ -150,7 +150,7 @@ func (a *Agent) stubs(text func(llm.ToolCall) string) []event.Payload {
 			spends = append(spends, s)
 		}
 	}
-	return append(a.talk.Stub(text), spends...)
+	return append(spends, a.talk.Stub(text)...)
 }
 
 // desk is the session as running calls see it. A call that outlives its turn

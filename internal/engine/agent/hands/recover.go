@@ -33,9 +33,12 @@ func Recover(ctx context.Context, desk Desk, c *Call, f *history.Call) (r tool.R
 	return r, false
 }
 
+// conclude tells a result, and before it what it has cost: a journal that is
+// cut between the two still has an open call, never an open reservation.
 func conclude(desk Desk, c *Call, r tool.Result, keep bool, before ...event.Payload) {
-	ps := append(before, event.ToolOutput{Tool: c.Name, ToolCallID: c.ID, Output: r.Output, Success: r.OK})
-	_ = desk.Append(append(ps, desk.Settle(c.ID, r, keep)...)...) // the session knows and ends
+	ps := append(desk.Settle(c.ID, r, keep), before...)
+	ps = append(ps, event.ToolOutput{Tool: c.Name, ToolCallID: c.ID, Output: r.Output, Success: r.OK})
+	_ = desk.Append(ps...) // the session knows and ends
 }
 
 // lookUp asks a tool for the effect of an earlier run. A tool that panics has

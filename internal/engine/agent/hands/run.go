@@ -212,8 +212,7 @@ func (b *batch) tell(i int, r tool.Result, keep bool, before ...event.Payload) {
 	b.envs[i].close()
 	r.Output = c.dress(r.Output)
 	b.results[i], b.finished[i] = r, true
-	ps := append(before, event.ToolOutput{Tool: c.Name, ToolCallID: c.ID, Output: r.Output, Success: r.OK})
-	_ = b.desk.Append(append(ps, b.desk.Settle(c.ID, r, keep)...)...) // the session knows and ends
+	conclude(b.desk, c, r, keep, before...)
 }
 
 // collect closes the batch: unfinished calls are told as cancelled.
