@@ -19,13 +19,16 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/purse"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/room"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/talk"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/voice"
 	"github.com/ml-intern/ml-intern/internal/engine/inference"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
+	"github.com/ml-intern/ml-intern/internal/engine/window/compact"
 )
 
 // Journal is where a session's events go. Append returns once they are stored
@@ -131,13 +134,13 @@ type Agent struct {
 	longWait    bool
 	dead        bool // session_terminated: only new and shutdown work
 	freshSystem bool // the stored system prompt was replaced and not told yet
-	turn        *turn
+	turn        *course.Course
 	gate        *consent.Gate
 	restored    *history.State  // facts about calls a crash cut short
 	facts       map[string]bool // calls whose restored state has been used
-	window      map[string]int  // learned windows by model id
-	lastCall    llm.Kind        // what the newest model call was for
-	running     sync.WaitGroup  // tool goroutines
+	room        *room.Room
+	lastCall    llm.Kind       // what the newest model call was for
+	running     sync.WaitGroup // tool goroutines
 }
 
 // New returns an Agent; Run makes it work.
@@ -152,7 +155,11 @@ func New(o Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{opts: o, hands: h, set: o.Settings, inbox: inbox.New(), window: map[string]int{}}
+	a := &Agent{opts: o, hands: h, set: o.Settings, inbox: inbox.New()}
+	a.room = room.New(room.Options{
+		Describe: o.Describe, Summarise: a.summarise,
+		Facts: func() compact.Facts { return compact.Facts{Plan: a.currentPlan()} },
+	})
 	a.adopt(Opened{SessionID: o.SessionID, Journal: o.Journal, State: o.State}, o.KeepSystem)
 	return a, nil
 }
@@ -276,7 +283,7 @@ func (a *Agent) turnID() string {
 	if a.turn == nil {
 		return ""
 	}
-	return a.turn.id
+	return a.turn.ID
 }
 
 // append stores events. Events are written even when ctx is done: an

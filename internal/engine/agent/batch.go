@@ -36,7 +36,9 @@ func (a *Agent) batch(ctx context.Context, calls []llm.ToolCall) outcome {
 		if p == nil {
 			p = a.hands.Prepare(ctx, c)
 		}
-		a.turn.polls[c.ID] = p.Risk.Poll
+		if p.Risk.Poll {
+			a.turn.Polls(c.ID)
+		}
 		verdict := a.judge(p, money, blocks)
 		switch {
 		case p.Failure != "" || verdict.Action == policy.Run:
@@ -67,8 +69,8 @@ func (a *Agent) judge(p *hands.Call, batch *policy.Batch, blocks map[string]*eve
 		return policy.Verdict{Action: policy.Run}
 	}
 	v := a.verdict(p)
-	if v.Action == policy.Run && a.turn.refused != "" {
-		p.Failure = guard.Refusal(a.turn.refused)
+	if v.Action == policy.Run && a.turn.Refused != "" {
+		p.Failure = guard.Refusal(a.turn.Refused)
 		return v
 	}
 	switch {
@@ -132,7 +134,7 @@ func (a *Agent) runAll(ctx context.Context, desk *desk, calls []*hands.Call) {
 func (a *Agent) addResult(c *hands.Call, r tool.Result) {
 	a.talk.Result(c.ToolCall, r.Output)
 	if c.Name == planTool && r.OK && a.turn != nil {
-		a.turn.planCalled = true
+		a.turn.PlanCalled = true
 	}
 }
 

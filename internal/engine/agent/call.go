@@ -7,9 +7,9 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/voice"
-	"github.com/ml-intern/ml-intern/internal/engine/guard"
 	"github.com/ml-intern/ml-intern/internal/engine/inference"
 )
 
@@ -52,31 +52,15 @@ func (a *Agent) callModel(ctx context.Context, choice llm.ToolChoice) (inference
 			Text: "the model's context window is full", Used: r.Usage.Prompt,
 		}
 	}
-	return withoutCutCalls(r), nil
+	return course.WithoutCutCalls(r), nil
 }
 
 func (a *Agent) voice(ctx context.Context, stream bool) *voice.Voice {
-	return voice.New(stream, a.opts.ScrubStream,
-		func(ps ...event.Payload) { a.emit(ctx, ps...) },
-		func(r inference.Reply) { a.account(ctx, r) })
+	return voice.New(stream, a.opts.ScrubStream, func(ps ...event.Payload) { a.emit(ctx, ps...) }, a.booker(ctx), a.talk.Meter().Tokens)
 }
 
-// withoutCutCalls leaves out calls that the output limit has cut in the middle
-// of their arguments, where the provider has not done so itself.
-func withoutCutCalls(r inference.Reply) inference.Reply {
-	if r.Finish != llm.FinishLength {
-		return r
-	}
-	var whole []llm.ToolCall
-	for _, c := range r.Message.ToolCalls {
-		if _, err := guard.Arguments(c.Arguments); err != nil {
-			r.Cut = append(r.Cut, c.Name)
-			continue
-		}
-		whole = append(whole, c)
-	}
-	r.Message.ToolCalls = whole
-	return r
+func (a *Agent) booker(ctx context.Context) func(inference.Reply) {
+	return func(r inference.Reply) { a.account(ctx, r) }
 }
 
 // afterFailedCall closes the stream of a call that did not finish. The text of
@@ -157,16 +141,16 @@ func (a *Agent) failed(ctx context.Context, err error) outcome {
 		f = &llm.Fault{Class: llm.ClassInternal, Text: err.Error(), Err: err}
 	}
 	switch {
-	case overflow(f):
+	case course.Overflow(f):
 		if a.overflowed(ctx, f) {
-			a.turn.iterations--
+			a.turn.Iterations--
 			return goOn
 		}
 		if ctx.Err() != nil {
 			return goOn
 		}
-	case f.Class == llm.ClassToolGeneration && !a.turn.toolRetry:
-		a.turn.toolRetry = true
+	case f.Class == llm.ClassToolGeneration && !a.turn.ToolRetry:
+		a.turn.ToolRetry = true
 		a.rememberSynthetic(ctx, fmt.Sprintf("[SYSTEM: Your last tool call could not be read by the provider: %s. Write it again as valid JSON.]", f.Message))
 		return goOn
 	}
@@ -175,8 +159,4 @@ func (a *Agent) failed(ctx context.Context, err error) outcome {
 		a.debug(fmt.Sprintf("model call: %v: %v", f, f.Err))
 	}
 	return ended
-}
-
-func overflow(f *llm.Fault) bool {
-	return f.Class == llm.ClassOverflow || f.Class == llm.ClassRequestTooLarge || f.Class == llm.ClassMaxTokensTooLarge
 }

@@ -7,14 +7,12 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/inference"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/voice"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
 	"github.com/ml-intern/ml-intern/internal/engine/window/compact"
 )
-
-// maxForced bounds the compactions a provider may force in one turn before
-// the steps without a model are taken.
-const maxForced = 2
 
 // followModel goes over to the model in force, if it is another than before.
 func (a *Agent) followModel(ctx context.Context) {
@@ -22,32 +20,15 @@ func (a *Agent) followModel(ctx context.Context) {
 	if model == a.talk.Model() {
 		return
 	}
-	info, err := a.opts.Describe(ctx, model)
-	if err != nil {
-		return // the call itself will report what is wrong
+	if info, err := a.opts.Describe(ctx, model); err == nil { // else the call will report what is wrong
+		a.talk.Follow(model, info.TokenFactor)
 	}
-	a.talk.Follow(model, info.TokenFactor)
-}
-
-// windowSize is the model's window: what a provider's refusal taught, else
-// what is known about the model.
-func (a *Agent) windowSize(ctx context.Context) int {
-	model := a.Settings().Model
-	if n := a.window[model]; n > 0 {
-		return n
-	}
-	info, err := a.opts.Describe(ctx, model)
-	if err != nil {
-		return 0
-	}
-	return info.Window
 }
 
 // compactIfNeeded shortens the history when the estimate passes the
 // threshold. It reports false when the session cannot go on.
 func (a *Agent) compactIfNeeded(ctx context.Context) bool {
-	size := a.windowSize(ctx)
-	if size <= 0 || a.talk.Meter().Tokens() <= window.Threshold(size) {
+	if !a.room.Crowded(ctx, a.Settings().Model, a.talk.Meter()) {
 		return true
 	}
 	res, err := a.condense(ctx, false)
@@ -60,77 +41,45 @@ func (a *Agent) compactIfNeeded(ctx context.Context) bool {
 	return res.Fits
 }
 
+// condense runs the compactor over the history.
+func (a *Agent) condense(ctx context.Context, force bool) (compact.Result, error) {
+	res, err := a.room.Condense(ctx, a.Settings().Model, a.talk.Meter(), a.talk.Messages(), force)
+	if err == nil && res.Changed() {
+		a.rewrite(ctx, "compaction", res.Messages)
+	}
+	return res, err
+}
+
 // overflowed reacts to a provider that found the context too long. It reports
 // whether the same step is worth another try.
 func (a *Agent) overflowed(ctx context.Context, f *llm.Fault) bool {
-	model := a.Settings().Model
-	if f.Limit > 0 {
-		a.window[model] = f.Limit
-	}
-	a.turn.forced++
-	size := a.windowSize(ctx)
-	switch {
-	case a.turn.forced <= maxForced:
-		a.talk.Meter().Overflowed(size)
-		res, err := a.condense(ctx, true)
-		if err != nil {
-			return false
-		}
-		a.emit(ctx, event.Compacted{OldTokens: res.OldTokens, NewTokens: res.NewTokens})
-		return true
-	case a.turn.forced == maxForced+1:
-		limit := f.Limit
-		if limit == 0 {
-			limit = size / 2
-		}
-		c, err := a.compactor(ctx, limit)
-		if err != nil {
-			return false
-		}
-		res := c.RunWithoutModel(a.talk.Messages(), window.Threshold(limit))
-		a.rewrite(ctx, "compaction", res.Messages)
-		a.emit(ctx, event.Compacted{OldTokens: res.OldTokens, NewTokens: res.NewTokens})
-		return true
-	}
-	f.Hint = "The conversation was condensed three times and is still too large for the provider: start a new session, or use a model with a larger context."
-	return false
-}
-
-// condense runs the compactor over the history.
-func (a *Agent) condense(ctx context.Context, force bool) (compact.Result, error) {
-	c, err := a.compactor(ctx, a.windowSize(ctx))
-	if err != nil {
-		return compact.Result{}, err
-	}
-	res, err := c.Run(ctx, a.talk.Messages(), force)
-	if err != nil {
-		return res, err
+	a.turn.Forced++
+	res, ok := a.room.Refused(ctx, a.Settings().Model, f.Limit, a.turn.Forced, a.talk.Meter(), a.talk.Messages())
+	if !ok {
+		f.Hint = "The conversation was condensed and is still too large for the provider: start a new session, or use a model with a larger context."
+		return false
 	}
 	if res.Changed() {
 		a.rewrite(ctx, "compaction", res.Messages)
 	}
-	return res, nil
-}
-
-func (a *Agent) compactor(ctx context.Context, size int) (*compact.Compactor, error) {
-	if size <= 0 {
-		return nil, errors.New("the model's context window is unknown")
-	}
-	return compact.New(compact.Options{
-		Window: size, Overhead: a.talk.Meter().Tools(), Estimate: a.talk.Meter().Message,
-		Summarise: a.summarise,
-		Facts:     func() compact.Facts { return compact.Facts{Plan: a.currentPlan()} },
-	})
+	a.emit(ctx, event.Compacted{OldTokens: res.OldTokens, NewTokens: res.NewTokens})
+	return true
 }
 
 // summarise asks the model for a summary; the engine's tools go along so that
-// the cached prefix is the same.
+// the cached prefix is the same. Nobody sees its text.
 func (a *Agent) summarise(ctx context.Context, messages []llm.Message, maxTokens int) (string, error) {
-	set := a.Settings()
+	quiet := voice.New(false, nil, func(ps ...event.Payload) {
+		for _, p := range ps {
+			if _, reasoning := p.(event.ReasoningChunk); !reasoning {
+				a.emit(ctx, p)
+			}
+		}
+	}, a.booker(ctx), func() int { return 0 })
 	r, err := a.opts.Caller.Do(ctx, llm.Request{
-		Model: set.Model, Kind: llm.KindCompaction, SessionID: a.sessionID(), Messages: messages, Tools: a.hands.Specs(),
+		Model: a.Settings().Model, Kind: llm.KindCompaction, SessionID: a.sessionID(), Messages: messages, Tools: a.hands.Specs(),
 		Choice: llm.ToolNone, Effort: llm.EffortHigh, MaxTokens: maxTokens,
-	}, quietly{a, ctx})
+	}, quiet)
 	if err != nil {
 		return "", err
 	}
@@ -141,30 +90,29 @@ func (a *Agent) summarise(ctx context.Context, messages []llm.Message, maxTokens
 	return r.Message.Text, nil
 }
 
-// quietly observes a call whose text nobody sees.
-type quietly struct {
-	agent *Agent
-	ctx   context.Context
-}
-
-func (quietly) Text(string)       {}
-func (quietly) Thinking(string)   {}
-func (quietly) Discard(string)    {}
-func (q quietly) Log(line string) { q.agent.note(q.ctx, line) }
-
 // terminated ends a session whose fixed parts alone exceed the window.
 func (a *Agent) terminated(ctx context.Context) outcome {
-	size := a.windowSize(ctx)
-	const advice = "The system prompt and the first message alone do not fit this model's context. Start a new session with a shorter message, or use a model with a larger context."
+	size, tokens := a.room.Size(ctx, a.Settings().Model), a.talk.Meter().Tokens()
+	advice := "The system prompt and the first message alone do not fit this model's context. Start a new session with a shorter message, or use a model with a larger context."
 	a.emit(ctx, event.SessionTerminated{
-		Reason: "compaction_failed", ContextUsage: a.talk.Meter().Tokens(), ContextThreshold: window.Threshold(size),
-		Error:       fmt.Sprintf("%d tokens do not fit a window of %d", a.talk.Meter().Tokens(), size),
-		UserMessage: advice,
+		Reason: "compaction_failed", ContextUsage: tokens, ContextThreshold: window.Threshold(size),
+		Error: fmt.Sprintf("%d tokens do not fit a window of %d", tokens, size), UserMessage: advice,
 	})
 	a.dead = true
-	text := advice
-	return a.complete(ctx, &text, stopTerminated)
+	return a.complete(ctx, &advice, course.StopTerminated)
 }
 
-// Billed accounts for attempts beside the summary.
-func (q quietly) Billed(r inference.Reply) { q.agent.account(q.ctx, r) }
+// compactNow is the compact operation.
+func (a *Agent) compactNow(ctx context.Context) {
+	a.abandon(ctx)
+	a.followModel(ctx)
+	res, err := a.condense(ctx, true)
+	switch {
+	case inbox.Interrupted(ctx):
+		a.emit(ctx, event.Interrupted{})
+	case err != nil:
+		a.opError(ctx, fmt.Sprintf("compaction failed: %v", err), "The conversation is unchanged.")
+	default:
+		a.emit(ctx, event.Compacted{OldTokens: res.OldTokens, NewTokens: res.NewTokens})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
 )
 
@@ -34,12 +35,10 @@ func (a *Agent) takeUpAnswer(ctx context.Context, text, finish string) {
 		a.rememberSynthetic(ctx, interruptedMark)
 		a.interrupted(ctx)
 	case finish == string(llm.FinishLength):
-		if more, ok := a.turn.truncation.Text(); ok {
-			a.rememberSynthetic(ctx, more)
-		}
+		a.rememberSynthetic(ctx, a.turn.Continued(text))
 		a.segment(ctx)
-	case limit >= 0 && a.turn.iterations > limit: // it was the closing summary
-		a.complete(ctx, &text, stopMaxIterations)
+	case limit >= 0 && a.turn.Iterations > limit: // it was the closing summary
+		a.complete(ctx, &text, course.StopMaxIterations)
 		a.turn = nil
 	default:
 		if a.answered(ctx, text) == goOn {
@@ -99,7 +98,7 @@ func (a *Agent) leaveUnfinished(ctx context.Context) {
 		}
 		if g.Continuation == consent.CompleteTurn {
 			a.emit(ctx, ps...)
-			a.complete(ctx, g.FinalResponse, stopAnswer)
+			a.complete(ctx, g.FinalResponse, course.StopAnswer)
 			a.turn = nil
 			return
 		}
@@ -116,12 +115,12 @@ func (a *Agent) reenter(ctx context.Context, reason string) bool {
 	}
 	a.facts = map[string]bool{}
 	t := a.restored.Turn
-	a.turn = newTurn(t.ID, t.Attempt+1)
-	a.turn.iterations = t.MainCalls
+	a.turn = course.New(t.ID, t.Attempt+1)
+	a.turn.Iterations = t.MainCalls
 	for _, c := range a.restored.Calls {
-		a.turn.planCalled = a.turn.planCalled || c.Tool == planTool && c.OK
+		a.turn.PlanCalled = a.turn.PlanCalled || c.Tool == planTool && c.OK
 	}
-	a.emit(ctx, event.TurnResumed{TurnID: t.ID, Attempt: a.turn.attempt, Reason: reason})
+	a.emit(ctx, event.TurnResumed{TurnID: t.ID, Attempt: a.turn.Attempt, Reason: reason})
 	if t.Streaming {
 		a.emit(ctx, event.StreamEnd{Discarded: true, Reason: "restart"})
 	}

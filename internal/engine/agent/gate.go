@@ -7,6 +7,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
@@ -159,7 +160,7 @@ func (a *Agent) passMoney(ctx context.Context, g *consent.Gate, text string) {
 	}
 	a.emit(ctx, g.Decision("approved", text)...)
 	if g.Continuation == consent.CompleteTurn {
-		a.complete(ctx, g.Final, stopAnswer)
+		a.complete(ctx, g.Final, course.StopAnswer)
 		a.turn = nil
 		return
 	}
@@ -179,7 +180,7 @@ func (a *Agent) abandon(ctx context.Context) {
 		return "The task was abandoned: the user moved on without answering the approval request."
 	})...)...)
 	if g.Continuation == consent.CompleteTurn {
-		a.complete(ctx, g.Final, stopAnswer)
+		a.complete(ctx, g.Final, course.StopAnswer)
 	}
 	a.turn = nil
 }

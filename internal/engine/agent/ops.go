@@ -2,14 +2,12 @@ package agent
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/purse"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/talk"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
@@ -177,20 +175,5 @@ func (a *Agent) adopt(o Opened, keepSystem bool) {
 			op = event.Steer{Text: in.Text}
 		}
 		a.inbox.Push(event.Submission{ID: in.SubmissionID, Operation: op}, true)
-	}
-}
-
-// compactNow is the compact operation.
-func (a *Agent) compactNow(ctx context.Context) {
-	a.abandon(ctx)
-	a.followModel(ctx)
-	res, err := a.condense(ctx, true)
-	switch {
-	case inbox.Interrupted(ctx):
-		a.emit(ctx, event.Interrupted{})
-	case err != nil:
-		a.opError(ctx, fmt.Sprintf("compaction failed: %v", err), "The conversation is unchanged.")
-	default:
-		a.emit(ctx, event.Compacted{OldTokens: res.OldTokens, NewTokens: res.NewTokens})
 	}
 }

@@ -3,50 +3,15 @@ package agent
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
 	"github.com/ml-intern/ml-intern/internal/engine/guard"
 	"github.com/ml-intern/ml-intern/internal/engine/inference"
 )
-
-// Stop reasons of turn_complete.
-const (
-	stopAnswer        = "answer"
-	stopMaxIterations = "max_iterations"
-	stopEmpty         = "empty_response"
-	stopTruncated     = "truncated"
-	stopLoop          = "doom_loop"
-	stopTerminated    = "terminated"
-)
-
-// turn is what the engine knows about the running turn. It survives gates.
-type turn struct {
-	id         string
-	attempt    int
-	iterations int // model calls that could use tools
-
-	planCalled bool
-	planNudges int
-	truncation guard.Truncation
-	pieces     []string // text of a cut answer so far
-	hint       string   // what the model is told once the open calls are done
-	empties    int
-	forced     int // compactions forced by the provider
-	repetition guard.Repetition
-	refused    string          // pattern of a repetition whose next round is refused
-	polls      map[string]bool // calls that only wait, by id
-	toolRetry  bool
-}
-
-func newTurn(id string, attempt int) *turn {
-	t := &turn{id: id, attempt: attempt, polls: map[string]bool{}}
-	t.repetition.Poll = func(c llm.ToolCall) bool { return t.polls[c.ID] || guard.PureWait(c) }
-	return t
-}
 
 // outcome says how a stretch of a turn ended.
 type outcome int
@@ -60,10 +25,10 @@ const (
 // beginTurn opens a turn with a person's text.
 func (a *Agent) beginTurn(ctx context.Context, sub event.Submission, text string) {
 	a.turns++
-	a.turn = newTurn(fmt.Sprintf("turn_%d", a.turns), 1)
+	a.turn = course.New(fmt.Sprintf("turn_%d", a.turns), 1)
 	set := a.Settings()
 	a.emit(ctx, event.TurnStarted{
-		TurnID: a.turn.id, Attempt: 1, SubmissionID: sub.ID, Model: set.Model,
+		TurnID: a.turn.ID, Attempt: 1, SubmissionID: sub.ID, Model: set.Model,
 		Cwd: set.Workdir, Version: set.Version, Runtime: set.Runtime,
 	})
 	a.ensureSystem(ctx)
@@ -142,14 +107,14 @@ func (a *Agent) openCalls(ctx context.Context, calls []llm.ToolCall) outcome {
 
 // iterate makes one model call, with everything that comes before it.
 func (a *Agent) iterate(ctx context.Context) outcome {
-	if hint := a.turn.hint; hint != "" {
-		a.turn.hint = ""
+	if hint := a.turn.Hint; hint != "" {
+		a.turn.Hint = ""
 		a.rememberSynthetic(ctx, hint)
 	}
 	a.joinSteers(ctx)
 	limit := a.Settings().MaxIterations
 	if limit == 0 {
-		return a.complete(ctx, nil, stopMaxIterations)
+		return a.complete(ctx, nil, course.StopMaxIterations)
 	}
 	a.followModel(ctx)
 	if !a.compactIfNeeded(ctx) {
@@ -158,13 +123,13 @@ func (a *Agent) iterate(ctx context.Context) outcome {
 	if r := a.checkMoney(ctx); r != goOn || ctx.Err() != nil {
 		return r
 	}
-	if limit > 0 && a.turn.iterations >= limit {
+	if limit > 0 && a.turn.Iterations >= limit {
 		return a.closing(ctx)
 	}
 	if r := a.guards(ctx); r != goOn {
 		return r
 	}
-	a.turn.iterations++
+	a.turn.Iterations++
 	reply, err := a.callModel(ctx, llm.ToolAuto)
 	if err != nil {
 		return a.failed(ctx, err)
@@ -183,23 +148,17 @@ func (a *Agent) joinSteers(ctx context.Context) {
 
 // guards look for repetition and malformed calls before the next model call.
 func (a *Agent) guards(ctx context.Context) outcome {
-	messages := a.talk.Messages()
-	if hit, ok := a.turn.repetition.Check(messages); ok {
-		if hit.Action == guard.End {
-			return a.doomLoop(ctx, hit)
-		}
-		a.rememberSynthetic(ctx, hit.Text)
+	says, log, end := a.turn.Before(a.talk.Messages())
+	if end != "" {
+		return a.closeWith(ctx, end, course.StopLoop)
 	}
-	if name, text, ok := guard.Malformed(messages); ok {
+	for _, text := range says {
 		a.rememberSynthetic(ctx, text)
-		a.note(ctx, guard.MalformedLog(name))
+	}
+	if log != "" {
+		a.note(ctx, log)
 	}
 	return goOn
-}
-
-// doomLoop ends a turn that only repeats itself.
-func (a *Agent) doomLoop(ctx context.Context, hit guard.Hit) outcome {
-	return a.closeWith(ctx, guard.DoomLoop(hit.Pattern, hit.Count), stopLoop)
 }
 
 // closeWith ends the turn with a text of the engine's own.
@@ -210,46 +169,42 @@ func (a *Agent) closeWith(ctx context.Context, text, reason string) outcome {
 	return a.complete(ctx, &text, reason)
 }
 
-// answer takes a finished reply into the history. Its calls are run by the
-// loop.
+// answer takes a finished reply into the history and does what follows from
+// it. Calls are run by the loop.
 func (a *Agent) answer(ctx context.Context, r inference.Reply) outcome {
-	a.turn.refused = ""
-	switch {
-	case r.Finish == llm.FinishFiltered:
-		return a.filtered(ctx, r)
-	case len(r.Cut) > 0, r.Finish == llm.FinishLength && len(r.Message.ToolCalls) > 0:
-		return a.cutCalls(ctx, r)
-	case len(r.Message.ToolCalls) > 0:
-		a.turn.truncation.Whole()
-		a.turn.planNudges, a.turn.empties, a.turn.pieces = 0, 0, nil
-		m := a.store(ctx, r)
-		return a.judgeRound(ctx, m.ToolCalls)
-	case r.Message.Empty():
-		return a.emptyReply(ctx)
-	case r.Finish == llm.FinishLength:
-		return a.cutText(ctx, r)
+	next := a.turn.Read(r)
+	m := r.Message
+	if next.Store {
+		m = a.store(ctx, r)
 	}
-	return a.textAnswer(ctx, r)
-}
-
-// textAnswer takes an answer without calls into the history.
-func (a *Agent) textAnswer(ctx context.Context, r inference.Reply) outcome {
-	a.store(ctx, r)
-	text := strings.Join(append(a.turn.pieces, r.Message.Text), "")
-	a.turn.truncation.Whole()
-	a.turn.empties, a.turn.pieces = 0, nil
-	return a.answered(ctx, text)
+	if next.Log != "" {
+		a.note(ctx, next.Log)
+	}
+	switch {
+	case next.Fault != nil:
+		a.emit(ctx, *next.Fault)
+		return ended
+	case next.Close != "":
+		return a.closeWith(ctx, next.Close, next.Stop)
+	case next.Stop != "":
+		return a.complete(ctx, next.Final, next.Stop)
+	case next.Answer != nil:
+		return a.answered(ctx, *next.Answer)
+	case next.Calls:
+		if end := a.turn.Round(m.ToolCalls); end != "" {
+			return a.closeWith(ctx, end, course.StopLoop)
+		}
+	case next.Say != "":
+		a.rememberSynthetic(ctx, next.Say)
+	}
+	return goOn
 }
 
 // answered ends the turn with a text that is in the history, unless something
 // is left to do.
 func (a *Agent) answered(ctx context.Context, text string) outcome {
-	nudge, unfinished := guard.Plan(guard.PlanState{
-		Plan: a.currentPlan(), Answer: text, Touched: a.turn.planCalled, Headless: a.Settings().Headless,
-		Cancelled: ctx.Err() != nil, Nudges: a.turn.planNudges,
-	})
+	nudge, unfinished := a.turn.Unfinished(a.currentPlan(), text, a.Settings().Headless, ctx.Err() != nil)
 	if unfinished {
-		a.turn.planNudges++
 		a.rememberSynthetic(ctx, nudge)
 		a.note(ctx, guard.PlanLog())
 		return goOn
@@ -262,82 +217,12 @@ func (a *Agent) answered(ctx context.Context, text string) outcome {
 			return r
 		}
 	}
-	return a.complete(ctx, &text, stopAnswer)
-}
-
-// judgeRound lets the repetition guard look at new calls before they run.
-func (a *Agent) judgeRound(ctx context.Context, calls []llm.ToolCall) outcome {
-	switch hit := a.turn.repetition.Judge(calls); hit.Action {
-	case guard.Refuse:
-		a.turn.refused = hit.Pattern
-	case guard.End:
-		return a.doomLoop(ctx, hit)
-	}
-	return goOn
+	return a.complete(ctx, &text, course.StopAnswer)
 }
 
 func (a *Agent) complete(ctx context.Context, final *string, reason string) outcome {
 	a.emit(ctx, event.TurnComplete{HistorySize: a.talk.Len(), FinalResponse: final, StopReason: reason})
 	return ended
-}
-
-// filtered ends a turn whose answer the provider withheld.
-func (a *Agent) filtered(ctx context.Context, r inference.Reply) outcome {
-	text := "the model declined to answer"
-	if r.Explanation != "" {
-		text += ": " + r.Explanation
-	}
-	a.emit(ctx, event.Error{
-		Error: text, Code: "internal", Class: string(llm.FinishFiltered),
-		Hint: "Rephrase the request, or switch models with --model.",
-	})
-	return ended
-}
-
-func (a *Agent) emptyReply(ctx context.Context) outcome {
-	a.turn.empties++
-	switch a.turn.empties {
-	case 1:
-		return goOn // once more, unchanged
-	case 2:
-		a.rememberSynthetic(ctx, guard.EmptyReply())
-		return goOn
-	}
-	text := guard.EmptyResponse()
-	return a.complete(ctx, &text, stopEmpty)
-}
-
-// cutCalls keeps the complete calls of an answer that hit its length limit;
-// they run, and then the model is told which ones were lost.
-func (a *Agent) cutCalls(ctx context.Context, r inference.Reply) outcome {
-	a.turn.empties, a.turn.pieces = 0, nil
-	m := a.store(ctx, r)
-	var kept []string
-	for _, c := range m.ToolCalls {
-		kept = append(kept, c.Name)
-	}
-	text, more := a.turn.truncation.Calls(kept, r.Cut)
-	a.note(ctx, guard.TruncationLog(r.Cut))
-	if !more {
-		return a.closeWith(ctx, text, stopTruncated)
-	}
-	a.turn.hint = text
-	return goOn
-}
-
-// cutText asks the model to go on with an answer that hit its length limit.
-func (a *Agent) cutText(ctx context.Context, r inference.Reply) outcome {
-	a.turn.empties = 0
-	a.store(ctx, r)
-	a.turn.pieces = append(a.turn.pieces, r.Message.Text)
-	text, more := a.turn.truncation.Text()
-	a.note(ctx, guard.TruncationLog(nil))
-	if !more {
-		final := strings.Join(a.turn.pieces, "")
-		return a.complete(ctx, &final, stopTruncated)
-	}
-	a.rememberSynthetic(ctx, text)
-	return goOn
 }
 
 // closing makes the one call after the last allowed iteration: a summary,
@@ -350,12 +235,12 @@ func (a *Agent) closing(ctx context.Context) outcome {
 			return goOn
 		}
 		a.note(ctx, "the closing summary failed: "+err.Error())
-		return a.complete(ctx, nil, stopMaxIterations)
+		return a.complete(ctx, nil, course.StopMaxIterations)
 	}
 	r.Message.ToolCalls = nil
 	if r.Message.Text == "" {
-		return a.complete(ctx, nil, stopMaxIterations)
+		return a.complete(ctx, nil, course.StopMaxIterations)
 	}
 	a.store(ctx, r)
-	return a.complete(ctx, &r.Message.Text, stopMaxIterations)
+	return a.complete(ctx, &r.Message.Text, course.StopMaxIterations)
 }

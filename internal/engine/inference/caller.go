@@ -33,6 +33,9 @@ type Observer interface {
 	Discard(reason string)
 	// Log is one line for people: a wait, a heal.
 	Log(line string)
+	// Prompt estimates the tokens of the request, 0 to have them counted: the
+	// owner of a long conversation knows without reading all of it again.
+	Prompt() int
 	// Billed reports a call beside the answer that cost something: a failed or
 	// repeated attempt (Finish tells), or a probe (Kind tells).
 	Billed(r Reply)
@@ -307,7 +310,9 @@ func (a *attempt) again(r Reply) bool {
 func (a *attempt) account(r *Reply, reported *float64, streamed string) {
 	if r.Usage == (llm.Usage{}) {
 		r.Estimated = true
-		r.Usage.Prompt = a.estimatePrompt()
+		if r.Usage.Prompt = a.obs.Prompt(); r.Usage.Prompt <= 0 {
+			r.Usage.Prompt = a.estimatePrompt()
+		}
 		r.Usage.Completion = a.caller.opts.Estimate(streamed)
 	}
 	if r.Usage.Total == 0 {

@@ -178,4 +178,5 @@ func (silent) Text(string)     {}
 func (silent) Thinking(string) {}
 func (silent) Discard(string)  {}
 func (silent) Log(string)      {}
+func (silent) Prompt() int     { return 0 }
 func (silent) Billed(Reply)    {}

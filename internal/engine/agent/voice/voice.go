@@ -21,16 +21,17 @@ type Voice struct {
 	scrub  func() Filter
 	emit   func(ps ...event.Payload)
 	billed func(inference.Reply)
+	prompt func() int
 
 	text  Filter
 	think Filter
 	shown bool
 }
 
-// New returns the observer of a call. scrub may be nil; emit tells events and
-// billed books what attempts have cost.
-func New(stream bool, scrub func() Filter, emit func(ps ...event.Payload), billed func(inference.Reply)) *Voice {
-	v := &Voice{stream: stream, scrub: scrub, emit: emit, billed: billed}
+// New returns the observer of a call. scrub may be nil; emit tells events,
+// billed books what attempts have cost, and prompt estimates the request.
+func New(stream bool, scrub func() Filter, emit func(ps ...event.Payload), billed func(inference.Reply), prompt func() int) *Voice {
+	v := &Voice{stream: stream, scrub: scrub, emit: emit, billed: billed, prompt: prompt}
 	v.reset()
 	return v
 }
@@ -96,6 +97,9 @@ func (v *Voice) Log(line string) { v.emit(event.ToolLog{Tool: "system", Log: lin
 
 // Billed books an attempt beside the answer.
 func (v *Voice) Billed(r inference.Reply) { v.billed(r) }
+
+// Prompt is the estimated size of the request.
+func (v *Voice) Prompt() int { return v.prompt() }
 
 // Account is the telemetry of a finished call of model.
 func Account(r inference.Reply, model string) event.LLMCall {

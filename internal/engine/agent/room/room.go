@@ -1,0 +1,93 @@
+// Package room keeps a conversation inside its model's context window: it
+// knows the size of the window, learns it from refusals, and has the
+// conversation condensed. Telling what was done is its owner's.
+package room
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/engine/window"
+	"github.com/ml-intern/ml-intern/internal/engine/window/compact"
+)
+
+// maxForced bounds the compactions a provider may force in one turn before
+// the steps without a model are taken.
+const maxForced = 2
+
+// Options say what a Room works with.
+type Options struct {
+	Describe func(ctx context.Context, id string) (llm.Info, error)
+	// Summarise asks the model for a summary of at most maxTokens.
+	Summarise func(ctx context.Context, messages []llm.Message, maxTokens int) (string, error)
+	Facts     func() compact.Facts
+}
+
+// Room is the window of a session's models; it belongs to one goroutine.
+type Room struct {
+	o       Options
+	learned map[string]int // windows that refusals taught, by model id
+}
+
+// New returns a Room.
+func New(o Options) *Room { return &Room{o: o, learned: map[string]int{}} }
+
+// Size is the model's window in tokens: what a refusal taught, else what is
+// known about the model; 0 when nothing is known.
+func (r *Room) Size(ctx context.Context, model string) int {
+	if n := r.learned[model]; n > 0 {
+		return n
+	}
+	info, err := r.o.Describe(ctx, model)
+	if err != nil {
+		return 0
+	}
+	return info.Window
+}
+
+// Crowded reports whether the estimate has passed the threshold.
+func (r *Room) Crowded(ctx context.Context, model string, meter *window.Meter) bool {
+	size := r.Size(ctx, model)
+	return size > 0 && meter.Tokens() > window.Threshold(size)
+}
+
+// Condense shortens the messages; with force in any case.
+func (r *Room) Condense(ctx context.Context, model string, meter *window.Meter, messages []llm.Message, force bool) (compact.Result, error) {
+	c, err := r.compactor(r.Size(ctx, model), meter)
+	if err != nil {
+		return compact.Result{}, err
+	}
+	return c.Run(ctx, messages, force)
+}
+
+// Refused reacts to a provider that found the context too long for the
+// forced-th time in a turn. ok is false when nothing is left to try.
+func (r *Room) Refused(ctx context.Context, model string, limit, forced int, meter *window.Meter, messages []llm.Message) (res compact.Result, ok bool) {
+	if limit > 0 {
+		r.learned[model] = limit
+	}
+	size := r.Size(ctx, model)
+	if forced <= maxForced {
+		meter.Overflowed(size)
+		res, err := r.Condense(ctx, model, meter, messages, true)
+		return res, err == nil
+	}
+	if limit == 0 {
+		limit = size / 2
+	}
+	c, err := r.compactor(limit, meter)
+	if err != nil || forced > maxForced+1 {
+		return res, false
+	}
+	return c.RunWithoutModel(messages, window.Threshold(limit)), true
+}
+
+func (r *Room) compactor(size int, meter *window.Meter) (*compact.Compactor, error) {
+	if size <= 0 {
+		return nil, errors.New("the model's context window is unknown")
+	}
+	return compact.New(compact.Options{
+		Window: size, Overhead: meter.Tools(), Estimate: meter.Message, Summarise: r.o.Summarise, Facts: r.o.Facts,
+	})
+}
