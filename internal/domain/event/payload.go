@@ -230,6 +230,10 @@ type (
 		Text         string `json:"text"`
 		Queued       bool   `json:"queued"`
 		Steer        bool   `json:"steer,omitempty"`
+		// Cwd and Model are those in force: a crash may come before the turn
+		// that would tell them.
+		Cwd   string `json:"cwd,omitempty"`
+		Model string `json:"model,omitempty"`
 	}
 	// TurnStarted opens a turn. Settings are those in force, for a restart.
 	TurnStarted struct {

@@ -14,6 +14,7 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 // about the state, only move Seq and Time. An error means that the event's data
 // is not what its type promises; the state is then as before.
 func (s *State) Apply(ev event.Event) error {
+	s.Edit = Edit{}
 	if s.skips(ev) {
 		s.advance(ev)
 		return nil
@@ -64,7 +65,10 @@ func (s *State) fold(ev event.Event) error {
 	case event.TypePlanUpdate:
 		return with(ev, func(in event.PlanUpdate) { s.Plan = in.Plan })
 	case event.TypeInputAccepted:
-		return with(ev, func(in event.InputAccepted) { s.Queue = append(s.Queue, in) })
+		return with(ev, func(in event.InputAccepted) {
+			s.Queue = append(s.Queue, in)
+			s.adopt(in.Model, in.Cwd)
+		})
 	case event.TypeSpend:
 		return with(ev, s.spend)
 	case event.TypeResumedFrom:

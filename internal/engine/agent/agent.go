@@ -7,7 +7,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,95 +16,28 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/purse"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/record"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/room"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/setup"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/talk"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/voice"
-	"github.com/ml-intern/ml-intern/internal/engine/inference"
-	"github.com/ml-intern/ml-intern/internal/engine/policy"
 	"github.com/ml-intern/ml-intern/internal/engine/window/compact"
 )
 
-// Journal is where a session's events go. Append returns once they are stored
-// as durably as their types ask; a failed Append ends the session.
-type Journal interface {
-	Append(ctx context.Context, turnID string, ps ...event.Payload) ([]event.Event, error)
-}
-
-// Sessions opens other sessions for the operations new and resume.
-type Sessions interface {
-	// New opens an empty session.
-	New(ctx context.Context) (Opened, error)
-	// Resume opens a saved session by path, id or number.
-	Resume(ctx context.Context, path string) (Opened, error)
-}
-
-// Opened is a session that is ready to go on.
-type Opened struct {
-	SessionID string
-	Journal   Journal
-	State     *history.State
-	// Complete is what resume_complete tells; nil for a new session.
-	Complete *event.ResumeComplete
-	// Close releases the journal that was open before.
-	Close func() error
-}
-
-// Settings are the values a session runs with.
-type Settings struct {
-	Model  string
-	Effort llm.Effort
-	// Stream emits text as it arrives; otherwise whole messages.
-	Stream bool
-	// MaxIterations bounds the model calls of a turn that may use tools; a
-	// negative value is unlimited, 0 makes no call at all.
-	MaxIterations int
-	// MaxParallel bounds the tools that run at once.
-	MaxParallel int
-	// CapMicroUSD is the spending cap of the session in millionths of a dollar,
-	// 0 for none. CapByUser says that a person set it: then an unknown price
-	// refuses the call.
-	CapMicroUSD int64
-	CapByUser   bool
-	// UsageGates opens a gate at each usage threshold; otherwise a log line.
-	UsageGates bool
-	// Headless means that nobody can answer.
-	Headless bool
-	Workdir  string
-	Version  string
-	Runtime  string // local or sandbox
-}
-
-// Options make an Agent.
-type Options struct {
-	SessionID string
-	Journal   Journal
-	// State is the folded journal of a session that goes on; nil for a new one.
-	State    *history.State
-	Caller   *inference.Caller
-	Describe func(ctx context.Context, id string) (llm.Info, error)
-	Tools    []tool.Tool
-	Policy   *policy.Policy
-	Settings Settings
-	// System renders the system prompt; it is called once a session.
-	System func() string
-	// KeepSystem keeps the stored system prompt of State.
-	KeepSystem bool
-	// ScrubStream returns a filter for one streamed answer; nil passes all.
-	ScrubStream func() StreamFilter
-	Sessions    Sessions
-	// Debug receives what only an operator should see, such as stack traces;
-	// nil drops it.
-	Debug func(text string)
-}
-
-// StreamFilter removes secrets from text that arrives in pieces.
-type StreamFilter = voice.Filter
+// What an Agent is made of.
+type (
+	Journal      = record.Journal
+	Sessions     = setup.Sessions
+	Opened       = setup.Opened
+	Settings     = setup.Settings
+	Options      = setup.Options
+	StreamFilter = voice.Filter
+)
 
 // Agent is one session. Submit, Interrupt and the setters may be called from
 // any goroutine; everything else belongs to the goroutine of Run.
@@ -117,13 +49,12 @@ type Agent struct {
 	// accepting orders texts and opening gates as the journal has them.
 	accepting sync.Mutex
 
-	mu      sync.Mutex // guards what other goroutines set or read
-	set     Settings
-	plan    []event.PlanItem
-	fatal   error
-	journal Journal
-	id      string
-	inputs  int // texts accepted without an id
+	mu     sync.Mutex // guards what other goroutines set or read
+	set    Settings
+	plan   []event.PlanItem
+	record *record.Record
+	id     string
+	inputs int // texts accepted without an id
 
 	// Owned by Run.
 	talk        *talk.Talk
@@ -145,11 +76,8 @@ type Agent struct {
 
 // New returns an Agent; Run makes it work.
 func New(o Options) (*Agent, error) {
-	if o.Journal == nil || o.Caller == nil || o.Describe == nil || o.Policy == nil || o.System == nil {
-		return nil, errors.New("make agent: Journal, Caller, Describe, Policy and System are required")
-	}
-	if o.Settings.MaxParallel <= 0 {
-		o.Settings.MaxParallel = 16
+	if err := o.Check(); err != nil {
+		return nil, err
 	}
 	h, err := hands.New(o.Tools)
 	if err != nil {
@@ -233,7 +161,10 @@ func (a *Agent) accept(ctx context.Context, sub event.Submission, text string, s
 		a.inputs++
 		sub.ID = fmt.Sprintf("sub_%d_%d", time.Now().UnixNano(), a.inputs)
 	}
-	a.append(ctx, "", event.InputAccepted{SubmissionID: sub.ID, Text: text, Queued: a.Busy() && !steer, Steer: steer})
+	set := a.Settings()
+	a.append(ctx, "", event.InputAccepted{
+		SubmissionID: sub.ID, Text: text, Queued: a.Busy() && !steer, Steer: steer, Cwd: set.Workdir, Model: set.Model,
+	})
 	if err := a.failure(); err != nil {
 		return err
 	}
@@ -286,34 +217,19 @@ func (a *Agent) turnID() string {
 	return a.turn.ID
 }
 
-// append stores events. Events are written even when ctx is done: an
-// interrupted turn still tells its end. The first failure ends the session.
+// append stores events; the first failure ends the session.
 func (a *Agent) append(ctx context.Context, turnID string, ps ...event.Payload) {
-	a.mu.Lock()
-	journal, broken := a.journal, a.fatal != nil
-	a.mu.Unlock()
-	if len(ps) == 0 || broken {
-		return
-	}
-	if _, err := journal.Append(context.WithoutCancel(ctx), turnID, ps...); err != nil {
-		a.fail(fmt.Errorf("write the session's journal: %w", err))
-	}
+	_ = a.journal().Append(ctx, turnID, ps...) // the record remembers
 }
 
-func (a *Agent) fail(err error) {
-	a.mu.Lock()
-	if a.fatal == nil {
-		a.fatal = err
-	}
-	a.mu.Unlock()
-	a.inbox.Close(err)
-}
-
-func (a *Agent) failure() error {
+func (a *Agent) journal() *record.Record {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.fatal
+	return a.record
 }
+
+// failure is why the session cannot go on, or nil.
+func (a *Agent) failure() error { return a.journal().Err() }
 
 // leaving reports that the program, not the person, ends what runs in ctx.
 func (a *Agent) leaving(ctx context.Context) bool {

@@ -96,7 +96,7 @@ func (p *textPrinter) start(o Options) {
 	p.line("Max iterations: " + iterations(in.MaxIterations))
 	p.line("Spending cap: " + capLabel(in.CapUSD))
 	if o.Prompt != "" {
-		p.line("Prompt: " + o.Prompt)
+		p.line("Prompt: " + o.Shown)
 	} else {
 		p.line("Prompt: (going on with the unfinished turn)")
 	}

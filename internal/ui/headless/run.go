@@ -73,6 +73,8 @@ type Options struct {
 	Quiet, Verbose bool
 	// Prompt is what to submit; empty takes up an unfinished turn.
 	Prompt string
+	// Shown is the prompt without secrets, for people to see.
+	Shown string
 	// After is the number of the newest event before this run.
 	After int64
 	// Check judges the final message against a schema and returns it in bare

@@ -98,6 +98,7 @@ type outcome struct {
 
 // play runs a prompt against what the stage tells.
 func play(t *testing.T, s *stage, o headless.Options) outcome {
+	o.Shown = o.Prompt
 	t.Helper()
 	var out, errs bytes.Buffer
 	o.Stdout, o.Stderr = &out, &errs
