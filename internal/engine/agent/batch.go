@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -10,8 +9,6 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/purse"
-	"github.com/ml-intern/ml-intern/internal/engine/guard"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
 
@@ -26,24 +23,23 @@ func (a *Agent) batch(ctx context.Context, calls []llm.ToolCall) outcome {
 	money := a.purse.Batch(a.Settings().CapMicroUSD)
 	blocks := map[string]*event.Block{}
 	for _, c := range calls {
-		p, known := a.recovered(ctx, desk, c)
-		if known {
-			if p != nil {
-				run = append(run, p)
-			}
+		p, settled, done := consent.TakeUp(ctx, a.hands, desk, c, a.fact(c.ID))
+		switch {
+		case done != nil:
+			a.addResult(p, *done)
 			continue
-		}
-		if p == nil {
-			p = a.hands.Prepare(ctx, c)
+		case settled:
+			run = append(run, p)
+			continue
 		}
 		if p.Risk.Poll {
 			a.turn.Polls(c.ID)
 		}
-		verdict := a.judge(p, money, blocks)
+		verdict := consent.Judge(a.opts.Policy, p, a.turn.Refused, money, blocks)
 		switch {
 		case p.Failure != "" || verdict.Action == policy.Run:
 		case verdict.Action == policy.Refuse, a.Settings().Headless:
-			p.Failure = refusal(p, verdict)
+			p.Failure = consent.Refusal(p, verdict)
 			if verdict.Gated || verdict.Action == policy.Ask {
 				a.notApproved(ctx, p)
 			}
@@ -63,43 +59,6 @@ func (a *Agent) batch(ctx context.Context, calls []llm.ToolCall) outcome {
 	return goOn
 }
 
-// judge applies the permission mode, the rules and the cap to one call.
-func (a *Agent) judge(p *hands.Call, batch *policy.Batch, blocks map[string]*event.Block) policy.Verdict {
-	if p.Failure != "" {
-		return policy.Verdict{Action: policy.Run}
-	}
-	v := a.verdict(p)
-	if v.Action == policy.Run && a.turn.Refused != "" {
-		p.Failure = guard.Refusal(a.turn.Refused)
-		return v
-	}
-	switch {
-	case v.Action == policy.Run && p.Risk.Cost != nil:
-		if b := batch.Check(*p.Risk.Cost); b != nil {
-			blocks[p.ID] = b
-			v.Action, v.Reason = policy.Ask, b.BlockReason
-		}
-	case v.Always:
-		blocks[p.ID] = policy.Manual(v.Reason)
-	}
-	return v
-}
-
-func (a *Agent) verdict(p *hands.Call) policy.Verdict {
-	return a.opts.Policy.Judge(policy.Call{ID: p.ID, Name: p.Name, Args: p.Args, Risk: p.Risk})
-}
-
-func refusal(p *hands.Call, v policy.Verdict) string {
-	text := fmt.Sprintf("Refused: %s is not permitted here: %s.", p.Name, v.Reason)
-	if v.Always {
-		text += " Scheduled HF jobs require manual approval."
-	}
-	if v.Hint != "" {
-		text += " " + v.Hint
-	}
-	return text
-}
-
 // notApproved records that a call was refused because nobody could approve it;
 // a run that ends so says it in its exit code.
 func (a *Agent) notApproved(ctx context.Context, p *hands.Call) {
@@ -113,7 +72,7 @@ const longWait = 5 * time.Minute
 // runAll runs the calls and puts their results into the conversation. What the
 // program's own end has cut short is left without a result: the next run looks
 // after it.
-func (a *Agent) runAll(ctx context.Context, desk *desk, calls []*hands.Call) {
+func (a *Agent) runAll(ctx context.Context, desk *hands.Desk, calls []*hands.Call) {
 	if len(calls) == 0 {
 		return
 	}
@@ -148,95 +107,25 @@ func (a *Agent) stubOpenCalls(ctx context.Context, text string) {
 func (a *Agent) stubs(text func(llm.ToolCall) string) []event.Payload {
 	var spends []event.Payload
 	for _, c := range a.talk.Open() {
-		if s, ok := a.purse.Settle(c.ID, tool.Result{}, false); ok {
-			spends = append(spends, s)
-		}
+		spends = append(spends, a.purse.Settle(c.ID, tool.Result{}, false)...)
 	}
 	return append(spends, a.talk.Stub(text)...)
 }
 
 // desk is the session as running calls see it. A call that outlives its turn
 // stays with the journal and the purse it began with.
-type desk struct {
-	agent   *Agent
-	journal Journal
-	purse   *purse.Purse
-	id      string
-	turnID  string
-	leaving func() bool
-}
-
-func (a *Agent) desk(ctx context.Context) *desk {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return &desk{
-		agent: a, journal: a.journal, purse: a.purse, id: a.id, turnID: a.turnID(),
-		leaving: func() bool { return a.leaving(ctx) },
+func (a *Agent) desk(ctx context.Context) *hands.Desk {
+	record, purse, turnID := a.record, a.purse, a.turnID()
+	return &hands.Desk{
+		SessionID: a.sessionID(),
+		Append:    func(ps ...event.Payload) error { return record.Append(ctx, turnID, ps...) },
+		Plan:      a.currentPlan,
+		SetPlan:   a.setPlan,
+		Reserve: func(callID string, cost tool.Cost) ([]event.Payload, *event.Block) {
+			return purse.Reserve(callID, cost, a.Settings().CapMicroUSD)
+		},
+		Settle:  purse.Settle,
+		Leaving: func() bool { return a.leaving(ctx) },
+		Debug:   a.debug,
 	}
-}
-
-func (d *desk) SessionID() string              { return d.id }
-func (d *desk) Plan() []event.PlanItem         { return d.agent.currentPlan() }
-func (d *desk) SetPlan(items []event.PlanItem) { d.agent.setPlan(items) }
-func (d *desk) Leaving() bool                  { return d.leaving() }
-func (d *desk) Debug(text string)              { d.agent.debug(text) }
-
-func (d *desk) Append(ps ...event.Payload) error {
-	if err := d.agent.failure(); err != nil {
-		return err
-	}
-	if _, err := d.journal.Append(context.Background(), d.turnID, ps...); err != nil {
-		d.agent.fail(fmt.Errorf("write the session's journal: %w", err))
-		return err
-	}
-	return nil
-}
-
-func (d *desk) Reserve(callID string, cost tool.Cost) ([]event.Payload, *event.Block) {
-	s, told, block := d.purse.Reserve(callID, cost, d.agent.Settings().CapMicroUSD)
-	if block != nil || !told {
-		return nil, block
-	}
-	return []event.Payload{s}, nil
-}
-
-func (d *desk) Settle(callID string, r tool.Result, keep bool) []event.Payload {
-	if s, ok := d.purse.Settle(callID, r, keep); ok {
-		return []event.Payload{s}
-	}
-	return nil
-}
-
-// recovered looks at what an earlier run of the program left about a call.
-// known reports that it needs no judgement: a person has decided about it, or
-// it had started; then p is nil when its result is there already.
-func (a *Agent) recovered(ctx context.Context, desk *desk, c llm.ToolCall) (p *hands.Call, known bool) {
-	f := a.fact(c.ID)
-	if f == nil {
-		return nil, false
-	}
-	switch {
-	case consent.Decided(f):
-		p = consent.Resume(a.hands, c, f)
-	case f.Started != nil:
-		p = a.hands.Prepare(ctx, c)
-	case f.Announced:
-		p = a.hands.Prepare(ctx, c)
-		p.Announce = false
-		return p, false
-	default:
-		return nil, false
-	}
-	if f.Announced {
-		p.Announce = false
-	}
-	if f.Started == nil {
-		return p, true
-	}
-	r, again := hands.Recover(ctx, desk, p, f)
-	if again {
-		return p, true
-	}
-	a.addResult(p, r)
-	return nil, true
 }

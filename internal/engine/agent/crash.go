@@ -8,7 +8,6 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
 )
 
 // takeUp goes on with a turn that a crash cut short, or opens its gate again.
@@ -78,12 +77,8 @@ func (a *Agent) leaveUnfinished(ctx context.Context) {
 		if f == nil || f.Started == nil {
 			continue
 		}
-		p := a.hands.Prepare(ctx, c)
-		if consent.Decided(f) {
-			p = consent.Resume(a.hands, c, f)
-		}
-		if r, again := hands.Recover(ctx, desk, p, f); !again {
-			a.addResult(p, r)
+		if p, _, done := consent.TakeUp(ctx, a.hands, desk, c, f); done != nil {
+			a.addResult(p, *done)
 		}
 	}
 	ps := a.stubs(func(c llm.ToolCall) string {

@@ -9,7 +9,6 @@ import (
 	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
-	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
 
 // openToolGate asks about the given calls.
@@ -51,7 +50,7 @@ func (a *Agent) resolve(ctx context.Context, op event.ExecApproval) {
 		a.resolveMoney(ctx, g, answers[g.ID])
 		return
 	}
-	if blocks := a.edit(g, answers); blocks != nil {
+	if blocks := g.Apply(a.hands, a.opts.Policy, answers, a.purse.Batch(a.Settings().CapMicroUSD)); blocks != nil {
 		a.emit(ctx, g.ToolEvent(blocks))
 		return
 	}
@@ -71,64 +70,6 @@ func (a *Agent) resolve(ctx context.Context, op event.ExecApproval) {
 		return
 	}
 	a.segment(ctx)
-}
-
-// edit applies the answers to the gate's calls and checks the cap over what was
-// approved. Blocks are returned when the gate must stay open; it then shows the
-// calls as they were edited.
-func (a *Agent) edit(g *consent.Gate, answers map[string]event.Approval) map[string]*event.Block {
-	batch := a.purse.Batch(a.Settings().CapMicroUSD)
-	calls := make([]*hands.Call, len(g.Calls))
-	blocks := map[string]*event.Block{}
-	for i, c := range g.Calls {
-		calls[i] = c
-		if !answers[c.ID].Approved {
-			continue
-		}
-		calls[i] = consent.Edit(a.hands, c, answers[c.ID])
-		if b := a.recheck(c, calls[i], batch); b != nil {
-			blocks[c.ID] = b
-		}
-	}
-	if len(blocks) == 0 {
-		g.Calls = calls
-		return nil
-	}
-	for i, c := range calls {
-		if c.Edited && c.Failure == "" {
-			c.Approved = false
-			g.Calls[i] = c
-		}
-	}
-	return blocks
-}
-
-// recheck judges an approved call as it will run: nothing a person changed gets
-// past a deny rule, the cap, or the cost that was shown.
-func (a *Agent) recheck(shown, c *hands.Call, batch *policy.Batch) *event.Block {
-	if c.Failure != "" {
-		return nil
-	}
-	if c.Edited {
-		if v := a.verdict(c); v.Action == policy.Refuse {
-			c.Failure = refusal(c, v)
-			return nil
-		}
-	}
-	if c.Risk.Cost == nil {
-		return nil
-	}
-	if b := batch.Check(*c.Risk.Cost); b != nil {
-		return b
-	}
-	if before := shown.Risk.Cost; c.Edited && (before == nil || c.Risk.Cost.MicroUSD > before.MicroUSD) {
-		estimate := policy.USD(c.Risk.Cost.MicroUSD)
-		return &event.Block{
-			AutoApprovalBlocked: true, BlockReason: "the changed call costs more than the one that was shown",
-			EstimatedCostUSD: &estimate, RemainingCapUSD: a.purse.Remaining(a.Settings().CapMicroUSD),
-		}
-	}
-	return nil
 }
 
 // resolveMoney answers a gate about money.

@@ -28,24 +28,23 @@ func (a *Agent) checkMoney(ctx context.Context) outcome {
 	if err != nil || info.Local {
 		return goOn // the call itself will report what is wrong
 	}
-	worst, known := policy.WorstCase(a.talk.Meter().Tokens(), info.MaxOutput, info.Prices)
-	if !known {
-		if !set.CapByUser {
-			a.noteOnce(ctx, fmt.Sprintf("the price of %s is unknown: the default cap cannot count its model calls", set.Model))
-			return goOn
-		}
-		a.emit(ctx, event.Error{
-			Error: fmt.Sprintf("the price of %s is unknown, so the spending cap cannot be kept", set.Model),
-			Code:  "internal", Class: string(llm.ClassInvalidRequest),
-			Hint: "Set model_prices for it in the configuration, or run with --max-cost 0.",
-		})
-		return ended
+	next, fits := a.purse.Fits(set.CapMicroUSD, a.talk.Meter().Tokens(), info)
+	switch {
+	case fits:
+		return goOn
+	case next != nil:
+		reason := fmt.Sprintf("the next model call may cost %.4f USD, which exceeds what is left", policy.USD(*next))
+		return a.openBudget(ctx, reason, next)
+	case !set.CapByUser:
+		a.noteOnce(ctx, fmt.Sprintf("the price of %s is unknown: the default cap cannot count its model calls", set.Model))
+		return goOn
 	}
-	if a.purse.Spent()+worst > set.CapMicroUSD {
-		reason := fmt.Sprintf("the next model call may cost %.4f USD, which exceeds what is left", policy.USD(worst))
-		return a.openBudget(ctx, reason, &worst)
-	}
-	return goOn
+	a.emit(ctx, event.Error{
+		Error: fmt.Sprintf("the price of %s is unknown, so the spending cap cannot be kept", set.Model),
+		Code:  "internal", Class: string(llm.ClassInvalidRequest),
+		Hint: "Set model_prices for it in the configuration, or run with --max-cost 0.",
+	})
+	return ended
 }
 
 // overCap reports whether the cap is used up.

@@ -9,6 +9,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/purse"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/record"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/talk"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
 )
@@ -162,7 +163,7 @@ func (a *Agent) adopt(o Opened, keepSystem bool) {
 		messages[0] = llm.Message{Role: llm.System, Text: a.opts.System()}
 	}
 	a.mu.Lock()
-	a.id, a.journal, a.plan = o.SessionID, o.Journal, slices.Clone(s.Plan)
+	a.id, a.record, a.plan = o.SessionID, record.New(o.Journal, a.inbox.Close), slices.Clone(s.Plan)
 	a.mu.Unlock()
 	a.talk = talk.New(a.hands.Specs(), messages, s.MessageIDs)
 	a.purse = purse.New(s.Spend)

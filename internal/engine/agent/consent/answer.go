@@ -6,10 +6,8 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
-	"github.com/ml-intern/ml-intern/internal/domain/history"
-	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
+	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
 
 // Notes in front of the result of a call that a person has changed.
@@ -18,9 +16,66 @@ const (
 	argumentsNote = "[The user edited the arguments before the call ran; this output is from the edited version.]"
 )
 
-// Edit returns the call as a person's approval changes it; an edit that does
+// Apply puts a person's answers on the gate's calls and checks the cap over
+// what was approved. Blocks are returned when the gate must stay open; it then
+// shows the calls as they were edited.
+func (g *Gate) Apply(h *hands.Hands, rules *policy.Policy, answers map[string]event.Approval, batch *policy.Batch) map[string]*event.Block {
+	calls := make([]*hands.Call, len(g.Calls))
+	blocks := map[string]*event.Block{}
+	for i, c := range g.Calls {
+		calls[i] = c
+		if !answers[c.ID].Approved {
+			continue
+		}
+		calls[i] = edit(h, c, answers[c.ID])
+		if b := recheck(rules, c, calls[i], batch); b != nil {
+			blocks[c.ID] = b
+		}
+	}
+	if len(blocks) == 0 {
+		g.Calls = calls
+		return nil
+	}
+	for i, c := range calls {
+		if c.Edited && c.Failure == "" {
+			c.Approved = false
+			g.Calls[i] = c
+		}
+	}
+	return blocks
+}
+
+// recheck judges an approved call as it will run: nothing a person changed gets
+// past a deny rule, the cap, or the cost that was shown.
+func recheck(rules *policy.Policy, shown, c *hands.Call, batch *policy.Batch) *event.Block {
+	if c.Failure != "" {
+		return nil
+	}
+	if c.Edited {
+		if v := verdict(rules, c); v.Action == policy.Refuse {
+			c.Failure = Refusal(c, v)
+			return nil
+		}
+	}
+	if c.Risk.Cost == nil {
+		return nil
+	}
+	if b := batch.Check(*c.Risk.Cost); b != nil {
+		return b
+	}
+	if before := shown.Risk.Cost; c.Edited && (before == nil || c.Risk.Cost.MicroUSD > before.MicroUSD) {
+		estimate := policy.USD(c.Risk.Cost.MicroUSD)
+		return &event.Block{
+			AutoApprovalBlocked: true, BlockReason: "the changed call costs more than the one that was shown",
+			EstimatedCostUSD: &estimate,
+		}
+	}
+	return nil
+}
+
+// edit returns the call as a person's approval changes it; an edit that does
 // not fit the tool's schema becomes the call's failed result.
-func Edit(h *hands.Hands, c *hands.Call, ap event.Approval) *hands.Call {
+func edit(h *hands.Hands, c *hands.Call, ap event.Approval) *hands.Call {
 	out := *c
 	out.Approved = true
 	changed, note, failure := change(c, ap)
@@ -109,35 +164,4 @@ func Feedback(s string) string {
 		}
 		return r
 	}, s))
-}
-
-// Decided reports whether a person has answered about a call before a restart.
-func Decided(f *history.Call) bool {
-	if f.Answer == nil || f.Answer.Feedback == tool.NeedsApproval {
-		return false
-	}
-	return f.Answer.State == "approved" || f.Answer.State == "rejected"
-}
-
-// Resume returns the call as it was decided before a restart: with what was
-// shown or edited, or as a refusal.
-func Resume(h *hands.Hands, c llm.ToolCall, f *history.Call) *hands.Call {
-	args := json.RawMessage(c.Arguments)
-	if f.Gated != nil && len(f.Gated.Arguments) > 0 {
-		args = f.Gated.Arguments
-	}
-	if len(f.Answer.EditedArguments) > 0 {
-		args = f.Answer.EditedArguments
-	}
-	out := h.Shown(c, args)
-	out.Announce = false
-	if f.Answer.State == "rejected" {
-		out.Failure = Rejection(c.Name, f.Answer.Feedback)
-		return out
-	}
-	out.Approved = true
-	if len(f.Answer.EditedArguments) > 0 && f.Answer.Namespace == "" {
-		out.Edited, out.Note = true, argumentsNote
-	}
-	return out
 }

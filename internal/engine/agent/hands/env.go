@@ -13,7 +13,7 @@ const logLimit = 256 << 10
 
 // environment is what a running call sees of its session.
 type environment struct {
-	desk Desk
+	desk *Desk
 	call *Call
 
 	mu     sync.Mutex
@@ -25,7 +25,7 @@ type environment struct {
 
 var _ tool.Env = (*environment)(nil)
 
-func (e *environment) SessionID() string { return e.desk.SessionID() }
+func (e *environment) SessionID() string { return e.desk.SessionID }
 func (e *environment) CallID() string    { return e.call.ID }
 
 func (e *environment) close() {

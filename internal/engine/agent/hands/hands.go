@@ -24,25 +24,25 @@ const (
 	maxOutput     = 100_000
 )
 
-// Desk is what running calls need of their session. Its methods are called
+// Desk is what running calls need of their session. Its functions are called
 // from many goroutines.
-type Desk interface {
-	SessionID() string
+type Desk struct {
+	SessionID string
 	// Append tells events, durably; an error means that the session is over.
-	Append(ps ...event.Payload) error
-	Plan() []event.PlanItem
-	SetPlan(items []event.PlanItem)
+	Append  func(ps ...event.Payload) error
+	Plan    func() []event.PlanItem
+	SetPlan func(items []event.PlanItem)
 	// Reserve takes a call's worst case from the cap before it starts, and
 	// returns the events that tell it, or why it does not fit.
-	Reserve(callID string, cost tool.Cost) ([]event.Payload, *event.Block)
+	Reserve func(callID string, cost tool.Cost) ([]event.Payload, *event.Block)
 	// Settle closes the reservation of a call, if it has one. keep says that a
 	// failed call may have spent its estimate all the same.
-	Settle(callID string, r tool.Result, keep bool) []event.Payload
+	Settle func(callID string, r tool.Result, keep bool) []event.Payload
 	// Leaving reports that the program ends: unfinished calls are then left as
 	// they are, for the next run to look after.
-	Leaving() bool
+	Leaving func() bool
 	// Debug receives what only an operator should see.
-	Debug(text string)
+	Debug func(text string)
 }
 
 // Hands are a session's tools, in the order the model sees.

@@ -13,7 +13,7 @@ import (
 // Recover closes a call that had started when the program died, without doing
 // anything twice. again reports that it may simply run; otherwise its result
 // has been told.
-func Recover(ctx context.Context, desk Desk, c *Call, f *history.Call) (r tool.Result, again bool) {
+func Recover(ctx context.Context, desk *Desk, c *Call, f *history.Call) (r tool.Result, again bool) {
 	effect := f.Started.Effect
 	if effect == event.Pure || effect == event.Read {
 		return tool.Result{}, true
@@ -35,7 +35,7 @@ func Recover(ctx context.Context, desk Desk, c *Call, f *history.Call) (r tool.R
 
 // conclude tells a result, and before it what it has cost: a journal that is
 // cut between the two still has an open call, never an open reservation.
-func conclude(desk Desk, c *Call, r tool.Result, keep bool, before ...event.Payload) {
+func conclude(desk *Desk, c *Call, r tool.Result, keep bool, before ...event.Payload) {
 	ps := append(desk.Settle(c.ID, r, keep), before...)
 	ps = append(ps, event.ToolOutput{Tool: c.Name, ToolCallID: c.ID, Output: r.Output, Success: r.OK})
 	_ = desk.Append(ps...) // the session knows and ends
@@ -43,7 +43,7 @@ func conclude(desk Desk, c *Call, r tool.Result, keep bool, before ...event.Payl
 
 // lookUp asks a tool for the effect of an earlier run. A tool that panics has
 // not found out.
-func lookUp(ctx context.Context, desk Desk, c *Call, f *history.Call) (outcome tool.Outcome, r tool.Result) {
+func lookUp(ctx context.Context, desk *Desk, c *Call, f *history.Call) (outcome tool.Outcome, r tool.Result) {
 	keyed, ok := c.tool.Tool.(tool.KeyedTool)
 	if !ok {
 		return tool.Unknown, tool.Result{}

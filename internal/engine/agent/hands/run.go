@@ -25,7 +25,7 @@ const (
 
 // batch is the state of calls that run together.
 type batch struct {
-	desk  Desk
+	desk  *Desk
 	calls []*Call
 	slots chan struct{}
 	lanes map[string]chan struct{}
@@ -45,7 +45,7 @@ type batch struct {
 // order when all have finished, or shortly after ctx is done. wait is told
 // every goroutine: a tool that does not stop in time is still waited for at
 // the end of the session.
-func Run(ctx context.Context, desk Desk, calls []*Call, parallel int, wait *sync.WaitGroup) []tool.Result {
+func Run(ctx context.Context, desk *Desk, calls []*Call, parallel int, wait *sync.WaitGroup) []tool.Result {
 	n := len(calls)
 	b := &batch{
 		desk: desk, calls: calls, slots: make(chan struct{}, parallel), lanes: map[string]chan struct{}{},

@@ -57,37 +57,49 @@ func (p *Purse) ModelCall(micro *float64, source llm.PriceSource) event.Spend {
 	return s
 }
 
-// Reserve takes a call's worst case from the cap. A call that is taken up again
-// keeps the reservation it has; then told is false.
-func (p *Purse) Reserve(callID string, cost tool.Cost, capMicro int64) (s event.Spend, told bool, block *event.Block) {
+// Reserve takes a call's worst case from the cap and returns the events that
+// tell it: none for a call that is taken up again and has its reservation. A
+// block says why it does not fit.
+func (p *Purse) Reserve(callID string, cost tool.Cost, capMicro int64) ([]event.Payload, *event.Block) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ledger.Reserved(callID) {
-		return event.Spend{}, false, nil
+		return nil, nil
 	}
-	if block = p.ledger.Check(capMicro, cost); block != nil {
-		return event.Spend{}, false, block
+	if block := p.ledger.Check(capMicro, cost); block != nil {
+		return nil, block
 	}
-	s = p.ledger.Reserve(callID, callID, cost)
+	s := p.ledger.Reserve(callID, callID, cost)
 	p.ledger.Apply(s)
-	return s, true, nil
+	return []event.Payload{s}, nil
 }
 
-// Settle closes the reservation of a finished call. A failed call that does
-// not know what it has spent gives it back; keep says that it may have spent
-// the estimate all the same. ok is false when nothing was reserved.
-func (p *Purse) Settle(callID string, r tool.Result, keep bool) (s event.Spend, ok bool) {
+// Settle closes the reservation of a finished call and returns the events that
+// tell it: none when nothing was reserved. A failed call that does not know
+// what it has spent gives it back; keep says that it may have spent the
+// estimate all the same.
+func (p *Purse) Settle(callID string, r tool.Result, keep bool) []event.Payload {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.ledger.Reserved(callID) {
-		return event.Spend{}, false
+		return nil
 	}
-	s = p.ledger.Settle(callID, r.ActualMicroUSD)
+	s := p.ledger.Settle(callID, r.ActualMicroUSD)
 	if r.ActualMicroUSD == nil && !r.OK && !keep {
 		s = p.ledger.Release(callID)
 	}
 	p.ledger.Apply(s)
-	return s, true
+	return []event.Payload{s}
+}
+
+// Fits reports whether a model call's worst case fits under the cap; next is
+// that worst case, nil when a price is unknown.
+func (p *Purse) Fits(capMicro int64, prompt int, info llm.Info) (next *int64, fits bool) {
+	worst, known := policy.WorstCase(prompt, info.MaxOutput, info.Prices)
+	if !known {
+		return nil, false
+	}
+	return &worst, p.Spent()+worst <= capMicro
 }
 
 // Spent is what was settled and reserved, in millionths of a dollar.

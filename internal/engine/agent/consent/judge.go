@@ -1,0 +1,49 @@
+package consent
+
+import (
+	"fmt"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
+	"github.com/ml-intern/ml-intern/internal/engine/guard"
+	"github.com/ml-intern/ml-intern/internal/engine/policy"
+)
+
+// Judge applies the permission mode, the rules and the cap to one call. Blocks
+// say why the cap, or a person alone, decides.
+func Judge(rules *policy.Policy, c *hands.Call, refused string, batch *policy.Batch, blocks map[string]*event.Block) policy.Verdict {
+	if c.Failure != "" {
+		return policy.Verdict{Action: policy.Run}
+	}
+	v := verdict(rules, c)
+	if v.Action == policy.Run && refused != "" {
+		c.Failure = guard.Refusal(refused)
+		return v
+	}
+	switch {
+	case v.Action == policy.Run && c.Risk.Cost != nil:
+		if b := batch.Check(*c.Risk.Cost); b != nil {
+			blocks[c.ID] = b
+			v.Action, v.Reason = policy.Ask, b.BlockReason
+		}
+	case v.Always:
+		blocks[c.ID] = policy.Manual(v.Reason)
+	}
+	return v
+}
+
+func verdict(rules *policy.Policy, c *hands.Call) policy.Verdict {
+	return rules.Judge(policy.Call{ID: c.ID, Name: c.Name, Args: c.Args, Risk: c.Risk})
+}
+
+// Refusal is what the model is told about a call that may not run.
+func Refusal(c *hands.Call, v policy.Verdict) string {
+	text := fmt.Sprintf("Refused: %s is not permitted here: %s.", c.Name, v.Reason)
+	if v.Always {
+		text += " Scheduled HF jobs require manual approval."
+	}
+	if v.Hint != "" {
+		text += " " + v.Hint
+	}
+	return text
+}

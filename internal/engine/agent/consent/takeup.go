@@ -1,0 +1,68 @@
+package consent
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
+)
+
+// TakeUp returns a call with what an earlier run of the program left about it
+// in the journal, f, which may be nil. settled reports that it needs no
+// judgement any more: a person has decided about it, or it had started. done is
+// its result, told already, when it must not run again.
+func TakeUp(ctx context.Context, h *hands.Hands, desk *hands.Desk, c llm.ToolCall, f *history.Call) (p *hands.Call, settled bool, done *tool.Result) {
+	if f == nil {
+		return h.Prepare(ctx, c), false, nil
+	}
+	if decided(f) {
+		p = resume(h, c, f)
+	} else {
+		p = h.Prepare(ctx, c)
+	}
+	if f.Announced {
+		p.Announce = false
+	}
+	if f.Started == nil {
+		return p, decided(f), nil
+	}
+	r, again := hands.Recover(ctx, desk, p, f)
+	if again {
+		return p, true, nil
+	}
+	return p, true, &r
+}
+
+// decided reports whether a person has answered about a call before a restart.
+func decided(f *history.Call) bool {
+	if f.Answer == nil || f.Answer.Feedback == tool.NeedsApproval {
+		return false
+	}
+	return f.Answer.State == "approved" || f.Answer.State == "rejected"
+}
+
+// resume returns the call as it was decided before a restart: with what was
+// shown or edited, or as a refusal.
+func resume(h *hands.Hands, c llm.ToolCall, f *history.Call) *hands.Call {
+	args := json.RawMessage(c.Arguments)
+	if f.Gated != nil && len(f.Gated.Arguments) > 0 {
+		args = f.Gated.Arguments
+	}
+	if len(f.Answer.EditedArguments) > 0 {
+		args = f.Answer.EditedArguments
+	}
+	out := h.Shown(c, args)
+	out.Announce = false
+	if f.Answer.State == "rejected" {
+		out.Failure = Rejection(c.Name, f.Answer.Feedback)
+		return out
+	}
+	out.Approved = true
+	if len(f.Answer.EditedArguments) > 0 && f.Answer.Namespace == "" {
+		out.Edited, out.Note = true, argumentsNote
+	}
+	return out
+}

@@ -1,0 +1,98 @@
+// Package setup says what an agent is made of: its settings, its ports, and how
+// it comes by other sessions. It makes nothing itself.
+package setup
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/record"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/voice"
+	"github.com/ml-intern/ml-intern/internal/engine/inference"
+	"github.com/ml-intern/ml-intern/internal/engine/policy"
+)
+
+// Sessions opens other sessions for the operations new and resume.
+type Sessions interface {
+	// New opens an empty session.
+	New(ctx context.Context) (Opened, error)
+	// Resume opens a saved session by path, id or number.
+	Resume(ctx context.Context, path string) (Opened, error)
+}
+
+// Opened is a session that is ready to go on.
+type Opened struct {
+	SessionID string
+	Journal   record.Journal
+	State     *history.State
+	// Complete is what resume_complete tells; nil for a new session.
+	Complete *event.ResumeComplete
+	// Close releases the journal that was open before.
+	Close func() error
+}
+
+// Settings are the values a session runs with.
+type Settings struct {
+	Model  string
+	Effort llm.Effort
+	// Stream emits text as it arrives; otherwise whole messages.
+	Stream bool
+	// MaxIterations bounds the model calls of a turn that may use tools; a
+	// negative value is unlimited, 0 makes no call at all.
+	MaxIterations int
+	// MaxParallel bounds the tools that run at once.
+	MaxParallel int
+	// CapMicroUSD is the spending cap of the session in millionths of a dollar,
+	// 0 for none. CapByUser says that a person set it: then an unknown price
+	// refuses the call.
+	CapMicroUSD int64
+	CapByUser   bool
+	// UsageGates opens a gate at each usage threshold; otherwise a log line.
+	UsageGates bool
+	// Headless means that nobody can answer.
+	Headless bool
+	Workdir  string
+	Version  string
+	Runtime  string // local or sandbox
+}
+
+// Options make an Agent.
+type Options struct {
+	SessionID string
+	Journal   record.Journal
+	// State is the folded journal of a session that goes on; nil for a new one.
+	State    *history.State
+	Caller   *inference.Caller
+	Describe func(ctx context.Context, id string) (llm.Info, error)
+	Tools    []tool.Tool
+	Policy   *policy.Policy
+	Settings Settings
+	// System renders the system prompt; it is called once a session.
+	System func() string
+	// KeepSystem keeps the stored system prompt of State.
+	KeepSystem bool
+	// ScrubStream returns a filter for one streamed answer; nil passes all.
+	ScrubStream func() voice.Filter
+	Sessions    Sessions
+	// Debug receives what only an operator should see, such as stack traces;
+	// nil drops it.
+	Debug func(text string)
+}
+
+// defaultParallel is how many tools run at once where nothing else is set.
+const defaultParallel = 16
+
+// Check names what is missing, and fills in defaults.
+func (o *Options) Check() error {
+	if o.Journal == nil || o.Caller == nil || o.Describe == nil || o.Policy == nil || o.System == nil {
+		return errors.New("make agent: Journal, Caller, Describe, Policy and System are required")
+	}
+	if o.Settings.MaxParallel <= 0 {
+		o.Settings.MaxParallel = defaultParallel
+	}
+	return nil
+}
