@@ -193,8 +193,8 @@ func notFinite(raw []byte) string {
 // previewLength is how many characters of the first message a list shows.
 const previewLength = 72
 
-// preview returns the first words a person said, on one line.
-func preview(messages []llm.Message) string {
+// Title returns the first words a person said, on one line.
+func Title(messages []llm.Message) string {
 	for _, m := range messages {
 		if m.Role != llm.User || m.Synthetic {
 			continue

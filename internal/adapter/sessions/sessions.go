@@ -182,7 +182,7 @@ func (l *Library) describe(ctx context.Context, c candidate) (Entry, bool) {
 		entry.order, entry.UpdatedAt = s.Time, s.Time
 	}
 	entry.Cwd, entry.Model, entry.Next = s.Cwd, s.Model, s.Next
-	entry.Messages, entry.Preview = count(s.Messages), preview(s.Messages)
+	entry.Messages, entry.Preview = count(s.Messages), Title(s.Messages)
 	entry.Title = entry.Preview
 	return entry, true
 }
@@ -190,7 +190,7 @@ func (l *Library) describe(ctx context.Context, c candidate) (Entry, bool) {
 func documentEntry(d Document, c candidate) Entry {
 	entry := Entry{
 		SessionID: d.SessionID, Title: d.Title, Cwd: d.Cwd, Model: d.Model, Messages: count(d.Messages),
-		Preview: preview(d.Messages), Path: c.path, order: c.modified,
+		Preview: Title(d.Messages), Path: c.path, order: c.modified,
 	}
 	entry.Title = cmp.Or(entry.Title, entry.Preview)
 	for _, text := range []string{d.EndTime, d.StartTime} {

@@ -33,6 +33,8 @@ type State struct {
 	// IDs are the message ids, one a message; empty for results and for what
 	// came with a rewritten history.
 	IDs []string
+	// Edit is what the newest event did to Messages.
+	Edit Edit
 	// Plan is the agent's plan. A rewritten history that brings none leaves it.
 	Plan []event.PlanItem
 	// Model is the one the newest turn runs with, Cwd its working directory.
@@ -65,6 +67,15 @@ type State struct {
 	// Next is the session in which the conversation goes on; then this journal
 	// is finished.
 	Next string
+}
+
+// Edit is a change of the messages. The zero Edit is none.
+type Edit struct {
+	// Added says that a message was put at At, those behind it moved.
+	Added bool
+	At    int
+	// Replaced says that all messages are new.
+	Replaced bool
 }
 
 // Turn is a turn that has begun.
@@ -186,6 +197,24 @@ func (s *State) Spent() (microUSD int64, complete bool) {
 		}
 	}
 	return microUSD, complete
+}
+
+// Shed drops what the message at an index says, and how its call was made, and
+// keeps what later events may refer to: for those who have put the text
+// elsewhere and follow a long session.
+func (s *State) Shed(at int) {
+	m := &s.Messages[at]
+	kept := llm.Message{Role: m.Role, ToolCallID: m.ToolCallID, Synthetic: m.Synthetic}
+	for _, c := range m.ToolCalls {
+		kept.ToolCalls = append(kept.ToolCalls, llm.ToolCall{ID: c.ID})
+	}
+	*m = kept
+	if m.Role != llm.ToolRole {
+		return
+	}
+	if c := s.Call(m.ToolCallID); c != nil && c.Done {
+		*c = Call{ID: c.ID, Tool: c.Tool, State: c.State, Done: true, OK: c.OK}
+	}
 }
 
 // Spoken reports whether a person has said anything.

@@ -439,3 +439,54 @@ func BenchmarkLoad10000(b *testing.B) {
 		}
 	}
 }
+
+// Each event tells what it did to the messages, and a message whose text was
+// shed still takes its place in what follows.
+func TestEditAndShed(t *testing.T) {
+	said := func(n int, calls ...llm.ToolCall) event.HistoryMessage {
+		return event.HistoryMessage{MessageID: history.MessageID(n), Message: llm.Message{Role: llm.Assistant, Text: "long", ToolCalls: calls}}
+	}
+	a, b := llm.ToolCall{ID: "a", Name: "bash", Arguments: `{"x":1}`}, llm.ToolCall{ID: "b", Name: "bash"}
+	var s history.State
+	for i, step := range []struct {
+		ev   event.Payload
+		want history.Edit
+	}{
+		{event.TurnStarted{TurnID: "turn_1"}, history.Edit{}},
+		{user(1, "hi"), history.Edit{Added: true}},
+		{said(2, a, b), history.Edit{Added: true, At: 1}},
+		{event.ToolStarted{ToolCallID: "a", Tool: "bash"}, history.Edit{}},
+		{event.ToolOutput{ToolCallID: "b", Output: "second"}, history.Edit{Added: true, At: 2}},
+		{event.ToolOutput{ToolCallID: "a", Output: "first"}, history.Edit{Added: true, At: 2}},
+		{event.ToolOutput{ToolCallID: "a", Output: "again"}, history.Edit{}},
+		{event.ToolOutput{ToolCallID: "a", Output: "a sub-agent's", AgentID: "x"}, history.Edit{}},
+		{said(3, a), history.Edit{Added: true, At: 4}},
+		{event.ToolOutput{ToolCallID: "a", Output: "its id is used again", Success: true}, history.Edit{Added: true, At: 5}},
+		{event.HistoryRewritten{Messages: []llm.Message{{Role: llm.User, Text: "hi"}}}, history.Edit{Replaced: true}},
+		{event.TurnComplete{}, history.Edit{}},
+	} {
+		if err := s.Apply(tape(t, step.ev)[0]); err != nil {
+			t.Fatal(err)
+		}
+		if s.Edit != step.want {
+			t.Errorf("step %d: edit is %+v, want %+v", i, s.Edit, step.want)
+		}
+		if s.Edit.Added {
+			s.Shed(s.Edit.At)
+		}
+		if len(s.Messages) > 1 && !s.Spoken() {
+			t.Errorf("step %d: a person's message is forgotten", i)
+		}
+		for k, m := range s.Messages {
+			if m.Text != "" && !s.Edit.Replaced && step.ev.Type() != event.TypeTurnComplete {
+				t.Errorf("step %d: message %d still says %q", i, k, m.Text)
+			}
+		}
+		if i == 2 && s.Call("a").Arguments == "" {
+			t.Error("the arguments of an open call are gone")
+		}
+		if i == 5 && (s.Call("a").Arguments != "" || s.Call("a").Started != nil || !s.Call("a").Done || len(s.Open()) != 0) {
+			t.Errorf("a finished call is %+v", s.Call("a"))
+		}
+	}
+}

@@ -15,6 +15,7 @@ func (s *State) message(ev event.Event, in event.HistoryMessage) {
 		s.result(m, in.MessageID, false)
 		return
 	}
+	s.Edit = Edit{Added: true, At: len(s.Messages)}
 	s.Messages = append(s.Messages, m)
 	s.IDs = append(s.IDs, in.MessageID)
 	switch {
@@ -93,6 +94,7 @@ func (s *State) result(m llm.Message, id string, ok bool) {
 			}
 			at++
 		}
+		s.Edit = Edit{Added: true, At: at}
 		s.Messages = slices.Insert(s.Messages, at, m)
 		s.IDs = slices.Insert(s.IDs, at, id)
 		return
@@ -104,6 +106,7 @@ func position(calls []llm.ToolCall, id string) int {
 }
 
 func (s *State) rewritten(in event.HistoryRewritten) {
+	s.Edit = Edit{Replaced: true}
 	s.Messages = in.Messages
 	s.IDs = make([]string, len(in.Messages))
 	if in.Plan != nil {

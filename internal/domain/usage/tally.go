@@ -133,9 +133,10 @@ func (t *boxTally) add(ev event.Event) {
 // has no end yet, in order of time.
 func (t *boxTally) sum() Sandboxes {
 	s := Sandboxes{Hardware: map[string]int{}}
-	slices.SortStableFunc(t.events, func(a, b boxEvent) int { return a.at.Compare(b.at) })
+	events := slices.Clone(t.events)
+	slices.SortStableFunc(events, func(a, b boxEvent) int { return a.at.Compare(b.at) })
 	waiting := map[string][]boxEvent{}
-	for _, ev := range t.events {
+	for _, ev := range events {
 		id := ev.fields.label("sandbox_id", unknown)
 		if !ev.destroy {
 			s.Creates++

@@ -136,36 +136,11 @@ type (
 // Metrics sums up a session. It takes events of any program version: what is
 // missing or no number counts as nothing.
 func Metrics(sessionID string, events []event.Event) Summary {
-	s := Summary{Version: Version, SessionID: sessionID, BillingScope: "account_window_delta", TotalUSDSource: SourceApp}
-	s.LLM.ByKind, s.LLM.ByModel = map[string]int{}, map[string]int{}
-	var (
-		jobs    jobTally
-		boxes   boxTally
-		dollars float64
-	)
+	var m Meter
 	for _, ev := range events {
-		s.Quality.Events++
-		if ev.Time.IsZero() {
-			s.Quality.WithoutTime++
-		}
-		switch ev.Type {
-		case event.TypeLLMCall:
-			dollars += s.addCall(read(ev))
-		case event.TypeTurnComplete:
-			s.Turns.Complete++
-		case event.TypeStreamEnd:
-			s.Turns.StreamEnds++
-		case event.TypeJobSubmit:
-			jobs.submit(read(ev))
-		case event.TypeJobComplete:
-			jobs.complete(read(ev))
-		case event.TypeSandboxCreate, event.TypeSandboxDestroy:
-			boxes.add(ev)
-		}
+		m.Add(ev)
 	}
-	s.Jobs, s.Sandboxes = jobs.sum(), boxes.sum()
-	s.total(dollars)
-	return s
+	return m.Summary(sessionID)
 }
 
 // addCall counts one model call and returns what it cost.

@@ -3,12 +3,14 @@ package usage_test
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/usage"
@@ -203,4 +205,40 @@ func TestBilling(t *testing.T) {
 	if err != nil || string(raw) != want {
 		t.Errorf("got\n%s, %v\nwant\n%s", raw, err, want)
 	}
+}
+
+// What a Meter says at any time is what Metrics says of the events so far.
+func TestMeterAgreesWithMetrics(t *testing.T) {
+	kinds := []event.Type{
+		event.TypeLLMCall, event.TypeTurnComplete, event.TypeStreamEnd, event.TypeJobSubmit, event.TypeJobComplete,
+		event.TypeSandboxCreate, event.TypeSandboxDestroy, event.TypeToolCall,
+	}
+	data := []string{
+		`{}`, `7`, `{"cost_usd":0.25,"kind":"main","model":"m","prompt_tokens":5,"completion_tokens":2}`, `{"cost_usd":null}`,
+		`{"job_id":"a","flavor":"t4","final_status":"done","estimated_cost_usd":0.5,"billable_seconds_estimate":9}`,
+		`{"job_id":"b","estimated_cost_usd":0}`, `{"sandbox_id":"a","hardware":"t4","estimated_cost_usd":0.125,"create_latency_s":3}`,
+		`{"sandbox_id":"b","lifetime_s":60}`,
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		var (
+			meter  usage.Meter
+			events []event.Event
+		)
+		for range rapid.IntRange(0, 40).Draw(rt, "events") {
+			ev := event.Event{Type: rapid.SampledFrom(kinds).Draw(rt, "type"), Data: json.RawMessage(rapid.SampledFrom(data).Draw(rt, "data"))}
+			if s := rapid.IntRange(0, 100).Draw(rt, "second"); s > 0 { // not always in order, not always known
+				ev.Time = time.Date(2026, 1, 2, 3, 4, s, 0, time.UTC)
+			}
+			events = append(events, ev)
+			meter.Add(ev)
+			if !rapid.Bool().Draw(rt, "ask") {
+				continue
+			}
+			want, got := usage.Metrics("s", events), meter.Summary("s")
+			if !reflect.DeepEqual(want, got) {
+				rt.Fatalf("after %d events %+v, want %+v", len(events), got, want)
+			}
+			got.LLM.ByKind["main"], got.Jobs.Flavors["t4"] = 99, 99 // the caller's own
+		}
+	})
 }

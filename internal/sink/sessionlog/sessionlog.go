@@ -1,7 +1,8 @@
 // Package sessionlog follows a session and keeps its JSON file: written at the
 // end of turns, when an approval opens, after a while of changes and at the
-// end. The file is derived and may be deleted; the package neither reads old
-// ones nor knows where events come from.
+// end. Entries are encoded as they come, so that a save takes little time and
+// a long session little memory. The file is derived and may be deleted; the
+// package neither reads old ones nor knows where events come from.
 package sessionlog
 
 import (
@@ -13,13 +14,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
-	"github.com/ml-intern/ml-intern/internal/domain/history"
 )
 
 // Options of a session log.
@@ -42,13 +42,20 @@ type Log struct {
 	opts  Options
 	due   chan struct{} // a save is asked for
 	fresh chan struct{} // something changed since the last save
+	path  atomic.Pointer[string]
 
-	mu      sync.Mutex // guards what follows
-	state   history.State
-	events  []event.Event // those the file holds
+	mu      sync.Mutex // guards what follows, during saves too
+	draft   draft
 	changed bool
-	path    string
 }
+
+// A save costs as much as the file is long. At the end of a turn a file of
+// more than shortFile bytes waits for coalesce, so that the end of the session,
+// which often follows at once, shares the save.
+const (
+	shortFile = 128 << 10
+	coalesce  = 100 * time.Millisecond
+)
 
 // New returns a log that waits for Run.
 func New(opts Options) (*Log, error) {
@@ -65,14 +72,17 @@ func New(opts Options) (*Log, error) {
 	if opts.About == nil {
 		opts.About = func() sessions.About { return sessions.About{} }
 	}
-	return &Log{opts: opts, due: make(chan struct{}, 1), fresh: make(chan struct{}, 1)}, nil
+	return &Log{
+		opts: opts, due: make(chan struct{}, 1), fresh: make(chan struct{}, 1), draft: newDraft(opts.Dir),
+	}, nil
 }
 
 // Path returns the file's path, empty while nothing has been saved.
 func (l *Log) Path() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.path
+	if path := l.path.Load(); path != nil {
+		return *path
+	}
+	return ""
 }
 
 // Follow gives a session's events after a number, as a journal does.
@@ -81,33 +91,46 @@ type Follow func(ctx context.Context, after int64) iter.Seq2[event.Event, error]
 // Run follows the session until its events end, a new conversation takes over
 // or ctx is done, and saves a last time. It may be called once. The error is
 // that of the events or of the last save.
-func (l *Log) Run(ctx context.Context, follow Follow) error {
+func (l *Log) Run(ctx context.Context, follow Follow) (err error) {
 	ended := make(chan error, 1)
 	go func() { ended <- l.collect(ctx, follow) }()
+	defer func() { err = errors.Join(err, l.draft.close()) }() // the collector has returned
 
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	defer timer.Stop()
+	soon := false // the timer stands for the end of a turn
 	for {
 		failed := false
 		select {
-		case err := <-ended: // the collector has returned
+		case err := <-ended:
 			return errors.Join(err, l.save())
 		case <-l.fresh:
-			if l.opts.Interval > 0 {
+			if l.opts.Interval > 0 && !soon {
 				timer.Reset(l.opts.Interval)
 			}
 			continue
 		case <-l.due:
+			if soon = l.long(); soon {
+				timer.Reset(coalesce)
+				continue
+			}
 			timer.Stop()
 			failed = l.try()
 		case <-timer.C:
+			soon = false
 			failed = l.try()
 		}
 		if failed && l.opts.Interval > 0 {
 			timer.Reset(l.opts.Interval)
 		}
 	}
+}
+
+func (l *Log) long() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.draft.size() > shortFile
 }
 
 // try saves and reports a failure, which the next save makes good.
@@ -146,15 +169,11 @@ func signal(c chan struct{}) {
 func (l *Log) take(ev event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.state.Apply(ev); err != nil {
-		l.opts.Log.Warn("an event could not be read", "session_id", l.opts.SessionID, "seq", ev.Seq, "error", err)
+	changed, err := l.draft.take(ev)
+	if err != nil {
+		l.opts.Log.Warn("an event could not be taken in", "session_id", l.opts.SessionID, "seq", ev.Seq, "error", err)
 	}
-	if !ev.Type.Bulk() {
-		l.events = append(l.events, ev)
-	} else if ev.Type != event.TypeHistoryMessage && ev.Type != event.TypeHistoryRewritten {
-		return // it leaves no trace in the file
-	}
-	if !l.changed {
+	if changed && !l.changed {
 		l.changed = true
 		signal(l.fresh)
 	}
@@ -164,33 +183,27 @@ func (l *Log) take(ev event.Event) {
 // said something.
 func (l *Log) save() error {
 	now := time.Now()
-	about := l.opts.About()
 	l.mu.Lock()
-	if !l.changed || !l.state.Spoken() {
-		l.mu.Unlock()
+	idle := !l.changed || !l.draft.state.Spoken()
+	l.mu.Unlock()
+	if idle {
 		return nil
 	}
-	doc := sessions.Build(&l.state, l.events, about)
-	doc.Messages = slices.Clone(doc.Messages) // the state moves its own
-	doc.SessionID = l.opts.SessionID
-	path := l.path
-	l.changed = false
-	l.mu.Unlock()
-
-	var err error
+	about := l.opts.About() // may take its time: the collector goes on
+	path := l.Path()
 	if path == "" {
-		path, err = freePath(l.opts.Dir, l.opts.SessionID, now)
-	}
-	if err == nil {
-		err = doc.Save(path, now)
+		var err error
+		if path, err = freePath(l.opts.Dir, l.opts.SessionID, now); err != nil {
+			return err
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil {
-		l.changed = true
+	if err := l.draft.save(path, l.opts.SessionID, about, now); err != nil {
 		return err
 	}
-	l.path = path
+	l.changed = false
+	l.path.Store(&path)
 	return nil
 }
 
