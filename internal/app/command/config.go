@@ -32,7 +32,7 @@ func newConfigShow(s *console.Streams) *cobra.Command {
 		Short: "Print every setting in force",
 		Args:  cobra.NoArgs,
 		RunE: console.Do(func(ctx context.Context, _ []string) error {
-			return showConfig(s, ctx, sources, asJSON)
+			return showConfig(ctx, s, sources, asJSON)
 		}),
 	}
 	cmd.Flags().BoolVar(&sources, "sources", false, "add where each value comes from")
@@ -42,7 +42,7 @@ func newConfigShow(s *console.Streams) *cobra.Command {
 
 // showConfig prints what is in force also when something is wrong, and then
 // says what.
-func showConfig(s *console.Streams, ctx context.Context, sources, asJSON bool) error {
+func showConfig(ctx context.Context, s *console.Streams, sources, asJSON bool) error {
 	l, faults := s.Config(ctx)
 	if l == nil {
 		return console.UsageOf(faults)
@@ -136,7 +136,7 @@ func newConfigSet(s *console.Streams) *cobra.Command {
   ml-intern config set permissions.deny 'bash(rm *),bash(sudo *)'
   ml-intern config set max_cost_usd 5`,
 		RunE: console.Do(func(ctx context.Context, args []string) error {
-			return editConfig(s, ctx, func(l *config.Loaded) error { return l.Set(ctx, args[0], args[1]) }, "set "+args[0]+" in")
+			return editConfig(ctx, s, func(l *config.Loaded) error { return l.Set(ctx, args[0], args[1]) }, "set "+args[0]+" in")
 		}),
 	}
 }
@@ -147,12 +147,12 @@ func newConfigUnset(s *console.Streams) *cobra.Command {
 		Short: "Remove one setting from your own file",
 		Args:  cobra.ExactArgs(1),
 		RunE: console.Do(func(ctx context.Context, args []string) error {
-			return editConfig(s, ctx, func(l *config.Loaded) error { return l.Unset(ctx, args[0]) }, "removed "+args[0]+" from")
+			return editConfig(ctx, s, func(l *config.Loaded) error { return l.Unset(ctx, args[0]) }, "removed "+args[0]+" from")
 		}),
 	}
 }
 
-func editConfig(s *console.Streams, ctx context.Context, edit func(*config.Loaded) error, done string) error {
+func editConfig(ctx context.Context, s *console.Streams, edit func(*config.Loaded) error, done string) error {
 	l, faults := s.Config(ctx)
 	if l == nil {
 		return console.UsageOf(faults)

@@ -27,7 +27,7 @@ training script, evaluate, report. The tools, the commands and every number are
 real; only the model's words are recorded. Needs python3, nothing else.`,
 		Args: cobra.NoArgs,
 		RunE: console.Do(func(ctx context.Context, _ []string) error {
-			return runDemo(s, ctx, keep)
+			return runDemo(ctx, s, keep)
 		}),
 	}
 	cmd.Flags().StringVar(&keep, "keep", "", "work in this new or empty `DIR` (default a new one)")
@@ -37,7 +37,7 @@ real; only the model's words are recorded. Needs python3, nothing else.`,
 // demoHome is where the demo's session is kept, inside its folder.
 const demoHome = ".ml-intern-home"
 
-func runDemo(s *console.Streams, ctx context.Context, keep string) error {
+func runDemo(ctx context.Context, s *console.Streams, keep string) error {
 	if err := demo.Require(ctx); err != nil {
 		return err
 	}

@@ -25,14 +25,14 @@ func newDoctor(s *console.Streams) *cobra.Command {
 broken; being offline is a warning.`,
 		Args: cobra.NoArgs,
 		RunE: console.Do(func(ctx context.Context, _ []string) error {
-			return runDoctor(s, ctx, asJSON)
+			return runDoctor(ctx, s, asJSON)
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
 	return cmd
 }
 
-func runDoctor(s *console.Streams, ctx context.Context, asJSON bool) error {
+func runDoctor(ctx context.Context, s *console.Streams, asJSON bool) error {
 	o := doctor.Options{OutTTY: s.OutTTY}
 	if out, ok := s.Out.(*os.File); ok && s.OutTTY {
 		o.Width, _, _ = term.GetSize(int(out.Fd())) // 0 is unknown

@@ -28,14 +28,14 @@ DIR, or to DIR itself.`,
 			if len(args) > 0 {
 				dir = app.Absolute(args[0], s.Dir)
 			}
-			return trust(s, ctx, dir, revoke)
+			return trust(ctx, s, dir, revoke)
 		}),
 	}
 	cmd.Flags().BoolVar(&revoke, "revoke", false, "take the trust back")
 	return cmd
 }
 
-func trust(s *console.Streams, ctx context.Context, dir string, revoke bool) error {
+func trust(ctx context.Context, s *console.Streams, dir string, revoke bool) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return console.Usage("%s is not a directory", dir)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,12 +37,12 @@ user. The token is checked first, and it is not shown while it is pasted.`,
 			}
 			defer a.Close()
 			if stdin {
-				return loginFromInput(s, ctx, a)
+				return loginFromInput(ctx, s, a)
 			}
 			if !s.InTTY {
 				return console.Usage("standard input is not a terminal: give the token with --token-stdin")
 			}
-			return loginByPaste(s, ctx, a)
+			return loginByPaste(ctx, s, a)
 		}),
 	}
 	cmd.Flags().BoolVar(&stdin, "token-stdin", false, "read the token from standard input")
@@ -53,12 +52,12 @@ user. The token is checked first, and it is not shown while it is pasted.`,
 // tokenLimit bounds what is read as a token, in bytes.
 const tokenLimit = 4096
 
-func loginFromInput(s *console.Streams, ctx context.Context, a *app.App) error {
+func loginFromInput(ctx context.Context, s *console.Streams, a *app.App) error {
 	raw, err := io.ReadAll(io.LimitReader(s.In, tokenLimit))
 	if err != nil {
 		return console.Usage("read the token: %w", err)
 	}
-	again, err := saveToken(s, ctx, a, string(raw))
+	again, err := saveToken(ctx, s, a, string(raw))
 	if again { // a bad token here is a mistake of the caller
 		return &app.MissingKeyError{Err: err}
 	}
@@ -66,16 +65,19 @@ func loginFromInput(s *console.Streams, ctx context.Context, a *app.App) error {
 }
 
 // loginByPaste asks until a token is valid. Ctrl-C and Ctrl-D leave.
-func loginByPaste(s *console.Streams, ctx context.Context, a *app.App) error {
+func loginByPaste(ctx context.Context, s *console.Streams, a *app.App) error {
 	fmt.Fprintf(s.Err, "A token is made at %s/settings/tokens.\n", a.Loaded.URL("HF_ENDPOINT").Value)
+	screen := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{s.In, s.Err}, "")
 	for {
-		fmt.Fprint(s.Err, "Paste it here (it is not shown): ")
-		raw, err := readHidden(s.In)
-		fmt.Fprintln(s.Err)
+		raw, err := readHidden(s.In, screen)
 		if err != nil {
+			fmt.Fprintln(s.Err)
 			return &console.ExitError{Code: headless.ExitInterrupt, Err: errors.New("nobody was logged in")}
 		}
-		again, err := saveToken(s, ctx, a, raw)
+		again, err := saveToken(ctx, s, a, raw)
 		if !again {
 			return err
 		}
@@ -83,37 +85,20 @@ func loginByPaste(s *console.Streams, ctx context.Context, a *app.App) error {
 	}
 }
 
-// readHidden reads a line without echo and mends the terminal when the person
-// breaks off.
-func readHidden(in *os.File) (string, error) {
-	fd := int(in.Fd())
-	before, err := term.GetState(fd)
+// readHidden reads a line without echo. While it does, Ctrl-C and Ctrl-D end
+// the input instead of sending a signal.
+func readHidden(in *os.File, screen *term.Terminal) (line string, err error) {
+	before, err := term.MakeRaw(int(in.Fd()))
 	if err != nil {
 		return "", err
 	}
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt)
-	defer signal.Stop(stop)
-	type line struct {
-		text []byte
-		err  error
-	}
-	read := make(chan line, 1)
-	go func() { // ends with the process when the person breaks off
-		text, err := term.ReadPassword(fd)
-		read <- line{text, err}
-	}()
-	select {
-	case l := <-read:
-		return string(l.text), l.err
-	case <-stop:
-		return "", errors.Join(errors.New("interrupted"), term.Restore(fd, before))
-	}
+	defer func() { err = errors.Join(err, term.Restore(int(in.Fd()), before)) }()
+	return screen.ReadPassword("Paste it here (it is not shown): ")
 }
 
 // saveToken checks a token and keeps it. Again says that another token may be
 // asked for.
-func saveToken(s *console.Streams, ctx context.Context, a *app.App, raw string) (again bool, err error) {
+func saveToken(ctx context.Context, s *console.Streams, a *app.App, raw string) (again bool, err error) {
 	token := place.CleanToken(raw)
 	switch {
 	case token == "":

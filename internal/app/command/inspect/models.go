@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -51,7 +52,9 @@ type modelList struct {
 	Current   string      `json:"current"`
 	Suggested []suggested `json:"suggested"`
 	Catalogue []offered   `json:"catalogue"`
-	// Problem says why the catalogue is old or missing.
+	// ReadAt is when the catalogue was read; it may be up to a day old.
+	ReadAt time.Time `json:"catalogue_read_at,omitzero"`
+	// Problem says why there is no catalogue.
 	Problem string `json:"problem,omitempty"`
 }
 
@@ -89,6 +92,9 @@ func listModels(ctx context.Context, a *app.App, filter string) modelList {
 	}
 	models, problem := catalogue(ctx, a)
 	list.Problem = problem
+	if info, err := os.Stat(a.Loaded.Places.RouterModels()); err == nil && len(models) > 0 {
+		list.ReadAt = info.ModTime().UTC()
+	}
 	for _, m := range models {
 		for _, o := range m.Live() {
 			if strings.Contains(strings.ToLower(m.ID+":"+o.Provider), filter) {
@@ -139,7 +145,11 @@ func showModels(s *console.Streams, list modelList) error {
 		return err
 	}
 	if len(list.Catalogue) > 0 {
-		fmt.Fprintf(s.Out, "\nHugging Face router, USD per million tokens:\n")
+		at := ""
+		if !list.ReadAt.IsZero() {
+			at = " as of " + list.ReadAt.Local().Format("2006-01-02 15:04")
+		}
+		fmt.Fprintf(s.Out, "\nHugging Face router%s, USD per million tokens:\n", at)
 		fmt.Fprintln(table, "  MODEL\tPROVIDER\tIN\tOUT\tCONTEXT\tTOOLS")
 	}
 	for _, o := range list.Catalogue {

@@ -35,7 +35,7 @@ list, or the path of a session file.`,
 }
 
 // library opens the saved sessions; close it when done.
-func library(s *console.Streams, ctx context.Context) (*app.App, *sessions.Library, error) {
+func library(ctx context.Context, s *console.Streams) (*app.App, *sessions.Library, error) {
 	a, err := s.Open(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -54,7 +54,7 @@ func newSessionsList(s *console.Streams) *cobra.Command {
 		Short: "List the sessions of this folder, newest first",
 		Args:  cobra.NoArgs,
 		RunE: console.Do(func(ctx context.Context, _ []string) error {
-			a, lib, err := library(s, ctx)
+			a, lib, err := library(ctx, s)
 			if err != nil {
 				return err
 			}
@@ -139,7 +139,7 @@ func newSessionsShow(s *console.Streams) *cobra.Command {
 		Short: "Print a session's conversation",
 		Args:  cobra.ExactArgs(1),
 		RunE: console.Do(func(ctx context.Context, args []string) error {
-			a, lib, err := library(s, ctx)
+			a, lib, err := library(ctx, s)
 			if err != nil {
 				return err
 			}
@@ -205,12 +205,12 @@ func newSessionsRm(s *console.Streams) *cobra.Command {
 		Short: "Remove sessions and their files for good",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: console.Do(func(ctx context.Context, args []string) error {
-			a, lib, err := library(s, ctx)
+			a, lib, err := library(ctx, s)
 			if err != nil {
 				return err
 			}
 			defer a.Close()
-			return removeSessions(s, ctx, lib, args, yes)
+			return removeSessions(ctx, s, lib, args, yes)
 		}),
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
@@ -218,7 +218,7 @@ func newSessionsRm(s *console.Streams) *cobra.Command {
 }
 
 // removeSessions finds all sessions before it removes one: numbers would move.
-func removeSessions(s *console.Streams, ctx context.Context, lib *sessions.Library, args []string, yes bool) error {
+func removeSessions(ctx context.Context, s *console.Streams, lib *sessions.Library, args []string, yes bool) error {
 	var chosen []sessions.Entry
 	for _, arg := range args {
 		entry, err := resolve(ctx, lib, arg)
@@ -256,7 +256,7 @@ func newSessionsExport(s *console.Streams) *cobra.Command {
 			if !slices.Contains(sessions.Formats(), format) {
 				return console.Usage("--format is %q: it must be one of %s", format, strings.Join(sessions.Formats(), ", "))
 			}
-			a, lib, err := library(s, ctx)
+			a, lib, err := library(ctx, s)
 			if err != nil {
 				return err
 			}

@@ -30,7 +30,7 @@ func Tools(s *console.Streams) *cobra.Command {
 }
 
 // tools opens the tools; close the app when done.
-func tools(s *console.Streams, ctx context.Context) (*app.App, []tool.Tool, error) {
+func tools(ctx context.Context, s *console.Streams) (*app.App, []tool.Tool, error) {
 	a, err := s.Open(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -61,7 +61,7 @@ func newToolsList(s *console.Streams) *cobra.Command {
 		Short: "List the tools in the order the model sees them",
 		Args:  cobra.NoArgs,
 		RunE: console.Do(func(ctx context.Context, _ []string) error {
-			a, all, err := tools(s, ctx)
+			a, all, err := tools(ctx, s)
 			if err != nil {
 				return err
 			}
@@ -102,7 +102,7 @@ func newToolsShow(s *console.Streams) *cobra.Command {
 		Short: "Print a tool's description and parameters",
 		Args:  cobra.ExactArgs(1),
 		RunE: console.Do(func(ctx context.Context, args []string) error {
-			a, all, err := tools(s, ctx)
+			a, all, err := tools(ctx, s)
 			if err != nil {
 				return err
 			}
@@ -145,7 +145,7 @@ run with exit code 1; a call that needs an approval fails without --yes.`,
 			if err != nil {
 				return err
 			}
-			return callTools(s, ctx, calls, yes)
+			return callTools(ctx, s, calls, yes)
 		}),
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "approve every call")
@@ -170,8 +170,8 @@ func toolCalls(args []string) ([]oneshot.Call, error) {
 	return calls, nil
 }
 
-func callTools(s *console.Streams, ctx context.Context, calls []oneshot.Call, yes bool) error {
-	a, all, err := tools(s, ctx)
+func callTools(ctx context.Context, s *console.Streams, calls []oneshot.Call, yes bool) error {
+	a, all, err := tools(ctx, s)
 	if err != nil {
 		return err
 	}
