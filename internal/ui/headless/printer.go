@@ -146,7 +146,7 @@ func (p *textPrinter) event(ev event.Event) {
 		}
 	case event.TypeToolLog:
 		if l, err := event.Decode[event.ToolLog](ev); err == nil {
-			p.line("  " + l.Tool + ": " + l.Log)
+			p.line("  " + l.Tool + ": " + strings.ReplaceAll(strings.TrimRight(l.Log, "\n"), "\n", "\n    "))
 		}
 	case event.TypeCompacted:
 		if c, err := event.Decode[event.Compacted](ev); err == nil {
@@ -283,6 +283,9 @@ func (p *textPrinter) result(r *result) {
 		}
 	} else if r.Error != nil && r.ending == "error" && r.Error.Class == "" {
 		p.line("Error: " + r.Error.Message)
+	}
+	if r.stopped != "" {
+		p.line("Stopped: " + r.stopped)
 	}
 	p.line("")
 	cost := fmt.Sprintf("%.4f USD", r.TotalCostUSD)

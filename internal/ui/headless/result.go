@@ -24,7 +24,8 @@ type result struct {
 	ExitCode       int        `json:"exit_code"`
 
 	ending  string // event type that ended the turn
-	history int
+	history int    // messages in the history
+	stopped string // why the run was ended from outside
 	log     string // where the session is saved, empty for nowhere
 }
 
@@ -55,6 +56,7 @@ type failure struct {
 
 // count adds one event to the accounts.
 func (r *result) count(ev event.Event) {
+	r.measure(ev)
 	switch ev.Type {
 	case event.TypeTurnStarted:
 		r.NumTurns++
@@ -85,6 +87,25 @@ func (r *result) count(ev event.Event) {
 					r.Jobs[i].Status = j.FinalStatus
 				}
 			}
+		}
+	}
+}
+
+// measure keeps the size of the history for turns that end without telling it.
+func (r *result) measure(ev event.Event) {
+	if ev.AgentID() != "" {
+		return
+	}
+	switch ev.Type {
+	case event.TypeHistoryMessage, event.TypeToolOutput:
+		r.history++
+	case event.TypeHistoryRewritten:
+		if h, err := event.Decode[event.HistoryRewritten](ev); err == nil {
+			r.history = len(h.Messages)
+		}
+	case event.TypeResumeComplete:
+		if c, err := event.Decode[event.ResumeComplete](ev); err == nil {
+			r.history = c.RestoredCount + 1 // the system message
 		}
 	}
 }

@@ -383,6 +383,9 @@ func (r *run) close() int {
 		r.res.ExitCode = r.stopCode()
 	}
 	r.res.DurationMS = time.Since(r.begun).Milliseconds()
+	if r.opts.Stop.Err() != nil && r.res.ExitCode != ExitOK {
+		r.res.stopped = context.Cause(r.opts.Stop).Error()
+	}
 	if r.opts.Saved != nil {
 		r.res.log = r.opts.Saved()
 	}

@@ -318,6 +318,22 @@ func TestText(t *testing.T) {
 	}
 }
 
+// A run that was stopped says why, and how long the conversation is.
+func TestStoppedText(t *testing.T) {
+	s := newStage()
+	s.tell("", event.ResumeComplete{RestoredCount: 4})
+	mine(s)
+	s.tell("turn_1", event.HistoryMessage{Message: llm.Message{Role: llm.User, Text: "hi"}}, event.ToolLog{Tool: "bash", Log: "a\nb\n"}, event.Interrupted{})
+	stop, cancel := context.WithCancelCause(t.Context())
+	cancel(headless.ErrTimeout)
+	got := play(t, s, headless.Options{Prompt: "hi", Format: headless.Text, Stop: stop})
+	for _, want := range []string{"  bash: a\n    b\n", "Stopped: the time limit was reached\n", "--- Agent interrupted (history_size=6) ---\n"} {
+		if !strings.Contains(got.err, want) {
+			t.Errorf("no %q in\n%s", want, got.err)
+		}
+	}
+}
+
 // Where the session is saved is asked once, after its end, and told.
 func TestSaved(t *testing.T) {
 	s := newStage()
