@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -22,14 +23,30 @@ type mark struct {
 // in the middle may have to skip.
 const markEvery = 256
 
+// disk is what a journal asks of its file. It is there so that tests can let
+// one fail.
+type disk interface {
+	io.WriteCloser
+	Name() string
+	Stat() (os.FileInfo, error)
+	Truncate(size int64) error
+	// Sync puts the bytes on the disk; times may lag behind.
+	Sync() error
+}
+
+type diskFile struct{ *os.File }
+
+func (d diskFile) Sync() error { return syncFile(d.File) }
+
 // file is one session this process writes.
 type file struct {
 	session string
 	dir     string
+	wrap    func(disk) disk // nil outside tests
 
 	mu      sync.Mutex
 	lock    *lock
-	journal *os.File // nil while nothing has been said
+	journal disk // nil while nothing has been said
 	held    []event.Event
 	last    int64
 	size    int64
@@ -49,7 +66,7 @@ func (f *file) start() (err error) {
 		}
 	}()
 	path := filepath.Join(f.dir, journalName)
-	if f.journal, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND, fileMode); err != nil {
+	if err = f.open(path, os.O_RDWR|os.O_APPEND); err != nil {
 		return fmt.Errorf("open session %s: %w", f.session, err)
 	}
 	good, err := scan(path, mark{}, func(ev event.Event, at mark) error {
@@ -67,6 +84,18 @@ func (f *file) start() (err error) {
 	return f.cutTail()
 }
 
+func (f *file) open(path string, flags int) error {
+	on, err := os.OpenFile(path, flags, fileMode)
+	if err != nil {
+		return err
+	}
+	f.journal = diskFile{on}
+	if f.wrap != nil {
+		f.journal = f.wrap(f.journal)
+	}
+	return nil
+}
+
 // cutTail removes a torn last line: no follower has seen it.
 func (f *file) cutTail() error {
 	info, err := f.journal.Stat()
@@ -79,7 +108,7 @@ func (f *file) cutTail() error {
 	if err := f.journal.Truncate(f.size); err != nil {
 		return fmt.Errorf("cut the torn end of journal %s: %w", f.journal.Name(), err)
 	}
-	if err := syncFile(f.journal); err != nil {
+	if err := f.journal.Sync(); err != nil {
 		return fmt.Errorf("sync journal %s: %w", f.journal.Name(), err)
 	}
 	return nil
@@ -131,8 +160,7 @@ func (f *file) begin(events []event.Event) (err error) {
 		return err
 	}
 	path := filepath.Join(f.dir, journalName)
-	f.journal, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL, fileMode)
-	if err != nil {
+	if err = f.open(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL); err != nil {
 		return errors.Join(fmt.Errorf("create session %s: %w", f.session, err), f.undoBegin())
 	}
 	// Without this a crash may lose the file although its bytes were synced.
@@ -172,6 +200,9 @@ func (f *file) undoBegin() error {
 	return errors.Join(errs...)
 }
 
+// reopen is what to do about a file in doubt.
+const reopen = "the session takes no more events until it is opened again"
+
 // write appends events with one write(2).
 func (f *file) write(events []event.Event) error {
 	f.buf = f.buf[:0]
@@ -188,7 +219,8 @@ func (f *file) write(events []event.Event) error {
 		err = fmt.Errorf("write journal %s: %w", f.journal.Name(), err)
 		if n > 0 { // part of a line: away with it, or no further line may follow
 			if cut := f.journal.Truncate(f.size); cut != nil {
-				f.broken = errors.Join(err, cut)
+				f.broken = fmt.Errorf("%w; its torn last line could not be cut off (%w): %s", err, cut, reopen)
+				return f.broken
 			}
 		}
 		return err
@@ -201,9 +233,9 @@ func (f *file) write(events []event.Event) error {
 	if !durable {
 		return nil
 	}
-	if err := syncFile(f.journal); err != nil {
+	if err := f.journal.Sync(); err != nil {
 		// What the disk holds is unknown now; only opening it anew can tell.
-		f.broken = fmt.Errorf("sync journal %s: %w", f.journal.Name(), err)
+		f.broken = fmt.Errorf("sync journal %s: %w; %s", f.journal.Name(), err, reopen)
 		return f.broken
 	}
 	return nil

@@ -47,6 +47,7 @@ type Options struct {
 // Store is a folder of sessions. Its methods may be called from any goroutine.
 type Store struct {
 	root string
+	wrap func(disk) disk // nil outside tests
 
 	mu     sync.Mutex
 	open   map[string]*file // sessions this process writes
@@ -140,7 +141,7 @@ func (s *Store) acquire(ctx context.Context, session string) (*file, error) {
 	if f := s.open[session]; f != nil {
 		return f, nil
 	}
-	f := &file{session: session, dir: dir}
+	f := &file{session: session, dir: dir, wrap: s.wrap}
 	if _, err := os.Stat(filepath.Join(dir, journalName)); err == nil {
 		if err := f.start(); err != nil {
 			return nil, err

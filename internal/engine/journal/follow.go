@@ -79,10 +79,11 @@ func (j *Journal) page(ctx context.Context, after int64) ([]event.Event, <-chan 
 const (
 	windowEvents = 512
 	windowBytes  = 64 << 10 // of data
-	windowPage   = 64       // events copied out at a time
+	windowPage   = 64       // events handed out at a time
 )
 
-// window holds the newest events, without gaps, up to the newest of all.
+// window holds the newest events, without gaps, up to the newest of all. What
+// it has handed out is never written again, so all followers share it.
 type window struct {
 	events []event.Event
 	bytes  int
@@ -102,13 +103,12 @@ func (w *window) add(events []event.Event) {
 		w.bytes -= len(w.events[drop].Data)
 		drop++
 	}
-	kept := copy(w.events, w.events[drop:])
-	clear(w.events[kept:])
-	w.events = w.events[:kept]
+	kept := w.events[drop:]
+	w.events = append(make([]event.Event, 0, len(kept)+len(kept)/2), kept...) // followers may hold the old ones
 }
 
-// after returns a copy of the next events; ok is false when the window no
-// longer holds the first of them.
+// after returns the next events, which the caller only reads; ok is false when
+// the window no longer holds the first of them.
 func (w *window) after(seq int64) (page []event.Event, ok bool) {
 	if len(w.events) == 0 || seq+1 < w.events[0].Seq {
 		return nil, false
@@ -118,5 +118,5 @@ func (w *window) after(seq int64) (page []event.Event, ok bool) {
 		return nil, false
 	}
 	to := min(len(w.events), from+windowPage)
-	return append([]event.Event(nil), w.events[from:to]...), true
+	return w.events[from:to:to], true
 }

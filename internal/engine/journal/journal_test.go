@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -274,5 +276,116 @@ func BenchmarkAppend(b *testing.B) {
 		if _, err := j.Append(b.Context(), "turn_1", p); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// counted is a store that counts how often it is read.
+type counted struct {
+	*journal.Memory
+	reads atomic.Int64
+}
+
+func (c *counted) Read(ctx context.Context, session string, after int64, limit int) ([]event.Event, error) {
+	c.reads.Add(1)
+	return c.Memory.Read(ctx, session, after, limit)
+}
+
+// Followers that keep up never ask the store, however long the journal gets.
+func TestLiveFollowersLeaveTheStoreAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &counted{Memory: journal.NewMemory()}
+		j := open(t, store, nil)
+		store.reads.Store(0)
+		var seen [2]atomic.Int64
+		var wait sync.WaitGroup
+		for i := range seen {
+			wait.Go(func() {
+				for ev, err := range j.Follow(t.Context(), 0) {
+					if err != nil || ev.Seq != seen[i].Add(1) {
+						t.Errorf("follower %d: event %d, %v", i, ev.Seq, err)
+						return
+					}
+				}
+			})
+		}
+		const rounds = 2000
+		for range rounds {
+			if _, err := j.Append(t.Context(), "turn_1", event.ToolOutput{Output: strings.Repeat("x", 2000)}, event.TurnComplete{}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		j.Close()
+		wait.Wait()
+		if seen[0].Load() != 2*rounds || seen[1].Load() != 2*rounds || store.reads.Load() != 0 {
+			t.Errorf("seen %d and %d of %d, %d reads", seen[0].Load(), seen[1].Load(), 2*rounds, store.reads.Load())
+		}
+	})
+}
+
+// What a follower holds stays as it was while the window moves on under it.
+func TestSlowFollowerSeesEveryEvent(t *testing.T) {
+	j := open(t, journal.NewMemory(), nil)
+	add := func(n int) {
+		for i := range n {
+			if _, err := j.Append(t.Context(), "turn_1", event.AssistantChunk{Content: strings.Repeat("x", i%500)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	add(50)
+	want := int64(0)
+	for ev, err := range j.Follow(t.Context(), 0) {
+		want++
+		if err != nil || ev.Seq != want {
+			t.Fatalf("event %d, %v; want %d", ev.Seq, err, want)
+		}
+		if want%20 == 0 && want < 2000 {
+			add(300)
+		}
+		if want == 2000 {
+			j.Close()
+		}
+	}
+	if want < 2000 || want != j.LastSeq() {
+		t.Errorf("%d events of %d", want, j.LastSeq())
+	}
+}
+
+// BenchmarkFollow measures one event for two followers at the tail: it must
+// not depend on how many there were before.
+func BenchmarkFollow(b *testing.B) {
+	for _, before := range []int{10, 10_000} {
+		b.Run(fmt.Sprint(before), func(b *testing.B) {
+			j := open(b, journal.NewMemory(), nil)
+			payload := event.ToolOutput{Output: strings.Repeat("x", 2000)}
+			for range before {
+				if _, err := j.Append(b.Context(), "turn_1", payload); err != nil {
+					b.Fatal(err)
+				}
+			}
+			took := make(chan struct{})
+			var wait sync.WaitGroup
+			for range 2 {
+				wait.Go(func() {
+					for _, err := range j.Follow(b.Context(), int64(before)) {
+						if err != nil {
+							b.Error(err)
+						}
+						took <- struct{}{}
+					}
+				})
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := j.Append(b.Context(), "turn_1", payload); err != nil {
+					b.Fatal(err)
+				}
+				<-took
+				<-took
+			}
+			j.Close()
+			wait.Wait()
+		})
 	}
 }
