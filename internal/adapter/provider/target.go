@@ -100,7 +100,7 @@ func refuse(provider, model string, err error) error {
 	never := false
 	return &llm.Fault{
 		Class: llm.ClassInvalidRequest, Provider: provider, Model: model, Retry: &never,
-		Message: err.Error(), Text: err.Error(), Hint: "/model switches to another model", Err: err,
+		Message: err.Error(), Text: err.Error(), Hint: "--model or /model chooses another one", Err: err,
 	}
 }
 

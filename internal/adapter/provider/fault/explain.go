@@ -78,18 +78,18 @@ func explainKey(f *llm.Fault, c Context) (text, hint string) {
 	}
 	if onHub(f) {
 		return text, "Run `hf auth login` or set HF_TOKEN (a .env file works) to a token with the permission " +
-			"“Make calls to Inference Providers”, or choose another model with /model."
+			"“Make calls to Inference Providers”, or choose another model with --model or /model."
 	}
-	return text, fmt.Sprintf("Set %s in the environment or in a .env file, or choose another model with /model.", variable)
+	return text, fmt.Sprintf("Set %s in the environment or in a .env file, or choose another model with --model or /model.", variable)
 }
 
 func explainBilling(f *llm.Fault, c Context) (text, hint string) {
 	if !onHub(f) {
 		text = fmt.Sprintf("The balance or quota at %s is used up%s.", c.Label, quoted(f.Message))
 		if page := consoles(f.Provider); page != "" {
-			return text, fmt.Sprintf("Add credits or raise the limit at %s, or choose another model with /model.", page)
+			return text, fmt.Sprintf("Add credits or raise the limit at %s, or choose another model with --model or /model.", page)
 		}
-		return text, "Add credits or raise the limit in that provider's console, or choose another model with /model."
+		return text, "Add credits or raise the limit in that provider's console, or choose another model with --model or /model."
 	}
 	switch strings.ToLower(c.Plan) {
 	case "free":
@@ -107,18 +107,18 @@ func explainNotServing(f *llm.Fault, c Context) (text, hint string) {
 	slash := strings.IndexByte(f.Model, '/')
 	if colon := strings.LastIndexByte(f.Model, ':'); colon > slash && slash > 0 {
 		return fmt.Sprintf("%s does not serve %s.", f.Model[colon+1:], f.Model[:colon]),
-			fmt.Sprintf("Drop the suffix (`/model %s`), or see with /model who serves it.", f.Model[:colon])
+			fmt.Sprintf("Drop the suffix (`--model %[1]s`, `/model %[1]s`), or see with `ml-intern models` or /model who serves it.", f.Model[:colon])
 	}
 	return fmt.Sprintf("No provider behind %s that your account may use serves %s.", c.Label, f.Model),
-		"Choose another model with /model, or enable more providers in your account's inference settings."
+		"Choose another model with --model or /model, or enable more providers in your account's inference settings."
 }
 
 func explainNotFound(f *llm.Fault, c Context) (text, hint string) {
 	text = fmt.Sprintf("%s knows no model %s%s.", c.Label, f.Model, at(c))
 	if len(c.Close) > 0 {
-		return text, fmt.Sprintf("Did you mean %s? Switch with /model.", strings.Join(c.Close, ", "))
+		return text, fmt.Sprintf("Did you mean %s? Switch with --model or /model.", strings.Join(c.Close, ", "))
 	}
-	return text, "Check the id, and choose a model with /model."
+	return text, "Check the id, and choose a model with --model or /model."
 }
 
 func explainBusy(f *llm.Fault, c Context) (text, hint string) {
@@ -128,9 +128,9 @@ func explainBusy(f *llm.Fault, c Context) (text, hint string) {
 	}
 	text = fmt.Sprintf("%s %s%s%s.", c.Label, what, tried(c), quoted(f.Message))
 	if f.Wait > 0 {
-		return text, fmt.Sprintf("Try again in %s, or choose another model with /model.", spoken(f.Wait))
+		return text, fmt.Sprintf("Try again in %s, or choose another model with --model or /model.", spoken(f.Wait))
 	}
-	return text, "Try again in a few minutes, or choose another model with /model."
+	return text, "Try again in a few minutes, or choose another model with --model or /model."
 }
 
 func explainSize(f *llm.Fault, c Context) (text, hint string) {
@@ -144,7 +144,7 @@ func explainSize(f *llm.Fault, c Context) (text, hint string) {
 	default:
 		text = fmt.Sprintf("The conversation is too large for %s, even after it was compacted.", f.Model)
 	}
-	return text, "Shorten it with /compact, start afresh with /new, or choose a model with a larger window with /model."
+	return text, "Shorten it with /compact, start afresh with /new (without --continue), or choose a model with a larger window with --model or /model."
 }
 
 func explainNetwork(f *llm.Fault, c Context) (text, hint string) {
@@ -183,9 +183,9 @@ func explainOther(f *llm.Fault, c Context) (text, hint string) {
 		return text, fmt.Sprintf("Quote request id %s if you ask the provider about it.", f.RequestID)
 	}
 	if f.Class == llm.ClassServer {
-		return text, "Try again later, or choose another model with /model."
+		return text, "Try again later, or choose another model with --model or /model."
 	}
-	return text, "Choose another model with /model if it happens again."
+	return text, "Choose another model with --model or /model if it happens again."
 }
 
 func status(f *llm.Fault) string {

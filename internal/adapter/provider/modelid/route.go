@@ -182,7 +182,7 @@ func notBuilt(id ID, provider string) error {
 		Class: llm.ClassInvalidRequest, Provider: provider, Model: id.Text,
 		Message: "provider not built in",
 		Text:    fmt.Sprintf("provider %s is not available in this build (model %s)", provider, id.Text),
-		Hint:    "/model switches to another model; the built-in providers are Anthropic, OpenAI, the HF router, OpenRouter and local servers",
+		Hint:    "--model or /model chooses another one; the built-in providers are Anthropic, OpenAI, the HF router, OpenRouter and local servers",
 	}
 }
 
@@ -213,7 +213,7 @@ func missingKey(id ID, provider string, keys Keys, routing string) error {
 	return &llm.Fault{
 		Class: llm.ClassMissingKey, Provider: provider, Model: id.Text,
 		Message: "no key for " + Label(provider),
-		Text: fmt.Sprintf("model %s is served by the %s and needs %s, which is not set; %s; /model switches to another model",
+		Text: fmt.Sprintf("model %s is served by the %s and needs %s, which is not set; %s; --model or /model chooses another one",
 			id.Text, Label(provider), vars, other),
 		Hint: "set the variable in the environment or in .env, or switch with /model",
 	}

@@ -251,6 +251,6 @@ func fault(model, text string, cause error) error {
 	never := false
 	return &llm.Fault{
 		Class: llm.ClassInvalidRequest, Provider: modelid.Replay, Model: model, Message: text,
-		Retry: &never, Text: text, Hint: "/model switches to another model", Err: cause,
+		Retry: &never, Text: text, Hint: "--model chooses another model", Err: cause,
 	}
 }
