@@ -47,7 +47,7 @@ const unbounded = math.MaxInt32
 var Keys = []Key{
 	{
 		Name: "model_name", Kind: String, Default: `"anthropic/claude-opus-4.8:fal-ai"`, Flag: "--model",
-		Effect: "the model; a leading `huggingface/` is dropped",
+		Effect: "the model; a leading `huggingface/` means the HF router, whatever keys there are",
 		at:     func(c *Config) any { return &c.ModelName }, check: checkModel,
 	},
 	{

@@ -356,13 +356,29 @@ func (k Key) Allows() string {
 
 func quoteAll(words []string) string { return `"` + strings.Join(words, `", "`) + `"` }
 
-// checkModel drops the prefix that older versions wrote before router ids.
+// checkModel drops "huggingface/", which means the HF router, where the router
+// is meant without it, too.
 func checkModel(c *Config) string {
-	c.ModelName = strings.TrimPrefix(c.ModelName, "huggingface/")
+	if id, cut := strings.CutPrefix(c.ModelName, "huggingface/"); cut && !ownService(id) {
+		c.ModelName = id
+	}
 	if c.ModelName == "" {
 		return "must not be empty"
 	}
 	return ""
+}
+
+// ownService reports whether a model id may mean a service with a key of its
+// own rather than the HF router.
+func ownService(id string) bool {
+	service, name, _ := strings.Cut(id, "/")
+	switch service {
+	case "openai", "anthropic":
+		return !strings.Contains(name, ":") || strings.HasPrefix(name, "ft:") // a tag is the router's
+	case "openrouter":
+		return true
+	}
+	return false
 }
 
 func checkBillTo(c *Config) string {
