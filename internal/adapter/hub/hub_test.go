@@ -141,7 +141,9 @@ func TestTokenStaysAtItsOrigin(t *testing.T) {
 		leaked = r.Header.Get("Authorization")
 		w.Write([]byte(`{"name":"x"}`))
 	})
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+"/api/whoami-v2", http.StatusFound) })
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+"/api/whoami-v2", http.StatusFound)
+	})
 	_, err := client(t, s.URL).Whoami(t.Context())
 	if leaked != "" {
 		t.Errorf("the token went to another origin (%v)", err)

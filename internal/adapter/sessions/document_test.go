@@ -30,9 +30,11 @@ func example() sessions.Document {
 	return sessions.Document{
 		SessionID: "sess-1", Model: "openai/gpt-5.5:fal-ai", StartTime: "2026-01-01T00:00:00",
 		Messages: []llm.Message{
-			{Role: llm.System, Text: "sys"}, {Role: llm.User, Text: "hi"},
+			{Role: llm.System, Text: "sys"},
+			{Role: llm.User, Text: "hi"},
 			{Role: llm.Assistant, Text: "Listing.", ToolCalls: []llm.ToolCall{{ID: "call-1", Name: "bash", Arguments: `{"command": "ls"}`}}},
-			{Role: llm.ToolRole, Text: "ok", ToolCallID: "call-1", Name: "bash"}, {Role: llm.Assistant, Text: "done"},
+			{Role: llm.ToolRole, Text: "ok", ToolCallID: "call-1", Name: "bash"},
+			{Role: llm.Assistant, Text: "done"},
 		},
 	}
 }

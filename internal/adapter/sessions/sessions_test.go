@@ -358,9 +358,12 @@ func TestCheck33_Import(t *testing.T) {
 		fork   bool
 		forked bool
 	}{
-		{"same user", `"me"`, &me, false, false}, {"other user", `"me"`, &you, false, true},
-		{"saved anonymously", `null`, &me, false, true}, {"anonymous now", `"me"`, nil, false, true},
-		{"both anonymous", `null`, nil, false, false}, {"asked to fork", `"me"`, &me, true, true},
+		{"same user", `"me"`, &me, false, false},
+		{"other user", `"me"`, &you, false, true},
+		{"saved anonymously", `null`, &me, false, true},
+		{"anonymous now", `"me"`, nil, false, true},
+		{"both anonymous", `null`, nil, false, false},
+		{"asked to fork", `"me"`, &me, true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPlace(t)

@@ -161,7 +161,7 @@ func normal(ts *testscript.TestScript, neg bool, args []string) {
 
 // noEscape checks that an output steers no terminal.
 func noEscape(ts *testscript.TestScript, _ bool, args []string) {
-	if text := ts.ReadFile(args[0]); strings.ContainsAny(text, "\x1b\x9b\x07\r") || !utf8.ValidString(text) {
+	if text := ts.ReadFile(args[0]); strings.ContainsAny(text, "\x1b\u009b\a\r") || !utf8.ValidString(text) {
 		ts.Fatalf("%s has control characters: %q", args[0], text)
 	}
 }

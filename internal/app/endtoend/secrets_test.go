@@ -35,9 +35,8 @@ type secret struct {
 
 // vault makes secrets and remembers them.
 type vault struct {
-	rng  *rand.Rand
-	all  []secret
-	text strings.Builder // what the file to read holds
+	rng *rand.Rand
+	all []secret
 }
 
 const (
@@ -104,6 +103,7 @@ func (v *vault) jwt() string {
 	part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	return part(`{"alg":"HS256","typ":"JWT"}`) + "." + part(`{"sub":"`+v.chars(12, lower)+`"}`) + "." + v.chars(43, alnum)
 }
+
 func (v *vault) pem() string {
 	return v.chars(64, alnum) + "\n" + v.chars(64, alnum)
 }

@@ -140,9 +140,16 @@ func TestUnknownTypesStayReadable(t *testing.T) {
 
 func TestOperations(t *testing.T) {
 	ops := []event.Operation{
-		event.UserInput{Text: "hi"}, event.Steer{Text: "left"}, event.Undo{}, event.Truncate{UserMessageIndex: 2}, event.Compact{},
+		event.UserInput{Text: "hi"},
+		event.Steer{Text: "left"},
+		event.Undo{},
+		event.Truncate{UserMessageIndex: 2},
+		event.Compact{},
 		event.ExecApproval{Approvals: []event.Approval{{ToolCallID: "c", Approved: true, Feedback: "ok", Namespace: "n"}}},
-		event.NewChat{ClearScreen: true}, event.Resume{Path: "p"}, event.Interrupt{}, event.ShutdownOp{},
+		event.NewChat{ClearScreen: true},
+		event.Resume{Path: "p"},
+		event.Interrupt{},
+		event.ShutdownOp{},
 	}
 	for _, op := range ops {
 		raw, err := json.Marshal(event.Submission{ID: "sub_1", Operation: op})

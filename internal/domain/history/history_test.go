@@ -234,7 +234,10 @@ func TestQueue(t *testing.T) {
 		return strings.Join(out, ",")
 	}
 	items := []any{
-		event.InputAccepted{SubmissionID: "1", Text: "one"}, "turn_1", event.TurnStarted{TurnID: "turn_1", SubmissionID: "1"}, user(1, "one"),
+		event.InputAccepted{SubmissionID: "1", Text: "one"},
+		"turn_1",
+		event.TurnStarted{TurnID: "turn_1", SubmissionID: "1"},
+		user(1, "one"),
 		event.InputAccepted{SubmissionID: "2", Text: "two", Queued: true},
 		event.InputAccepted{SubmissionID: "3", Text: "left", Steer: true},
 		event.InputAccepted{SubmissionID: "4", Text: "three", Queued: true},
@@ -259,7 +262,9 @@ func TestQueue(t *testing.T) {
 func TestGate(t *testing.T) {
 	tools := []event.GatedCall{{Tool: "hf_jobs", ToolCallID: "a"}, {Tool: "hf_jobs", ToolCallID: "b"}}
 	items := []any{
-		"turn_1", event.TurnStarted{TurnID: "turn_1"}, assistant(1, "", "a", "b"),
+		"turn_1",
+		event.TurnStarted{TurnID: "turn_1"},
+		assistant(1, "", "a", "b"),
 		event.ApprovalRequired{Count: 2, Tools: tools, ApprovalID: "gate_4"},
 	}
 	s := load(t, items...)
@@ -290,7 +295,9 @@ func TestGate(t *testing.T) {
 
 func TestSyntheticGate(t *testing.T) {
 	open := []any{
-		"turn_1", event.TurnStarted{TurnID: "turn_1"}, assistant(1, "", "a"),
+		"turn_1",
+		event.TurnStarted{TurnID: "turn_1"},
+		assistant(1, "", "a"),
 		event.ApprovalRequired{Count: 1, Tools: []event.GatedCall{{Tool: "yolo_budget", ToolCallID: "gate_1"}}, YoloBudget: true, ApprovalID: "gate_1"},
 	}
 	if s := load(t, open...); s.Gate == nil || !s.Gate.Synthetic() || len(s.Calls) != 1 {

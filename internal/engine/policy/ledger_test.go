@@ -182,7 +182,14 @@ func TestLedgerFold(t *testing.T) {
 // Acceptance check 22 of the agent, the thresholds.
 func TestCheck22_Thresholds(t *testing.T) {
 	for _, c := range []struct{ spend, acknowledged, want float64 }{
-		{4.99, 5, 5}, {5, 5, 10}, {12.25, 5, 20}, {40, 20, 80}, {0, 0, 5}, {7, -1, 10}, {7, math.NaN(), 10}, {math.NaN(), 5, 5},
+		{4.99, 5, 5},
+		{5, 5, 10},
+		{12.25, 5, 20},
+		{40, 20, 80},
+		{0, 0, 5},
+		{7, -1, 10},
+		{7, math.NaN(), 10},
+		{math.NaN(), 5, 5},
 		{7, math.Inf(1), 10},
 	} {
 		if got := policy.NextThreshold(c.spend, c.acknowledged); got != c.want {
@@ -197,7 +204,12 @@ func TestCrossed(t *testing.T) {
 		before, after, want float64
 		crossed             bool
 	}{
-		{0, 4.99, 0, false}, {4.99, 5, 5, true}, {5, 9.99, 0, false}, {0, 21, 20, true}, {9, 10, 10, true}, {10, 10, 0, false},
+		{0, 4.99, 0, false},
+		{4.99, 5, 5, true},
+		{5, 9.99, 0, false},
+		{0, 21, 20, true},
+		{9, 10, 10, true},
+		{10, 10, 0, false},
 		{0, math.Inf(1), 0, false},
 	} {
 		if got, crossed := policy.Crossed(c.before, c.after); got != c.want || crossed != c.crossed {

@@ -52,7 +52,8 @@ func invalid(msgs []llm.Message) string {
 // message, wherever that is; complete pairs stay as they are.
 func TestCheck26_MissingResultsAreStubbedInPlace(t *testing.T) {
 	msgs := []llm.Message{
-		{Role: llm.System, Text: "rules"}, user("one"),
+		{Role: llm.System, Text: "rules"},
+		user("one"),
 		answer("", call("a", "read", "{}")), // two turns back
 		user("two"),
 		answer("", call("b", "read", "{}")), result("b", "read", "fine"),
@@ -89,19 +90,23 @@ func TestNormaliseMends(t *testing.T) {
 		want []llm.Message
 	}{
 		{
-			"orphan", []llm.Message{user("u"), result("z", "read", "r"), answer("a")},
+			"orphan",
+			[]llm.Message{user("u"), result("z", "read", "r"), answer("a")},
 			[]llm.Message{user("u"), answer("a")},
 		},
 		{
-			"duplicate result", []llm.Message{answer("", call("x", "read", "{}")), result("x", "read", "1"), result("x", "read", "2")},
+			"duplicate result",
+			[]llm.Message{answer("", call("x", "read", "{}")), result("x", "read", "1"), result("x", "read", "2")},
 			[]llm.Message{answer("", call("x", "read", "{}")), result("x", "read", "1")},
 		},
 		{
-			"misplaced result", []llm.Message{answer("", call("x", "read", "{}")), user("u"), result("x", "read", "1")},
+			"misplaced result",
+			[]llm.Message{answer("", call("x", "read", "{}")), user("u"), result("x", "read", "1")},
 			[]llm.Message{answer("", call("x", "read", "{}")), result("x", "read", "1"), user("u")},
 		},
 		{
-			"result before its call", []llm.Message{result("x", "", "1"), answer("", call("x", "read", "{}")), user("u")},
+			"result before its call",
+			[]llm.Message{result("x", "", "1"), answer("", call("x", "read", "{}")), user("u")},
 			[]llm.Message{answer("", call("x", "read", "{}")), result("x", "read", "1"), user("u")},
 		},
 		{
@@ -121,17 +126,20 @@ func TestNormaliseMends(t *testing.T) {
 			},
 		},
 		{
-			"empty ids", []llm.Message{answer("", call("", "a", ""), call("", "b", " {} ")), result("", "a", "1"), result("", "b", "2")},
+			"empty ids",
+			[]llm.Message{answer("", call("", "a", ""), call("", "b", " {} ")), result("", "a", "1"), result("", "b", "2")},
 			[]llm.Message{
 				answer("", call("call_1", "a", "{}"), call("call_3", "b", " {} ")), result("call_1", "a", "1"), result("call_3", "b", "2"),
 			},
 		},
 		{
-			"neighbouring texts", []llm.Message{user("u"), answer("a"), answer(""), result("z", "a", "r"), answer("b"), answer("", call("x", "a", "{}")), result("x", "a", "1")},
+			"neighbouring texts",
+			[]llm.Message{user("u"), answer("a"), answer(""), result("z", "a", "r"), answer("b"), answer("", call("x", "a", "{}")), result("x", "a", "1")},
 			[]llm.Message{user("u"), answer("a\n\nb"), answer("", call("x", "a", "{}")), result("x", "a", "1")},
 		},
 		{
-			"verbatim items of a mended call", []llm.Message{withItems, result("x", "read", "1")},
+			"verbatim items of a mended call",
+			[]llm.Message{withItems, result("x", "read", "1")},
 			[]llm.Message{mended, result("x", "read", "1")},
 		},
 	} {

@@ -232,7 +232,8 @@ func TestCheck17_RouterCacheMarkers(t *testing.T) {
 		Model: "anthropic/claude-opus-4.8:fal-ai", SessionID: "S",
 		Tools: []llm.ToolSpec{{Name: "a"}, {Name: "b"}},
 		Messages: []llm.Message{
-			{Role: llm.System, Text: "sys"}, {Role: llm.User, Text: "first"},
+			{Role: llm.System, Text: "sys"},
+			{Role: llm.User, Text: "first"},
 			{Role: llm.Assistant, Text: "x", ToolCalls: []llm.ToolCall{{ID: "1", Name: "a", Arguments: "{}"}}},
 			{Role: llm.ToolRole, ToolCallID: "1", Text: "out"},
 		},
@@ -288,7 +289,8 @@ func TestMarkerOnLastTextPart(t *testing.T) {
 			json.RawMessage(`{"type":"text","text":"a"}`), json.RawMessage(`{"type":"text","text":"b"}`),
 			json.RawMessage(`{"type":"image_url","image_url":"https://x/y"}`),
 		}},
-		{Role: llm.User, Text: " "}, {Role: llm.User, Text: "new"},
+		{Role: llm.User, Text: " "},
+		{Role: llm.User, Text: "new"},
 	}
 	b := body(t, "hf-router", chat.Router(), llm.Request{Model: "anthropic/x:fal-ai", Messages: msgs})
 	parts := message(t, b, 0)["content"].([]any)
@@ -321,7 +323,8 @@ func TestCheck22_LongIDs(t *testing.T) {
 	long := strings.Repeat("x", 50)
 	msgs := []llm.Message{
 		{Role: llm.User, Text: "hi"},
-		{Role: llm.Assistant, ToolCalls: []llm.ToolCall{{ID: long, Name: "srv:tool"}}}, {Role: llm.ToolRole, ToolCallID: long},
+		{Role: llm.Assistant, ToolCalls: []llm.ToolCall{{ID: long, Name: "srv:tool"}}},
+		{Role: llm.ToolRole, ToolCallID: long},
 	}
 	b := body(t, "openai", chat.OpenAI(), llm.Request{Model: "gpt-4.1", Messages: msgs})
 	call := message(t, b, 1)["tool_calls"].([]any)[0].(map[string]any)

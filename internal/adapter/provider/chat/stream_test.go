@@ -307,12 +307,18 @@ func TestUsage(t *testing.T) {
 	}{
 		{"none", `null`, nil, 0},
 		{"zeros", `{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}`, nil, 0},
-		{"xAI", `{"prompt_tokens":10,"completion_tokens":5,"total_tokens":18,"completion_tokens_details":{"reasoning_tokens":3},"cost_in_usd_ticks":20000000000}`,
-			&llm.Usage{Prompt: 10, Completion: 8, Total: 18, Reasoning: 3}, 2},
-		{"top level cache", `{"prompt_tokens":10,"completion_tokens":5,"cache_read_input_tokens":4,"cache_creation_input_tokens":2}`,
-			&llm.Usage{Prompt: 10, Completion: 5, Total: 15, CacheRead: 4, CacheWrite: 2}, 0},
-		{"strange types", `{"prompt_tokens":"x","completion_tokens":5.0,"prompt_tokens_details":null,"total_tokens":-1,"cost":null}`,
-			&llm.Usage{Completion: 5, Total: 5}, 0},
+		{
+			"xAI", `{"prompt_tokens":10,"completion_tokens":5,"total_tokens":18,"completion_tokens_details":{"reasoning_tokens":3},"cost_in_usd_ticks":20000000000}`,
+			&llm.Usage{Prompt: 10, Completion: 8, Total: 18, Reasoning: 3}, 2,
+		},
+		{
+			"top level cache", `{"prompt_tokens":10,"completion_tokens":5,"cache_read_input_tokens":4,"cache_creation_input_tokens":2}`,
+			&llm.Usage{Prompt: 10, Completion: 5, Total: 15, CacheRead: 4, CacheWrite: 2}, 0,
+		},
+		{
+			"strange types", `{"prompt_tokens":"x","completion_tokens":5.0,"prompt_tokens_details":null,"total_tokens":-1,"cost":null}`,
+			&llm.Usage{Completion: 5, Total: 5}, 0,
+		},
 	}
 	for _, tt := range tests {
 		d := finished(t, "stop", `{"choices":[],"usage":`+tt.usage+`}`)

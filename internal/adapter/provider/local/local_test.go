@@ -106,8 +106,12 @@ func TestWindow(t *testing.T) {
 		warns           string
 	}{
 		"vllm": {"vllm", "org/m", map[string]string{"GET /v1/models": `{"data":[{"id":"x","max_model_len":1},{"id":"org/m","max_model_len":40960}]}`}, nil, 40960, ""},
-		"vllm, other model": {"vllm", "org/m", map[string]string{"GET /v1/models": `{"data":[{"id":"x","max_model_len":1}]}`}, nil, 32768,
-			`model_context_tokens["vllm/org/m"]`},
+		"vllm, other model": {
+			"vllm", "org/m",
+			map[string]string{"GET /v1/models": `{"data":[{"id":"x","max_model_len":1}]}`},
+			nil, 32768,
+			`model_context_tokens["vllm/org/m"]`,
+		},
 		"llama.cpp":         {"llamacpp", "m", map[string]string{"GET /props": `{"default_generation_settings":{"n_ctx":8192}}`}, nil, 8192, ""},
 		"llama.cpp, absent": {"llamacpp", "m", nil, nil, 32768, "32768 tokens are assumed"},
 		"lm studio":         {"lm_studio", "m", map[string]string{"GET /api/v0/models": `{"data":[{"id":"m","loaded_context_length":16384,"max_context_length":99999}]}`}, nil, 16384, ""},

@@ -228,7 +228,8 @@ func TestCheck21_ReplayAsRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := body(t, llm.Request{Model: "openai/gpt-5.5", Messages: []llm.Message{
-		{Role: llm.User, Text: "What is the capital of PotatoLand?"}, loaded,
+		{Role: llm.User, Text: "What is the capital of PotatoLand?"},
+		loaded,
 		{Role: llm.ToolRole, ToolCallID: loaded.ToolCalls[0].ID, Name: "get_capital", Text: "Potato City"},
 	}})["input"].([]any)
 	if len(got) != len(recorded.Input) {

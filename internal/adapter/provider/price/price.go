@@ -163,8 +163,10 @@ func (o Override) Check(model string) error {
 		value    *float64
 		required bool
 	}{
-		{"input", o.Input, true}, {"output", o.Output, true},
-		{"cache_read", o.CacheRead, false}, {"cache_write", o.CacheWrite, false},
+		{"input", o.Input, true},
+		{"output", o.Output, true},
+		{"cache_read", o.CacheRead, false},
+		{"cache_write", o.CacheWrite, false},
 	} {
 		switch {
 		case f.value == nil && f.required:

@@ -32,13 +32,19 @@ var hi = llm.Message{Role: llm.User, Text: "hi"}
 
 func TestPrepare(t *testing.T) {
 	in := []llm.Message{
-		hi, {Role: llm.Assistant}, {Role: llm.Assistant, Parts: []json.RawMessage{json.RawMessage(`{"type":"thinking","thinking":"t"}`)}},
-		call("a"), {Role: llm.ToolRole, ToolCallID: "a"}, {Role: llm.Assistant, Text: "end"},
+		hi,
+		{Role: llm.Assistant},
+		{Role: llm.Assistant, Parts: []json.RawMessage{json.RawMessage(`{"type":"thinking","thinking":"t"}`)}},
+		call("a"),
+		{Role: llm.ToolRole, ToolCallID: "a"},
+		{Role: llm.Assistant, Text: "end"},
 	}
 	before := fmt.Sprintf("%+v", in)
 	want := []llm.Message{
-		hi, call("a"), {Role: llm.ToolRole, ToolCallID: "a", Text: transcript.NoOutput},
-		{Role: llm.Assistant, Text: "end"}, {Role: llm.User, Text: "Continue.", Synthetic: true},
+		hi, call("a"),
+		{Role: llm.ToolRole, ToolCallID: "a", Text: transcript.NoOutput},
+		{Role: llm.Assistant, Text: "end"},
+		{Role: llm.User, Text: "Continue.", Synthetic: true},
 	}
 	if d := cmp.Diff(want, transcript.Prepare(in, transcript.Options{})); d != "" {
 		t.Error(d)

@@ -160,8 +160,13 @@ func newSessionsShow(s *console.Streams) *cobra.Command {
 
 func showSession(s *console.Streams, e sessions.Entry, d sessions.Document) {
 	for _, line := range []struct{ name, value string }{
-		{"Session", cmp.Or(d.SessionID, e.SessionID)}, {"Title", d.Title}, {"Model", d.Model}, {"Folder", cmp.Or(d.Cwd, e.Cwd)},
-		{"Branch", d.GitBranch}, {"Started", d.StartTime}, {"File", e.Path},
+		{"Session", cmp.Or(d.SessionID, e.SessionID)},
+		{"Title", d.Title},
+		{"Model", d.Model},
+		{"Folder", cmp.Or(d.Cwd, e.Cwd)},
+		{"Branch", d.GitBranch},
+		{"Started", d.StartTime},
+		{"File", e.Path},
 	} {
 		if line.value != "" {
 			fmt.Fprintf(s.Out, "%-8s %s\n", line.name+":", console.OneLine(line.value))

@@ -123,7 +123,6 @@ type talk struct {
 	provider string
 	models   []string
 	req      llm.Request
-	calls    int
 }
 
 func newTalk(t *rapid.T, provider string, models []string) *talk {
