@@ -153,6 +153,84 @@ func TestCodeStays(t *testing.T) {
 	}
 }
 
+const keyLine = "MIIEowIBAAKCAQEAn0nr/KQ+x8mPqZ3Yk1hV5bLw2dCj7tRsUe6GaF9oXiTuNMyB"
+
+// TestTornKeys: of a private key whose BEGIN line was cut off, the END line
+// takes the lines of base64 above it.
+func TestTornKeys(t *testing.T) {
+	const end = "-----END RSA PRIVATE KEY-----"
+	const mark = "[REDACTED_PRIVATE_KEY]"
+	body := strings.Repeat(keyLine+"\n", 3) + "abc="
+	numbered := "     7\tHello there\n"
+	for i, line := range strings.Split(body, "\n") {
+		numbered += fmt.Sprintf("%6d\t%s\n", i+8, line)
+	}
+	for _, tt := range []struct{ name, in, want string }{
+		{"alone", body + "\n" + end + "\nx", mark + "\nx"},
+		{"behind text", "[4 KiB not shown]\n" + body + "\n" + end, "[4 KiB not shown]\n" + mark},
+		{"torn first line", "the rest:\n" + keyLine[40:] + "\n" + keyLine + "\n" + end, "the rest:\n" + mark},
+		{"carriage returns", strings.ReplaceAll(body, "\n", "\r\n") + "\r\n" + end, mark},
+		{"escaped", strings.ReplaceAll(body, "\n", `\n`) + `\n` + end + `\n"}`, mark + `\n"}`},
+		{"twice escaped", strings.ReplaceAll(body, "\n", `\\r\\n`) + `\\r\\n` + end, mark},
+		{"indented", "key: |\n    " + strings.ReplaceAll(body, "\n", "\n    ") + "\n    " + end, "key: |\n    " + mark},
+		{"quoted lines", `"` + strings.ReplaceAll(body, "\n", `\n"`+"\n\t\"") + `\n"` + "\n\t\"" + end, `"` + mark},
+		{"numbered lines", numbered + "    12\t" + end, "     7\tHello there\n     8\t" + mark},
+		{"PGP checksum", keyLine + "\nabcd\n=njUN\n-----END PGP PRIVATE KEY BLOCK-----", mark},
+		{"behind a mark", "[REDACTED]\n" + keyLine + "\n" + end, "[REDACTED]\n" + mark},
+		{"after a whole key", pemKey + "\n" + keyLine + "\n" + end, mark + "\n" + mark},
+		{"no line", "it ends with\n" + end, "it ends with\n" + end},
+		{"prose", "One word\nHello\n" + end, "One word\nHello\n" + end},
+		{"a certificate", keyLine + "\n-----END CERTIFICATE-----", keyLine + "\n-----END CERTIFICATE-----"},
+		{"no END line", keyLine + "\n" + keyLine + "\n----- END", keyLine + "\n" + keyLine + "\n----- END"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := scrubber()
+			got, _ := s.String(tt.in)
+			if got != tt.want {
+				t.Errorf("String(%q)\n got %q\nwant %q", tt.in, got, tt.want)
+			}
+			if again, n := s.String(got); again != got || n != 0 {
+				t.Errorf("a second scrub of %q gives %q, %d", got, again, n)
+			}
+			for _, n := range []int{1, 7, 64} {
+				if st := stream(s, tt.in, n); st != got {
+					t.Errorf("a stream of %d bytes each\n got %q\nwant %q", n, st, got)
+				}
+			}
+		})
+	}
+}
+
+// TestLongTornKeys: base64 without end is not held for ever, and what a stream
+// takes of it is what a scrub of the whole takes.
+func TestLongTornKeys(t *testing.T) {
+	const end = "-----END PRIVATE KEY-----"
+	s := scrubber()
+	for name, in := range map[string]string{
+		"lines":     strings.Repeat(keyLine+"\n", 1000) + end,
+		"numbered":  strings.Repeat("\n   12\t"+keyLine, 1000) + "\n" + end,
+		"one line":  strings.Repeat(keyLine, 1000) + "\n" + end,
+		"near edge": strings.Repeat("a", 17<<10) + "\n" + strings.Repeat(keyLine+"\n", 10) + end,
+	} {
+		want, _ := s.String(in)
+		var b strings.Builder
+		st := s.Stream()
+		for i := 0; i < len(in); i += 100 {
+			b.WriteString(st.Feed(in[i:min(len(in), i+100)]))
+			if held := i + 100 - b.Len(); held > 32<<10+100 {
+				t.Fatalf("%s: %d bytes are held", name, held)
+			}
+		}
+		b.WriteString(st.Flush())
+		if b.String() != want {
+			t.Errorf("%s: stream gives %d bytes, whole %d", name, b.Len(), len(want))
+		}
+		if again, n := s.String(want); again != want || n != 0 {
+			t.Errorf("%s: a second scrub finds %d", name, n)
+		}
+	}
+}
+
 func TestReport(t *testing.T) {
 	_, counts := scrubber().Report(hubToken + " " + hubToken + ` PASSWORD="x" hf_simulated_alice`)
 	if diff := cmp.Diff(map[string]int{"hf_token": 2, "named": 1, "held": 1}, counts); diff != "" {
@@ -235,7 +313,7 @@ func seeds() []seeded {
 	alnum := upper + strings.ToLower(upper) + digits
 	var all []seeded
 	for range 3 {
-		for _, s := range []seeded{
+		all = append(all, []seeded{
 			{"hub", "hf_" + from(alnum, 34), ""},
 			{"hub oauth", "hf_oauth_" + from(alnum, 32), ""},
 			{"anthropic", "sk-ant-api03-" + from(alnum+"_-", 80), ""},
@@ -253,9 +331,7 @@ func seeds() []seeded {
 			{"npm", "npm_" + from(alnum, 36), ""},
 			{"digitalocean", "dop_v1_" + from("abcdef"+digits, 64), ""},
 			{"named", from(alnum, 10) + "!" + from(alnum, 4), "DB_PASSWORD"},
-		} {
-			all = append(all, s)
-		}
+		}...)
 	}
 	return all
 }
@@ -356,12 +432,21 @@ var pieces = []string{
 	"api_key", "max_tokens", "=", ":", " = ", ": ", ":=", "=>", `"`, `\"`, "'", "`", "\\", "$X", "f(", ")", "os.environ[", "]", "[", "abc",
 	"12345678", "x-y-z-long-value", "None", ",", ";", " ", "  ", "\t", "[REDACTED]", "[REDACTED_JWT]", "[REDACTED", "Optional[str]", "f\"{x}\"",
 	"hf_simulated_alice", "hf_simul", "p@ss/w0rd&more", "correct horse battery", "correct horse ", "aGZfc2ltdWxhdGVkX2FsaWNl", "é", "世", "*", "**",
+	keyLine, keyLine + "\n", "=abcd", "\r\n", "\n   12\t", "\n1:", "-----END ", "-----END PGP PRIVATE KEY BLOCK-----",
 	"wandb login ", "wandb.login(key=", hex40, "password ", `"username": "b", `, `"key"`, "hooks.slack.com/services/", "-", "_", "{", "}", "<", ">",
+}
+
+// keyPieces are what torn keys are made of.
+var keyPieces = []string{
+	keyLine, keyLine + "\n", keyLine + `\n`, keyLine[:15], keyLine[:16], "abc=", "=abcd", "=", "n", "r", "7", "12345678", "\n", "\n", "\r\n", `\n`, `\r\n`, `\\n`,
+	"\\", `"`, "'", " ", "\t", ":", "|", ">", "-", "\n   12\t", "\n1:", strings.Repeat(" ", 130), "-----END PRIVATE KEY-----", "\n-----END PRIVATE KEY-----", "-----END ",
+	"-----BEGIN PRIVATE KEY-----", "-----END X-----", "[REDACTED]", hubToken, "HF_TOKEN=", "AKIA", "x-y-z-long-value", "é",
 }
 
 func texts() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
-		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 14).Draw(t, "pieces"), "")
+		from := rapid.SampledFrom([][]string{pieces, keyPieces}).Draw(t, "from")
+		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(from), 0, 14).Draw(t, "pieces"), "")
 	})
 }
 
@@ -405,7 +490,10 @@ func TestStreamHolds(t *testing.T) {
 		{[]string{"Hello ", "world, ", "fine.\n"}, []string{"Hello ", "world, ", "fine.\n", ""}},
 		{[]string{"key hf_abc", "def ok"}, []string{"key ", "hf_abcdef ok", ""}},
 		{[]string{"key " + hubToken[:10], hubToken[10:], "\n"}, []string{"key ", "", "[REDACTED_HF_TOKEN]\n", ""}},
-		{[]string{"export HF_TOKEN=", "ab", "c\nok"}, []string{"export HF_TOKEN", "", "=[REDACTED]\nok", ""}},
+		{[]string{"export HF_TOKEN=", "ab", "c\nok."}, []string{"export HF_TOKEN", "", "=[REDACTED]\nok.", ""}},
+		// A line of base64 may end a private key: so may the first word of a line, until a blank ends it.
+		{[]string{"one\n", "Hel", "lo", " all"}, []string{"one\n", "", "", "Hello all", ""}},
+		{[]string{keyLine + "\n", "abc=\n", "--", "- y"}, []string{"", "", "", keyLine + "\nabc=\n--- y", ""}},
 		{[]string{"x hf_simul", "ated_alice y"}, []string{"x ", "[REDACTED] y", ""}},
 		{[]string{"x hf_simul", "ation y"}, []string{"x ", "hf_simulation y", ""}},
 		{[]string{"max_tokens=", "100 "}, []string{"max_tokens=", "100 ", ""}},

@@ -10,8 +10,10 @@ import (
 // is what String makes of the whole. It holds text back only from a place on
 // where a secret may have begun: a known prefix, the beginning of a held
 // value, the separator after a secret's name, the BEGIN line of a private key
-// up to its END line. What it holds is bounded by rule.MaxSpan (16 KiB): a rule
-// that saw so much decides without the rest.
+// up to its END line, and lines of base64, which an END line may follow (of
+// ordinary text the first word of a line, until it ends). What it holds is
+// bounded by twice rule.MaxSpan (32 KiB): a rule that saw so much decides
+// without the rest.
 //
 // A Stream belongs to one goroutine.
 type Stream struct {
@@ -60,7 +62,7 @@ func (st *Stream) drain(final bool) string {
 		st.dropTail()
 		start = st.pos
 	}
-	sc := rule.Scan{Set: st.s.rules, Src: st.buf, Floor: st.floor, Final: final}
+	sc := rule.Scan{Set: st.s.rules, Src: st.buf, Floor: st.floor, Shown: st.pos, Final: final}
 	for st.pos < len(st.buf) {
 		m, v := sc.Next(st.pos)
 		if v != rule.Found {
@@ -80,6 +82,9 @@ func (st *Stream) drain(final bool) string {
 		start = st.pos
 	}
 	st.floor = sc.Floor
+	if !final {
+		st.pos = sc.Held(st.pos)
+	}
 	if b.Len() == 0 {
 		return st.buf[start:st.pos]
 	}

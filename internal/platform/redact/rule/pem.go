@@ -4,11 +4,15 @@ import "strings"
 
 // pem finds a private key block from its BEGIN line through its END line, with
 // real or escaped line breaks. Where the END line is missing, the lines of
-// base64 that follow the BEGIN line go; a BEGIN line without any is prose.
+// base64 that follow the BEGIN line go, and where the BEGIN line is missing,
+// those above the END line; either line without any is prose.
 func (sc *Scan) pem(p int, w view) (Match, Verdict) {
 	body, v := sc.pemLine(p, w, "-----BEGIN ")
-	if v != Found {
-		return Match{}, v
+	if v == None {
+		return sc.pemEnd(p, w)
+	}
+	if v == More {
+		return Match{}, More
 	}
 	if !strings.Contains(sc.Src[p:body], "PRIVATE KEY") {
 		return Match{}, None

@@ -24,11 +24,13 @@ type Match struct {
 
 // Scan looks for secrets in Src. Floor is the end of the last replacement (or
 // of a mark that stood there already), which no rule looks behind: the caller
-// moves it after each replacement. Final says that nothing follows Src.
+// moves it after each replacement. No match begins before Shown either, up to
+// where Src is out already. Final says that nothing follows Src.
 type Scan struct {
 	Set   *Set
 	Src   string
 	Floor int
+	Shown int
 	Final bool
 }
 
@@ -46,9 +48,10 @@ func (sc *Scan) view(i int) view {
 	return view{end: len(sc.Src), open: !sc.Final}
 }
 
-// Next finds the first secret at or after i. With More, Match.Start is the
-// place from which the text has to be held back; None means that all of Src
-// may be shown.
+// Next finds the first secret at or after i; the block of an END line found
+// there may begin before i. With More, Match.Start is the place from which the
+// text is undecided; None means that all of Src is decided. Held tells how much
+// of what is decided has to be held back.
 func (sc *Scan) Next(i int) (Match, Verdict) {
 	src, s := sc.Src, sc.Set
 	for last := len(src) - 1; i < last; i++ {

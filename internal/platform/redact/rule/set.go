@@ -3,8 +3,9 @@
 // given.
 //
 // A scan reads from left to right and decides at each place with a bounded
-// view: at most Lookback bytes behind it and MaxSpan bytes ahead. What was
-// replaced counts as a wall that no rule looks through.
+// view: at most Lookback bytes behind it and MaxSpan bytes ahead. Only the END
+// line of a private key looks further back, MaxSpan bytes over lines of base64,
+// as the beginning of its block may have been cut off. What was replaced counts as a wall that no rule looks through.
 //
 // The package replaces nothing and does not know what becomes of a match.
 package rule
@@ -21,8 +22,9 @@ import (
 const (
 	// Lookback bounds, in bytes, what a rule may read before its place.
 	Lookback = 256
-	// MaxSpan bounds, in bytes, what a rule may read after its place and thus
-	// what a stream may hold back. The PEM form of a 16,384-bit key fits.
+	// MaxSpan bounds, in bytes, what a rule may read after its place, and how
+	// much base64 an END line takes. A stream may hold back both together. The
+	// PEM form of a 16,384-bit key fits.
 	MaxSpan = 16 << 10
 	// minHeld is the length in bytes from which a held value is removed.
 	// Shorter ones ("admin", "1234") would tear holes into ordinary text.
