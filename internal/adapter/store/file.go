@@ -69,7 +69,7 @@ func (f *file) start() (err error) {
 	if err = f.open(path, os.O_RDWR|os.O_APPEND); err != nil {
 		return fmt.Errorf("open session %s: %w", f.session, err)
 	}
-	good, err := scan(path, mark{}, func(ev event.Event, at mark) error {
+	good, err := scan(path, mark{}, false, func(ev event.Event, at mark) error {
 		if ev.SessionID != f.session {
 			return fmt.Errorf("it belongs to session %q", ev.SessionID)
 		}
@@ -259,7 +259,7 @@ func (f *file) read(after int64, limit int) ([]event.Event, error) {
 	if room := int(last - max(after, 0)); limit <= 0 || limit > room {
 		limit = room // an append in progress is not seen
 	}
-	return readLines(filepath.Join(f.dir, journalName), from, after, limit)
+	return readLines(filepath.Join(f.dir, journalName), from, after, limit, true)
 }
 
 // before returns the last mark at or before seq.

@@ -18,14 +18,18 @@ import (
 // errStop ends a scan early.
 var errStop = errors.New("stop")
 
+// trust says whether the data of lines is known to be JSON: what this process
+// has written, or has checked when it took the session, needs no second look.
+type trust bool
+
 // readLines returns at most limit events above after from the journal at path,
 // starting to look at from. A missing file has none.
-func readLines(path string, from mark, after int64, limit int) ([]event.Event, error) {
+func readLines(path string, from mark, after int64, limit int, known trust) ([]event.Event, error) {
 	var events []event.Event
 	if limit > 0 {
 		events = make([]event.Event, 0, min(limit, 1024))
 	}
-	_, err := scan(path, from, func(ev event.Event, _ mark) error {
+	_, err := scan(path, from, known, func(ev event.Event, _ mark) error {
 		if ev.Seq > after {
 			events = append(events, ev)
 		}
@@ -44,7 +48,7 @@ func readLines(path string, from mark, after int64, limit int) ([]event.Event, e
 // and returns the offset behind the last good line. A last line that is torn
 // is passed over; a bad line before it is a *LineError. Errors of each become
 // the line's, but for errStop, which ends the scan.
-func scan(path string, from mark, each func(event.Event, mark) error) (good int64, err error) {
+func scan(path string, from mark, known trust, each func(event.Event, mark) error) (good int64, err error) {
 	in, err := os.Open(path)
 	if err != nil {
 		return 0, fmt.Errorf("read journal: %w", err)
@@ -63,7 +67,7 @@ func scan(path string, from mark, each func(event.Event, mark) error) (good int6
 		if err != nil {
 			return at.offset, fmt.Errorf("read journal %s: %w", path, err)
 		}
-		bad := eachLine(line, at, each)
+		bad := eachLine(line, at, known, each)
 		if errors.Is(bad, errStop) {
 			return at.offset, nil
 		}
@@ -79,8 +83,8 @@ func scan(path string, from mark, each func(event.Event, mark) error) (good int6
 	}
 }
 
-func eachLine(line []byte, at mark, each func(event.Event, mark) error) error {
-	ev, err := parseLine(line)
+func eachLine(line []byte, at mark, known trust, each func(event.Event, mark) error) error {
+	ev, err := parseLine(line, known)
 	if err != nil {
 		return err
 	}
@@ -133,7 +137,7 @@ func lastEvent(path string) (event.Event, error) {
 		}
 		stop := bytes.LastIndexByte(tail, '\n')
 		if begin := bytes.LastIndexByte(tail[:max(stop, 0)], '\n'); stop > 0 && (begin >= 0 || start == 0) {
-			return parseLine(tail[begin+1 : stop])
+			return parseLine(tail[begin+1:stop], false)
 		}
 		if start == 0 {
 			return event.Event{}, errors.New("the journal has no event")
@@ -144,8 +148,8 @@ func lastEvent(path string) (event.Event, error) {
 // parseLine reads one line of the journal. Its envelope is written by us in
 // one fixed order; reading that by hand is several times faster than a general
 // decoder, which stays for everything else.
-func parseLine(line []byte) (event.Event, error) {
-	if ev, ok := parseOwn(line); ok {
+func parseLine(line []byte, known trust) (event.Event, error) {
+	if ev, ok := parseOwn(line, known); ok {
 		return ev, nil
 	}
 	if !json.Valid(line) {
@@ -171,7 +175,7 @@ func plain(text []byte) bool {
 
 // parseOwn reads the exact form that Event.AppendJSON writes; ok is false for
 // any other.
-func parseOwn(line []byte) (ev event.Event, ok bool) {
+func parseOwn(line []byte, known trust) (ev event.Event, ok bool) {
 	rest, ok := bytes.CutPrefix(line, []byte(`{"seq":`))
 	if !ok {
 		return ev, false
@@ -198,7 +202,7 @@ func parseOwn(line []byte) (ev event.Event, ok bool) {
 		return ev, false
 	}
 	data, ok := bytes.CutSuffix(rest, []byte("}"))
-	if !ok || len(data) == 0 || data[0] != '{' || !json.Valid(data) ||
+	if !ok || len(data) == 0 || data[0] != '{' || !bool(known) && !json.Valid(data) ||
 		!plain(session) || !plain(turn) || !plain(kind) || len(kind) == 0 {
 		return ev, false
 	}

@@ -16,7 +16,7 @@ func FuzzParseOwn(f *testing.F) {
 	f.Add([]byte(`{"seq":1,"timestamp":"2026-01-02T03:04:05.678Z","session_id":"s","event_type":"ready","data":{},"data":{"x":1}}`))
 	f.Add([]byte(`{"seq":1,"timestamp":"2026-01-02T03:04:05.678Z","session_id":"a","session_id":"b","event_type":"ready","data":{}}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		got, ok := parseOwn(line)
+		got, ok := parseOwn(line, false)
 		if !ok {
 			return
 		}

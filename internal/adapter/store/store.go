@@ -191,7 +191,7 @@ func (s *Store) Read(ctx context.Context, session string, after int64, limit int
 	if f != nil {
 		return f.read(after, limit)
 	}
-	return readLines(filepath.Join(dir, journalName), mark{}, after, limit)
+	return readLines(filepath.Join(dir, journalName), mark{}, after, limit, false)
 }
 
 // LastSeq takes the session for writing and returns the number of its newest
