@@ -2,7 +2,9 @@ package command_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -330,5 +332,62 @@ func TestModelCheck4_LocalServers(t *testing.T) {
 	r = s.answered(s.run(append(shared, "VLLM_BASE_URL="+s.url["ollama"]+"/v1/", "VLLM_API_KEY=own-key"), "-m", "vllm/org/m", "hi"))
 	if r.service != "ollama" || r.path != "/v1/chat/completions" || r.header.Get("Authorization") != "Bearer own-key" {
 		t.Errorf("specific: %s %s, %q", r.service, r.path, r.header)
+	}
+}
+
+// Acceptance check 39 of the agent: two sessions of one day have the same
+// system prompt, the tools it counts are the tools that are sent, and what
+// holds without a person stands in it.
+func TestCheck39_SystemPrompt(t *testing.T) {
+	t.Parallel()
+	s := newServices(t)
+	type body struct {
+		Messages []struct{ Role, Content string }
+		Tools    []any
+	}
+	ask := func(args ...string) body {
+		t.Helper()
+		var b body
+		if err := json.Unmarshal([]byte(s.answered(s.run(nil, append(args, "-m", "ollama/m", "hi")...)).body), &b); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	a, b, plan := ask(), ask(), ask("--approval-mode", "plan")
+	prompt := a.Messages[0].Content
+	if a.Messages[0].Role != "system" || prompt != b.Messages[0].Content {
+		t.Errorf("two prompts of one day differ:\n%s\n%s", prompt, b.Messages[0].Content)
+	}
+	if count := fmt.Sprintf("Tools=%d]", len(a.Tools)); len(a.Tools) == 0 || !strings.HasSuffix(prompt, count) || !strings.Contains(prompt, fmt.Sprintf("You have %d tools", len(a.Tools))) {
+		t.Errorf("%d tools are sent; the prompt ends %q", len(a.Tools), prompt[max(0, len(prompt)-200):])
+	}
+	if !strings.Contains(prompt, "Mode=headless/yolo") || !strings.Contains(plan.Messages[0].Content, "Mode=headless/plan") {
+		t.Errorf("the prompt ends %q and %q", prompt[max(0, len(prompt)-200):], plan.Messages[0].Content[max(0, len(plan.Messages[0].Content)-200):])
+	}
+}
+
+// Acceptance check 9 of the command line: a folder that is not trusted cannot
+// send requests elsewhere.
+func TestCheck9_ForeignFolder(t *testing.T) {
+	t.Parallel()
+	s := newServices(t)
+	dir := filepath.Dir(s.home)
+	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte("VLLM_BASE_URL="+s.url["local"]+"\nVLLM_API_KEY=x # c\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "config.json")
+	if err := os.WriteFile(config, []byte(`{"llm_max_retries":0}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The folder's variable is the more telling one: it would win.
+	env := []string{"ML_INTERN_CLI_CONFIG=" + config, "LOCAL_LLM_BASE_URL=http://127.0.0.1:9"}
+	if o := s.run(env, "-m", "vllm/m", "hi"); len(o.all) != 0 || o.code == 0 {
+		t.Errorf("exit code %d, requests %+v", o.code, o.all)
+	}
+	if r := s.answered(s.run(env, "--trust", "-m", "vllm/m", "hi")); r.service != "local" || r.header.Get("Authorization") != "Bearer x" {
+		t.Errorf("trusted: %s with %q", r.service, r.header)
+	}
+	if r := s.answered(s.run(append(env, "VLLM_API_KEY=mine", "VLLM_BASE_URL="+s.url["ollama"]), "--trust", "-m", "vllm/m", "hi")); r.service != "ollama" || r.header.Get("Authorization") != "Bearer mine" {
+		t.Errorf("an exported variable does not win: %s with %q", r.service, r.header)
 	}
 }
