@@ -241,7 +241,10 @@ func TestModelCheck29_AlwaysCut(t *testing.T) {
 func TestModelCheck30_Interrupt(t *testing.T) {
 	stalled := upTo(t, recorded(t, "anthropic/text.sse"), `"text_delta"`, 2)
 	stalled.cut, stalled.stall = false, true
+	calling := upTo(t, recorded(t, "anthropic/tool_use.sse"), `"input_json_delta"`, 2)
+	calling.cut, calling.stall = false, true
 	for name, first := range map[string]reply{
+		"in a call":             calling,
 		"in a wait":             {status: 429, body: recorded(t, "anthropic/error_429.json").body},
 		"in a stream":           stalled,
 		"before the first byte": {header: map[string]string{"Content-Type": "text/event-stream"}, stall: true},
@@ -249,15 +252,16 @@ func TestModelCheck30_Interrupt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				net := &network{script: []reply{first, claudeText("back")}}
-				s := start(t, net, nil)
+				w := weather()
+				s := start(t, net, with(w))
 				s.input("hello")
 				time.Sleep(20 * time.Second)
 				begun := time.Now()
 				s.agent.Interrupt()
 				one[event.Interrupted](t, s.ending())
 				within(t, "the interrupt", time.Since(begun), 0, time.Second)
-				if n := len(net.sent()); n != 1 {
-					t.Errorf("%d requests", n)
+				if n := len(net.sent()); n != 1 || w.calls() != 0 {
+					t.Errorf("%d requests, %d tools", n, w.calls())
 				}
 				if text := s.answers(s.turn("again")); text != "back" {
 					t.Errorf("%q", text)
@@ -343,6 +347,48 @@ func TestAgentCheck3_CallsRunTogether(t *testing.T) {
 		}
 		if o := strings.Join(order, " "); o != "tool_call tool_call tool_output tool_output" {
 			t.Error(o)
+		}
+	})
+}
+
+// Agent check 38: a plan that is refused changes nothing; one that is taken is
+// told before the result of its call.
+func TestAgentCheck38_Plan(t *testing.T) {
+	planning := func(id, status string) reply {
+		r := chatText("x")
+		r.body = `data: {"model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"` + id + `","type":"function","function":{"name":"plan_tool","arguments":"{\"todos\":[{\"id\":\"1\",\"content\":\"a\",\"status\":\"completed\"},{\"id\":\"2\",\"content\":\"b\",\"status\":\"` + status + `\"}]}"}}]}}]}
+
+data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}
+
+data: [DONE]
+
+`
+		return r
+	}
+	inBubble(t, func(t *testing.T) {
+		net := &network{script: []reply{planning("a", "done"), planning("b", "pending"), chatText("planned"), chatText("planned"), chatText("planned")}}
+		s := start(t, net, func(set *setup) { set.settings.Model = "acme/m:x" })
+		got := s.turn("plan it")
+		var order []string
+		for _, ev := range got {
+			if ev.Type == event.TypePlanUpdate || ev.Type == event.TypeToolOutput {
+				order = append(order, string(ev.Type))
+			}
+		}
+		if o := strings.Join(order, " "); o != "tool_output plan_update tool_output" {
+			t.Error(o)
+		}
+		outs := find[event.ToolOutput](t, got)
+		for _, word := range []string{"pending", "in_progress", "completed"} {
+			if outs[0].Success || !strings.Contains(outs[0].Output, word) {
+				t.Errorf("refused with %+v", outs[0])
+			}
+		}
+		if !outs[1].Success || !strings.HasSuffix(outs[1].Output, "1/2 done") {
+			t.Errorf("taken with %+v", outs[1])
+		}
+		if plan := one[event.PlanUpdate](t, got).Plan; len(plan) != 2 || plan[1].Status != "pending" {
+			t.Errorf("plan %+v", plan)
 		}
 	})
 }
