@@ -90,6 +90,16 @@ func TestModelCheck25_StatedWaits(t *testing.T) {
 			t.Errorf("%d requests, after %s: %+v", n, time.Since(begun), e)
 		}
 	})
+	inBubble(t, func(t *testing.T) { // 120 s is the longest
+		net := &network{script: []reply{limited.with("retry-after", "119"), claudeText("fine"), limited.with("retry-after", "121")}}
+		s := start(t, net, nil)
+		s.answers(s.turn("hello"))
+		within(t, "the wait", gaps(net.sent())[0], 119*time.Second, 120*time.Second)
+		one[event.Error](t, s.turn("again"))
+		if n := len(net.sent()); n != 3 {
+			t.Errorf("%d requests", n)
+		}
+	})
 }
 
 // Model checks 26 and 27, agent check 30: no waiting for money or keys, and
