@@ -1,0 +1,237 @@
+"""Lets ml-intern work with the small model behind a real server, and looks at
+what came of it.
+
+    python drive.py llamacpp|transformers --model FOLDER --program FILE --dir FOLDER
+"""
+
+import argparse
+import contextlib
+import csv
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+NAME = "tiny-trainer"
+JOB = "Train a small classifier on data/train.csv and report its accuracy."
+ENDLESS = "Tick until I stop you."
+
+
+class Failed(Exception):
+    pass
+
+
+def want(truth, what):
+    if not truth:
+        raise Failed(what)
+
+
+class Server:
+    """A model server on a free port of this machine."""
+
+    def __init__(self, kind, model, log, context=12288):
+        self.kind = kind
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.base, self.prefix = {"llamacpp": ("LLAMACPP_BASE_URL", "llamacpp"), "transformers": ("VLLM_BASE_URL", "vllm")}[kind]
+        if kind == "llamacpp":
+            command = [sys.executable, HERE / "serve_llamacpp.py", model / f"{NAME}.gguf", str(port), str(context)]
+        else:
+            command = [Path(sys.executable).parent / "transformers", "serve", NAME, "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen(command, cwd=model, stdout=out, stderr=out)
+        self.wait(log)
+
+    def wait(self, log):
+        for _ in range(240):
+            if self.process.poll() is not None:
+                break
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(self.url + "/health", timeout=2).close()
+                return
+            time.sleep(0.5)
+        self.stop()
+        raise Failed(f"the server did not start, see {log}")
+
+    def busy(self):
+        """Says whether the server computes. llama.cpp tells; of the other the
+        processor time of one second is looked at."""
+        if self.kind == "llamacpp":
+            with urllib.request.urlopen(self.url + "/slots", timeout=10) as r:
+                return any(slot["is_processing"] for slot in json.load(r))
+        before = self.ticks()
+        time.sleep(1)
+        return self.ticks() - before > 20  # hundredths of a second
+
+    def ticks(self):
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Bench:
+    def __init__(self, server, program, root):
+        self.server, self.program, self.root = server, program, root
+
+    def start(self, name, *arguments, model=NAME):
+        """Starts the program in a folder of its own with fresh data."""
+        work = self.root / name
+        (work / "data").mkdir(parents=True)
+        seed = str(int.from_bytes(os.urandom(2), "big"))
+        subprocess.run([sys.executable, HERE / "make_data.py", work / "data" / "train.csv", seed], check=True)
+        home = self.root / "home"
+        home.mkdir(exist_ok=True)
+        env = {"PATH": os.environ["PATH"], "HOME": str(home), self.server.base: self.server.url}
+        command = [self.program, "--model", f"{self.server.prefix}/{model}", *arguments]
+        with open(self.root / f"{name}.err", "wb") as err:
+            p = subprocess.Popen(command, cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err)
+        return p, work
+
+    def run(self, name, *arguments, model=NAME):
+        """Runs it to its end and returns its result object."""
+        p, work = self.start(name, "--output-format", "json", *arguments, model=model)
+        try:
+            out, _ = p.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            raise Failed("the program did not end within 300 s") from None
+        (self.root / f"{name}.json").write_bytes(out)
+        return p.returncode, json.loads(out), work
+
+    def job(self):
+        """The whole job: look, write, run, answer."""
+        code, result, work = self.run("job", JOB)
+        want(code == 0, f"exit code {code}: {result}")
+        want((work / "train.py").exists(), "there is no train.py")
+        text = (work / "metrics.json").read_text()
+        # Run once more by hand, the script must come to the same.
+        (work / "metrics.json").unlink()
+        subprocess.run([sys.executable, "train.py"], cwd=work, check=True, stdout=subprocess.DEVNULL)
+        want((work / "metrics.json").read_text() == text, "metrics.json is not what train.py computes")
+        metrics = json.loads(text)
+        with open(work / "data" / "train.csv") as file:
+            rows = len(list(csv.DictReader(file)))
+        want(metrics["held_out"] == rows - rows * 3 // 4, f"{metrics} does not fit {rows} rows")
+        found = re.search(r"accuracy of (\d\.\d{4})", result["result"])
+        want(found and abs(float(found[1]) - metrics["accuracy"]) < 1e-9, f"the answer is {result['result']!r}, the metrics are {metrics}")
+        want(result["num_iterations"] == 4, f"{result['num_iterations']} model calls, want 4")
+        want(result["usage"]["completion_tokens"] > 100, f"usage {result['usage']}")
+        return f"{result['result']} {result['usage']}"
+
+    def refused(self):
+        """Commands are denied: the model has to see that and say so."""
+        code, result, work = self.run("refused", "--deny", "bash", JOB)
+        want("could not finish" in result["result"], f"exit code {code}: {result}")
+        want(not (work / "train.py").exists(), "train.py was written after a refusal")
+        return f"exit code {code}: {result['result']}"
+
+    def cancel(self):
+        """Ctrl-C while the answer streams: the server stops computing too."""
+        p, _ = self.start("cancel", "--output-format", "stream-json", ENDLESS)
+        try:
+            for line in p.stdout:
+                if b" tick" in line:
+                    break
+            else:
+                raise Failed("no text arrived")
+            time.sleep(0.5)
+            want(self.server.busy(), "the server was idle before the interrupt")
+            began = time.time()
+            p.send_signal(signal.SIGINT)
+            p.communicate(timeout=20)
+        finally:
+            if p.poll() is None:
+                p.kill()
+        took = time.time() - began
+        want(p.returncode == 130, f"exit code {p.returncode}")
+        for _ in range(10):
+            if not self.server.busy():
+                return f"exit code 130 after {took:.2f} s, the server was idle {time.time() - began:.1f} s after the interrupt"
+            time.sleep(0.2)
+        raise Failed("the server goes on computing")
+
+    def unknown(self):
+        """A model that the server does not have."""
+        code, result, _ = self.run("unknown", JOB, model="no-such-model")
+        if self.server.kind == "llamacpp":  # it serves the one it has, whatever the name
+            want(code == 0, f"exit code {code}: {result}")
+            return "llama.cpp answers with the model it has"
+        want(code == 1 and "no-such-model" in result["error"]["message"], f"exit code {code}: {result}")
+        return result["error"]["message"]
+
+    def overflow(self):
+        """A prompt larger than the context window. (A piped file would not do:
+        the program shortens it to the window.)"""
+        if self.server.kind == "transformers":
+            return "not tried: this server has no limit, it takes any length and computes for minutes"
+        code, result, _ = self.run("overflow", "--timeout", "60s", "held out: 12, accuracy: 0.5 " * 4000)
+        want(code == 1 and result["error"].get("class") == "context_overflow", f"exit code {code}: {str(result)[:500]}")
+        return result["error"]["message"]
+
+    def gone(self):
+        """The server ends in the middle of an answer."""
+        p, _ = self.start("gone", "--output-format", "stream-json", "--timeout", "15s", ENDLESS)
+        try:
+            for line in p.stdout:
+                if b" tick" in line:
+                    break
+            self.server.process.kill()
+            self.server.process.wait()
+            out, _ = p.communicate(timeout=60)
+        finally:
+            if p.poll() is None:
+                p.kill()
+        (self.root / "gone.json").write_bytes(out)
+        last = json.loads(out.splitlines()[-1])
+        want(p.returncode != 0, "the program took half an answer for a whole one")
+        return f"exit code {p.returncode}: {json.dumps(last)[:300]}"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=["llamacpp", "transformers"])
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--program", type=Path, required=True)
+    parser.add_argument("--dir", type=Path, required=True)
+    parser.add_argument("--only", action="append")
+    args = parser.parse_args()
+    root = Path(tempfile.mkdtemp(prefix=args.kind + "-", dir=args.dir.resolve()))
+    server = Server(args.kind, args.model.resolve(), root / "server.log")
+    bench = Bench(server, args.program.resolve(), root)
+    failed = 0
+    try:
+        for check in (bench.job, bench.refused, bench.cancel, bench.unknown, bench.overflow, bench.gone):
+            if args.only and check.__name__ not in args.only:
+                continue
+            began = time.time()
+            try:
+                said = "ok    " + check()
+            except Failed as problem:
+                failed, said = failed + 1, f"FAILED {problem}"
+            print(f"{args.kind} {check.__name__} ({time.time() - began:.1f} s): {said}", flush=True)
+    finally:
+        server.stop()
+    if failed:
+        sys.exit(f"{failed} checks failed; see {root}")
+
+
+if __name__ == "__main__":
+    main()
