@@ -32,7 +32,7 @@ func TestBigOutputStaysSmall(t *testing.T) {
 	s, models := mustSite(t), newDesk()
 	defer models.server.Close()
 	oneCall(models, s, "bash", map[string]any{"command": "yes 'a line of a log that never seems to end, of eighty characters or so, all told.' | head -c 20000000"})
-	e := s.mustRun(t, "--model", "vllm/m", "print a lot")
+	e := s.mustMeasure(t, "--model", "vllm/m", "print a lot")
 	if e.code != 0 {
 		t.Fatal(e)
 	}
@@ -109,7 +109,7 @@ func TestBigReadStaysSmall(t *testing.T) {
 	defer models.server.Close()
 	s.write(t, "big.txt", strings.Repeat(strings.Repeat("x", 3000)+"\n", 10_000))
 	oneCall(models, s, "read", map[string]any{"path": "big.txt"})
-	e := s.mustRun(t, "--model", "vllm/m", "read it")
+	e := s.mustMeasure(t, "--model", "vllm/m", "read it")
 	if e.code != 0 {
 		t.Fatal(e)
 	}

@@ -4,6 +4,7 @@ package endtoend_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,6 +33,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(peakFile); path != "" {
+		os.Exit(measure(path))
+	}
 	flag.Parse()
 	os.Exit(build(m))
 }
@@ -68,6 +73,8 @@ type site struct {
 	dir  string // the working directory
 	home string // ML_INTERN_HOME
 	env  []string
+	// program runs instead of the program, if not empty.
+	program string
 }
 
 // newSite makes an empty site below root. The environment holds nothing of the
@@ -135,7 +142,7 @@ func (s *site) configure(t *testing.T, json string) {
 
 // command is the program in the site; its streams are the caller's.
 func (s *site) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(binary, args...)
+	cmd := exec.Command(cmp.Or(s.program, binary), args...)
 	cmd.Dir, cmd.Env = s.dir, s.env
 	return cmd
 }
@@ -145,7 +152,7 @@ type ended struct {
 	code           int // -1 when a signal ended it
 	stdout, stderr string
 	took           time.Duration
-	peak           int64 // largest resident size, bytes
+	peak           int64 // largest resident size, bytes; only of mustMeasure
 }
 
 func (e ended) String() string {
@@ -181,9 +188,6 @@ func (s *site) run(killAfter time.Duration, args ...string) (ended, error) {
 	err := cmd.Wait()
 	late := !timer.Stop() && killAfter == 0
 	e := ended{code: cmd.ProcessState.ExitCode(), stdout: out.String(), stderr: errs.String(), took: time.Since(begun)}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		e.peak = usage.Maxrss * 1024
-	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
 		return e, err
@@ -198,6 +202,51 @@ func (s *site) mustRun(t *testing.T, args ...string) ended {
 	t.Helper()
 	e, err := s.run(0, args...)
 	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// peakFile names the variable that makes the test binary the measuring process.
+const peakFile = "ENDTOEND_PEAK_FILE"
+
+// measure runs the program and writes its largest resident size to path. A
+// process counts its parent's size at birth as its own, so the parent has to
+// be a small one: not the test, which may have grown.
+func measure(path string) int {
+	cmd := exec.Command(os.Args[1], os.Args[2:]...)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, peakFile+"=") })
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	err := cmd.Run()
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		if err := os.WriteFile(path, fmt.Append(nil, usage.Maxrss*1024), 0o600); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	if cmd.ProcessState == nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+// mustMeasure is mustRun with the memory the program took.
+func (s *site) mustMeasure(t *testing.T, args ...string) ended {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "peak")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := *s
+	measured.program, measured.env = self, append(slices.Clone(s.env), peakFile+"="+path)
+	e := measured.mustRun(t, append([]string{binary}, args...)...)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v\n%v", err, e)
+	}
+	if _, err := fmt.Sscan(string(raw), &e.peak); err != nil {
 		t.Fatal(err)
 	}
 	return e

@@ -703,10 +703,11 @@ func TestCrashShowsNoSecret(t *testing.T) {
 
 	// A panic's own words go to the debug log without the secrets of the
 	// environment.
-	path := app.SaveCrash(s.env, "token "+p.all[8].value+" is bad", []byte("stack with "+p.openaiKey+" and "+p.errorKey))
+	path, said := app.SaveCrash(s.env, "token "+p.all[8].value+" is bad", []byte("stack with "+p.openaiKey+" and "+p.errorKey))
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.clean(t, "the crash report", string(raw))
+	p.clean(t, "what is said of the crash", said)
 }
