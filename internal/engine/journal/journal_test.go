@@ -334,20 +334,24 @@ func TestSlowFollowerSeesEveryEvent(t *testing.T) {
 		}
 	}
 	add(50)
-	want := int64(0)
+	want, middle := int64(0), int64(0) // middle of a page from memory
 	for ev, err := range j.Follow(t.Context(), 0) {
 		want++
 		if err != nil || ev.Seq != want {
 			t.Fatalf("event %d, %v; want %d", ev.Seq, err, want)
 		}
-		if want%20 == 0 && want < 2000 {
-			add(300)
-		}
-		if want == 2000 {
+		switch {
+		case want == middle:
+			add(300) // more than the window holds
+		case want < j.LastSeq():
+		case want > 10_000:
 			j.Close()
+		default:
+			add(60)
+			middle = want + 30
 		}
 	}
-	if want < 2000 || want != j.LastSeq() {
+	if want < 10_000 || want != j.LastSeq() {
 		t.Errorf("%d events of %d", want, j.LastSeq())
 	}
 }

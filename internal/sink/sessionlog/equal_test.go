@@ -3,6 +3,7 @@ package sessionlog_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -54,8 +55,8 @@ func (p *tape) add(payload event.Payload) {
 
 func (p *tape) text() string {
 	s := strings.ToValidUTF8(rapid.StringN(0, 30, -1).Draw(p.t, "text"), "")
-	if rapid.IntRange(0, 4).Draw(p.t, "long") == 0 { // beyond what is kept in memory
-		s += strings.Repeat("a line ü 😀 \"quoted\"\n", rapid.IntRange(1, 2000).Draw(p.t, "lines"))
+	if rapid.IntRange(0, 7).Draw(p.t, "long") == 0 { // beyond what is kept in memory
+		s += strings.Repeat("a line ü 😀 \"quoted\"\n", rapid.IntRange(1, 500).Draw(p.t, "lines"))
 	}
 	return s
 }
@@ -215,4 +216,32 @@ func turn(tb testing.TB, n int) []event.Event {
 		out = append(out, ev)
 	}
 	return out
+}
+
+// A save in the middle is whole, and changes nothing for the next.
+func TestSavesInBetween(t *testing.T) {
+	dir := t.TempDir()
+	path, plain := filepath.Join(dir, "draft"), filepath.Join(dir, "plain")
+	rapid.Check(t, func(rt *rapid.T) {
+		p := &tape{t: rt, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+		draft := sessionlog.NewDraft(dir)
+		for range rapid.IntRange(1, 30).Draw(rt, "steps") {
+			p.step()
+			_ = draft.Take(p.events[len(p.events)-1]) // odd data is part of the game
+			if rapid.IntRange(0, 5).Draw(rt, "save") > 0 {
+				continue
+			}
+			doc := sessions.Build(&p.state, p.events, sessions.About{})
+			doc.SessionID = "s"
+			if err := errors.Join(draft.Save(path), doc.Save(plain, time.Now())); err != nil {
+				rt.Fatal(err)
+			}
+			if diff := cmp.Diff(timeless(rt, plain), timeless(rt, path)); diff != "" {
+				rt.Fatalf("after %d events (-plain +draft):\n%s", len(p.events), diff)
+			}
+		}
+		if err := draft.Close(); err != nil {
+			rt.Fatal(err)
+		}
+	})
 }

@@ -158,6 +158,26 @@ func TestLongSessionIsSavedAfterItsTurn(t *testing.T) {
 	})
 }
 
+// A turn that is short after a save is saved as soon as any other: the first
+// change since then, which alone would wait for a minute, does not delay it.
+func TestEveryTurnIsSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := begin(t, t.TempDir(), time.Minute)
+		h.give(turns(t, 40))
+		for i := range 300 {
+			h.give(closing(t)[:1])
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if got := h.saves.Load(); got != int64(i+1) {
+				t.Fatalf("%d saves after %d turns", got, i+1)
+			}
+		}
+		if err := h.stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // While nothing can be put aside everything stays in memory, and a later save
 // has it all.
 func TestNothingIsLostWithoutAFolder(t *testing.T) {
