@@ -15,8 +15,10 @@ import (
 func (a *App) Debug(text string) { a.debugLog.Add(text) }
 
 // SaveCrash writes the stack trace of a panic to the debug log and returns the
-// log's path.
-func SaveCrash(environment []string, what string, stack []byte) string {
+// log's path and, without secrets, what the panic says.
+func SaveCrash(environment []string, what string, stack []byte) (path, said string) {
+	scrubber := redact.New(redact.Options{Held: environ.New(environment, runtime.GOOS == "windows").Secrets()})
+	scrub := func(s string) string { out, _ := scrubber.String(s); return out }
 	lookup := func(name string) (string, bool) {
 		for _, entry := range environment {
 			if value, ok := strings.CutPrefix(entry, name+"="); ok {
@@ -27,10 +29,9 @@ func SaveCrash(environment []string, what string, stack []byte) string {
 	}
 	places, err := place.Find(lookup, runtime.GOOS, ".")
 	if err != nil {
-		return "unavailable: " + err.Error()
+		return "unavailable: " + err.Error(), scrub(what)
 	}
-	scrubber := redact.New(redact.Options{Held: environ.New(environment, runtime.GOOS == "windows").Secrets()})
-	log := debuglog.New(places.DebugLog(), func(s string) string { out, _ := scrubber.String(s); return out })
+	log := debuglog.New(places.DebugLog(), scrub)
 	log.Add(fmt.Sprintf("panic: %s\n%s", what, stack))
-	return log.Path()
+	return log.Path(), scrub(what)
 }

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/platform/httpx"
 )
 
@@ -185,7 +186,7 @@ func bare(err error) error {
 	return err
 }
 
-// messageLimit bounds the Hub's words in an error, in bytes.
+// messageLimit bounds the Hub's words in an error, in characters.
 const messageLimit = 300
 
 // message is the Hub's reason: its header, else the error member of the body.
@@ -199,8 +200,8 @@ func message(resp *http.Response, body []byte) string {
 		text = in.Error
 	}
 	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > messageLimit {
-		text = strings.ToValidUTF8(text[:messageLimit], "") + "…"
+	if short := excerpt.Head(text, messageLimit); len(short) < len(text) {
+		return short + "…"
 	}
 	return text
 }

@@ -37,8 +37,8 @@ func System() console.Streams { return console.System() }
 func Main(ctx context.Context, s console.Streams) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
-			path := app.SaveCrash(s.Environ, fmt.Sprint(p), debug.Stack())
-			fmt.Fprintf(s.Err, "ml-intern failed inside: %v (details: %s)\n", p, path)
+			path, said := app.SaveCrash(s.Environ, fmt.Sprint(p), debug.Stack())
+			fmt.Fprintf(s.Err, "ml-intern failed inside: %s (details: %s)\n", said, path)
 			code = headless.ExitFailure
 		}
 	}()

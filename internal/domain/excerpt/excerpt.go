@@ -62,18 +62,25 @@ func offset(text string, n int) int {
 	return len(text)
 }
 
-// TrimEnd returns the beginning of a longer text without the word it ends in,
-// of which the last 512 bytes go where it is longer.
+// TrimEnd returns the beginning of a longer text without the word it ends in.
+// A word of more than 512 bytes is cut where no token goes on (behind a quote,
+// comma, bracket or a character beyond ASCII), or loses 512 bytes.
 func TrimEnd(head string) string {
 	from := max(0, len(head)-reach)
 	if i := strings.LastIndexAny(head[from:], blanks); i >= 0 {
 		return head[:from+i+1]
+	}
+	if i := strings.LastIndexFunc(head[from:], isEdge); i >= 0 {
+		_, size := utf8.DecodeRuneInString(head[from+i:])
+		return head[:from+i+size]
 	}
 	for from > 0 && !utf8.RuneStart(head[from]) {
 		from--
 	}
 	return head[:from]
 }
+
+func isEdge(r rune) bool { return r >= utf8.RuneSelf || strings.ContainsRune("\"'`,;()[]{}<>", r) }
 
 // TrimStart returns the end of a longer text from its first whole line on. A
 // text whose first line is longer than 512 bytes, or its only one, loses three

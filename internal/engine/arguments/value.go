@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 )
 
 // kind is the JSON type of a value, in the schema's words.
@@ -254,9 +255,9 @@ const maxShown = 120
 
 // shown is v for an error.
 func (v *value) shown() string {
-	s := []rune(string(v.append(nil)))
-	if len(s) > maxShown {
-		return string(s[:maxShown]) + "…"
+	s := string(v.append(nil))
+	if short := excerpt.Head(s, maxShown); len(short) < len(s) {
+		return short + "…"
 	}
-	return string(s)
+	return s
 }

@@ -91,8 +91,8 @@ func (f *Files) report(ctx context.Context, first string, d *draft) tool.Result 
 		limit = newLines
 	}
 	if d.before.info == nil || d.before.content != nil {
-		if diff := excerpt(d.at.shown, d.before.content, d.data, limit); diff != "" {
-			b.WriteString("\n\n" + diff)
+		if lines := diff(d.at.shown, d.before.content, d.data, limit); lines != "" {
+			b.WriteString("\n\n" + lines)
 		} else if string(d.before.content) == string(d.data) {
 			b.WriteString("\n(no change)")
 		}

@@ -22,9 +22,9 @@ const (
 	diffContext = 3
 )
 
-// excerpt is a unified diff from before to after, cut to limit lines; empty
+// diff is a unified diff from before to after, cut to limit lines; empty
 // when there is nothing to show.
-func excerpt(label string, before, after []byte, limit int) string {
+func diff(label string, before, after []byte, limit int) string {
 	if bytes.Equal(before, after) || bytes.IndexByte(before, 0) >= 0 || bytes.IndexByte(after, 0) >= 0 {
 		return ""
 	}

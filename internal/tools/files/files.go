@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/tools/files/check"
 )
@@ -148,7 +149,7 @@ func bounded(text string, n int) string {
 	if len(text) <= n || utf8.RuneCountInString(text) <= n {
 		return text
 	}
-	return string([]rune(text)[:n-3]) + "..."
+	return excerpt.Head(text, n-3) + "..."
 }
 
 // shown is a path as results name it: the model's own words, bounded and

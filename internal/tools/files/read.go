@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/markup"
 )
@@ -225,8 +226,8 @@ func (p *page) add(text []byte) {
 	if !utf8.ValidString(line) {
 		line, p.broken = strings.ToValidUTF8(line, "\uFFFD"), true
 	}
-	if utf8.RuneCountInString(line) > lineChars {
-		line = string([]rune(line)[:lineChars]) + "..."
+	if short := excerpt.Head(line, lineChars); len(short) < len(line) {
+		line = short + "..."
 	}
 	line = fmt.Sprintf("%6d\t%s\n", p.lines, line)
 	n := utf8.RuneCountInString(line)

@@ -77,9 +77,13 @@ func TestReadPages(t *testing.T) {
 
 func TestReadCutsLongLinesAndLongFiles(t *testing.T) {
 	d := newDesk(t)
-	d.put("a.txt", strings.Repeat("é", 4000)+"\n"+strings.Repeat("é", 200_000)+"\nend\n")
+	token := "hf_" + strings.Repeat("aB3", 12)
+	d.put("a.txt", strings.Repeat("é", 4000)+"\n"+strings.Repeat("é", 200_000)+"\nend\n"+
+		strings.Repeat("x ", 1970)+token+" "+token+" "+strings.Repeat("x ", 1980)+"\nlast\n")
 	r := d.read("a.txt")
 	good(t, r, "\n     3\tend")
+	// Half of a token would not be recognised as one.
+	good(t, r, "x "+token+" ...\n")
 	lines := strings.Split(r.Output, "\n")
 	if lines[0] != "     1\t"+strings.Repeat("é", 4000) || lines[1] != "     2\t"+strings.Repeat("é", 4000)+"..." {
 		t.Errorf("lines of %d and %d characters", utf8.RuneCountInString(lines[0]), utf8.RuneCountInString(lines[1]))

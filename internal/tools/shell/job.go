@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
@@ -105,7 +106,7 @@ const tailBytes = 4 * maxChars
 // tail returns the last lines of the output so far, at most maxChars characters.
 func (j *job) tail(lines int) (string, error) {
 	if j.output != nil {
-		return lastLines(j.output.Last(maxChars), lines), nil
+		return lastLines(excerpt.Tail(j.output.Last(maxChars+1), maxChars), lines), nil
 	}
 	file, err := os.Open(j.log)
 	if err != nil {
@@ -121,8 +122,11 @@ func (j *job) tail(lines int) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the output: %w", err)
 	}
-	text := []rune(plain.String(string(data)))
-	return lastLines(string(text[max(0, len(text)-maxChars):]), lines), nil
+	text := plain.String(string(data))
+	if at > 0 {
+		text = excerpt.TrimStart(text)
+	}
+	return lastLines(excerpt.Tail(text, maxChars), lines), nil
 }
 
 // lastLines returns the last n lines of text.

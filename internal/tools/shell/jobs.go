@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
@@ -95,11 +96,11 @@ func table(jobs []*job) string {
 }
 
 func oneLine(command string) string {
-	text := []rune(strings.Join(strings.Fields(plain.String(command)), " "))
-	if len(text) > shownCommand {
-		return string(text[:shownCommand-1]) + "…"
+	text := strings.Join(strings.Fields(plain.String(command)), " ")
+	if short := excerpt.Head(text, shownCommand-1); len(short) < len(text) {
+		return short + "…"
 	}
-	return string(text)
+	return text
 }
 
 // show returns the last lines of j's output and how j is.

@@ -6,12 +6,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 )
 
 const (
 	// maxChars is the longest output that is shown whole, in characters; of a
-	// longer one, firstChars and lastChars.
+	// longer one, up to firstChars and lastChars, without torn words.
 	maxChars   = 25_000
 	firstChars = 6_250
 	lastChars  = maxChars - firstChars
@@ -60,7 +61,9 @@ func (j *job) text() string {
 		return all
 	}
 	// Without its file, memory may have less of a text in wide characters.
-	first, last := j.output.First(firstChars), j.output.Last(lastChars)
+	// One character more tells whether a word is torn.
+	first := excerpt.Head(j.output.First(firstChars+1), firstChars)
+	last := excerpt.Tail(j.output.Last(lastChars+1), lastChars)
 	x, y := int64(len([]rune(first))), int64(len([]rune(last)))
 	return fmt.Sprintf("%s\n\n… (%s of %s characters omitted, showing first %s + last %s; %s) …\n\n%s",
 		first, thousands(chars-x-y), thousands(chars), thousands(x), thousands(y), j.whereabouts(), last)

@@ -245,8 +245,8 @@ func TestCheck4_LargeOutput(t *testing.T) {
 	if !strings.HasPrefix(r.Output, "start0123456789\n") || !strings.HasSuffix(r.Output, "end-e") {
 		t.Errorf("begins %.20q, ends %q", r.Output, r.Output[len(r.Output)-20:])
 	}
-	if !strings.Contains(r.Output, "4,975,000 of 5,000,000 characters omitted, showing first 6,250 + last 18,750") {
-		t.Error("the gap is not told of")
+	if !strings.Contains(r.Output, "4,975,014 of 5,000,000 characters omitted, showing first 6,242 + last 18,744") {
+		t.Errorf("the gap is not told of: %.300q", r.Output[6200:])
 	}
 	path := spilled(t, r)
 	info, err := os.Stat(path)
@@ -273,12 +273,38 @@ func TestLargeOutputInWideCharacters(t *testing.T) {
 	r := b.run(t, shell.BashParams{Command: "yes 日本語 | head -n 25000"})
 	head, rest, _ := strings.Cut(r.Output, "\n\n… (")
 	_, tail, _ := strings.Cut(rest, ") …\n\n")
-	if utf8.RuneCountInString(head) != 6250 || utf8.RuneCountInString(tail) != 18750 || !utf8.ValidString(r.Output) {
-		t.Errorf("%d and %d characters, want 6,250 and 18,750", utf8.RuneCountInString(head), utf8.RuneCountInString(tail))
+	if utf8.RuneCountInString(head) != 6248 || utf8.RuneCountInString(tail) != 18748 || !utf8.ValidString(r.Output) {
+		t.Errorf("%d and %d characters, want 6,248 and 18,748: whole lines of up to 6,250 and 18,750", utf8.RuneCountInString(head), utf8.RuneCountInString(tail))
 	}
 	if whole := b.run(t, shell.BashParams{Command: "yes 日本語 | head -n 6250"}); whole.Output != strings.Repeat("日本語\n", 6250) {
 		t.Errorf("25,000 characters are not shown whole, but %d", utf8.RuneCountInString(whole.Output))
 	}
+}
+
+// Half of a token would not be recognised as one: neither edge of the gap shows
+// one, nor does the tail of a background job.
+func TestNoWordIsTorn(t *testing.T) {
+	b := setUp(t, nil)
+	token := "hf_" + strings.Repeat("aB3", 12)
+	torn := func(what, text string) {
+		t.Helper()
+		for _, word := range strings.Fields(text) {
+			if strings.Contains(word, "aB3") && word != token {
+				t.Errorf("%s shows %q", what, word)
+			}
+		}
+	}
+	for shift := range 5 {
+		command := fmt.Sprintf("echo %s; yes %s | head -n 3000 | tr '\\n' ' '", strings.Repeat("x", 1+shift*7), token)
+		r := b.run(t, shell.BashParams{Command: command})
+		if n := utf8.RuneCountInString(r.Output); n > 26_500 || n < 24_000 {
+			t.Errorf("%d characters", n)
+		}
+		torn("the result", r.Output)
+	}
+	b.run(t, shell.BashParams{Command: "yes " + token + " | head -n 3000 | tr '\\n' ' '", Background: true, Keep: true})
+	gone(t, b.group(t, 5))
+	torn("the tail", call(t, b.jobs, b.env, `{"operation":"tail","id":"bg1"}`).Output)
 }
 
 // Acceptance check 6, and the Hub token.

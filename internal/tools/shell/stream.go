@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
+
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 )
 
 const (
@@ -110,15 +113,21 @@ func (s *stream) emit(last bool) {
 }
 
 // take returns the complete lines that are pending. The beginning of a line
-// waits for the next tick, or for the end.
+// waits for the next tick, its last word and the beginning of a private key
+// for what follows: who looks for secrets sees each piece alone.
 func (s *stream) take(last bool) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cut := bytes.LastIndexByte(s.pending, '\n') + 1
-	if last || cut == 0 && s.held {
+	switch {
+	case last:
 		cut = len(s.pending)
+	case cut > 0:
+		cut = beforeKey(s.pending[:cut])
+	case s.held:
+		cut = wholeWords(s.pending)
 	}
-	s.held = cut == 0 && len(s.pending) > 0
+	s.held = bytes.IndexByte(s.pending[cut:], '\n') < 0 && cut < len(s.pending)
 	if cut == 0 {
 		return ""
 	}
@@ -132,17 +141,44 @@ func (s *stream) take(last bool) string {
 	return out
 }
 
-// afterGap drops the rest of the line that the gap begins in, and as much that
-// the note about the gap fits in as well.
+// wholeWords returns where the last word of an unfinished line begins; one
+// without letters and digits, as of a progress bar, may be shown at once.
+func wholeWords(line []byte) int {
+	word := bytes.LastIndexAny(line, " \t") + 1
+	if bytes.ContainsFunc(line[word:], func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+		return word
+	}
+	return len(line)
+}
+
+// beforeKey returns where a private key begins in whole lines whose end has
+// not come yet, else their end.
+func beforeKey(lines []byte) int {
+	begin := bytes.LastIndex(lines, []byte("-----BEGIN "))
+	if begin < 0 {
+		return len(lines)
+	}
+	label, body, _ := bytes.Cut(lines[begin:], []byte("\n"))
+	if !bytes.Contains(label, []byte("PRIVATE KEY")) || bytes.Contains(lines[begin:], []byte("-----END ")) {
+		return len(lines)
+	}
+	for line := range bytes.Lines(body) {
+		if bytes.IndexByte(bytes.TrimSpace(line), ' ') >= 0 && !bytes.Contains(line, []byte(": ")) {
+			return len(lines) // what follows is no key
+		}
+	}
+	return bytes.LastIndexByte(lines[:begin], '\n') + 1
+}
+
+// afterGap drops the rest of the line that the gap begins in, or the words
+// that it may have torn, and as much that the note about the gap fits in too.
 func afterGap(text []byte, skipped int) (rest []byte, note string) {
 	const room = 64 // bytes of the note
 	drop := min(max(0, len(text)+room-maxLine), len(text))
 	for drop < len(text) && !utf8.RuneStart(text[drop]) {
 		drop++
 	}
-	if i := bytes.IndexByte(text[drop:], '\n'); i >= 0 && drop+i+1 < len(text) {
-		drop += i + 1
-	}
+	drop = len(text) - len(excerpt.TrimStart(string(text[drop:])))
 	return text[drop:], fmt.Sprintf("[%s not shown]\n", size(int64(skipped+drop)))
 }
 

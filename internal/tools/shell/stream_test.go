@@ -43,11 +43,17 @@ func TestStreamSendsWholeLines(t *testing.T) {
 		s.WriteString("one\ntw")
 		time.Sleep(shell.Tick + 1)
 		s.WriteString("o\nthree")
-		time.Sleep(3 * shell.Tick) // a beginning of a line waits for one tick, no longer
+		time.Sleep(3 * shell.Tick) // a beginning of a line waits for one tick, its last word until it ends
 		s.WriteString(" and four\n")
-		s.WriteString("five")
+		s.WriteString("five six")
+		time.Sleep(3 * shell.Tick)
+		s.WriteString("ty ")
+		time.Sleep(shell.Tick + 1)
+		s.WriteString("[####")
+		time.Sleep(3 * shell.Tick)
+		s.WriteString("##]")
 	})
-	if got := texts(lines); got != "one|two|three| and four\nfive" {
+	if got := texts(lines); got != "one|two|three and four|five |sixty |[####|##]" {
 		t.Errorf("lines %q", got)
 	}
 }
@@ -88,6 +94,41 @@ func TestStreamShowsTheNewestOfTooMuch(t *testing.T) {
 	one := streamed(t, func(s *shell.Stream) { s.WriteString(strings.Repeat("é", 50_000)) })
 	if len(one) != 1 || len(one[0].text) > shell.MaxLine || !utf8.ValidString(one[0].text) || !strings.HasSuffix(one[0].text, "éé") {
 		t.Errorf("one long line: %.80q", texts(one))
+	}
+}
+
+// What is shown of an output is looked through for secrets line by line: none
+// begins within a token, and a private key stays in one piece.
+func TestStreamTearsNothing(t *testing.T) {
+	token := "hf_" + strings.Repeat("aB3", 12)
+	lines := streamed(t, func(s *shell.Stream) {
+		s.WriteString("loading ")
+		for i := range 300 {
+			s.WriteString(strings.Repeat(token+" ", 1+i%200))
+			s.WriteString(token[:1+i%len(token)])
+			time.Sleep(3 * shell.Tick)
+			s.WriteString(token[1+i%len(token):] + " ")
+		}
+	})
+	for _, l := range lines {
+		for _, word := range strings.Fields(l.text) {
+			if strings.Contains(word, "aB3") && word != token {
+				t.Fatalf("a line shows %q", word)
+			}
+		}
+	}
+	const begin, end = "-----BEGIN PRIVATE KEY-----\n", "-----END PRIVATE KEY-----\n"
+	body := strings.Repeat(strings.Repeat("aB3/", 16)+"\n", 10)
+	lines = streamed(t, func(s *shell.Stream) {
+		s.WriteString("the key:\n" + begin + body)
+		time.Sleep(3 * shell.Tick)
+		s.WriteString(body + end + "done\n")
+		time.Sleep(3 * shell.Tick)
+		s.WriteString("it says\n" + begin + "and no more\n")
+		time.Sleep(3 * shell.Tick)
+	})
+	if got, want := texts(lines), "the key:|"+begin+body+body+end+"done|it says\n"+begin+"and no more"; got != want {
+		t.Errorf("lines %q, want %q", got, want)
 	}
 }
 

@@ -16,7 +16,9 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/platform/httpx"
 )
@@ -56,7 +58,7 @@ func FromStream(provider, model string, raw []byte, afterOutput bool) *llm.Fault
 	f.AfterOutput = afterOutput
 	if !json.Valid(raw) {
 		f.Class = llm.ClassServer
-		f.Message = clean("undecodable data in the stream: " + cut(string(raw), 200))
+		f.Message = "undecodable data in the stream: " + cut(clean(string(raw)), 200)
 	}
 	return f
 }
@@ -149,12 +151,8 @@ func clean(text string) string {
 
 // cut shortens text to n characters, the last of which then is an ellipsis.
 func cut(text string, n int) string {
-	if len(text) <= n {
+	if len(text) <= n || utf8.RuneCountInString(text) <= n {
 		return text
 	}
-	runes := []rune(text)
-	if len(runes) <= n {
-		return text
-	}
-	return string(runes[:n-1]) + "…"
+	return excerpt.Head(text, n-1) + "…"
 }

@@ -255,8 +255,8 @@ func TestFromStream(t *testing.T) {
 			t.Errorf("%s: class %s, want %s; %+v", tt.raw, f.Class, tt.want, f)
 		}
 	}
-	long := strings.Repeat("x", 1000)
-	if f := fault.FromStream("p", "m", []byte(long), false); !strings.Contains(f.Message, strings.Repeat("x", 150)) || len(f.Message) > 300 {
+	long := strings.Repeat("x,", 500)
+	if f := fault.FromStream("p", "m", []byte(long), false); !strings.Contains(f.Message, strings.Repeat("x,", 75)) || len(f.Message) > 300 {
 		t.Errorf("undecodable data: message %q", f.Message)
 	}
 }

@@ -10,8 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/arguments"
@@ -209,11 +211,12 @@ func (t *registered) clip(output string) string {
 	if len(output) <= limit { // bytes bound characters from above
 		return output
 	}
-	runes := []rune(output)
-	if len(runes) <= limit {
+	count := utf8.RuneCountInString(output)
+	if count <= limit {
 		return output
 	}
 	head, tail := limit/4, limit-limit/4
-	return fmt.Sprintf("%s\n… (%d of %d characters omitted) …\n%s",
-		string(runes[:head]), len(runes)-head-tail, len(runes), string(runes[len(runes)-tail:]))
+	first, last := excerpt.Head(output, head), excerpt.Tail(output, tail)
+	shown := utf8.RuneCountInString(first) + utf8.RuneCountInString(last)
+	return fmt.Sprintf("%s\n… (%d of %d characters omitted) …\n%s", first, count-shown, count, last)
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
 )
@@ -199,33 +200,23 @@ func ends(text string, n int) string {
 	return headTail(text, n, n, fmt.Sprintf("\n[… %d characters removed to make room …]\n", count-2*n))
 }
 
-// headTail keeps head characters from the front and tail from the back, with
-// note between, or all of a text that is no longer.
+// headTail keeps up to head characters from the front and tail from the back,
+// with note between, or all of a text that is no longer.
 func headTail(text string, head, tail int, note string) string {
 	count := utf8.RuneCountInString(text)
 	if count <= head+tail {
 		return text
 	}
-	return text[:offset(text, head)] + note + text[offset(text, count-tail):]
-}
-
-// offset is the byte offset of the n-th character.
-func offset(text string, n int) int {
-	for i := range text {
-		if n == 0 {
-			return i
-		}
-		n--
-	}
-	return len(text)
+	return excerpt.Head(text, head) + note + excerpt.Tail(text, tail)
 }
 
 // cutTo keeps the beginning and end of a text so that it is at most about
 // tokens long.
 func cutTo(text string, tokens int) string {
+	whole := text
 	for keep := utf8.RuneCountInString(text); window.Text(text) > tokens && keep > 0; {
 		keep = keep * 4 / 5
-		text = headTail(text, keep*2/3, keep-keep*2/3, "\n[…]\n")
+		text = headTail(whole, keep*2/3, keep-keep*2/3, "\n[…]\n")
 	}
 	return text
 }

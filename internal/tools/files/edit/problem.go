@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 )
 
 // What can be wrong with a request.
@@ -70,13 +72,11 @@ func (e *NotFound) Error() string {
 // cut bounds a line that is shown; 200 characters tell enough.
 func cut(text string) string {
 	const limit = 200
-	runes := 0
-	for i := range text {
-		if runes++; runes > limit {
-			return text[:i] + "..."
-		}
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if short := excerpt.Head(text, limit); len(short) < len(text) {
+		return short + "..."
 	}
-	return strings.ToValidUTF8(text, "\uFFFD")
+	return text
 }
 
 // Ambiguous says that the old text is in the file more than once.
