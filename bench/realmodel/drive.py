@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 NAME = "tiny-trainer"
 JOB = "Train a small classifier on data/train.csv and report its accuracy."
 ENDLESS = "Tick until I stop you."
+LONG = "held out: 12, accuracy: 0.5 " * 4000
 
 
 class Failed(Exception):
@@ -177,14 +178,44 @@ class Bench:
         want(code == 1 and "no-such-model" in result["error"]["message"], f"exit code {code}: {result}")
         return result["error"]["message"]
 
+    def shortened(self):
+        """A prompt larger than the window is made to fit before it is sent."""
+        p, _ = self.start("shortened", "--output-format", "stream-json", LONG)
+        return self.watch(p, "compacted")
+
     def overflow(self):
-        """A prompt larger than the context window. (A piped file would not do:
-        the program shortens it to the window.)"""
+        """The user has set too large a window: the server refuses the prompt,
+        which is then made to fit."""
         if self.server.kind == "transformers":
             return "not tried: this server has no limit, it takes any length and computes for minutes"
-        code, result, _ = self.run("overflow", "--timeout", "60s", "held out: 12, accuracy: 0.5 " * 4000)
-        want(code == 1 and result["error"].get("class") == "context_overflow", f"exit code {code}: {str(result)[:500]}")
-        return result["error"]["message"]
+        place = self.root / "home" / ".config" / "ml-intern"
+        place.mkdir(parents=True)
+        config = place / "cli_agent_config.json"
+        config.write_text(json.dumps({"model_context_tokens": {f"{self.server.prefix}/{NAME}": 200000}}))
+        p, _ = self.start("overflow", "--output-format", "stream-json", LONG)
+        try:
+            return self.watch(p, "compacted")
+        finally:
+            config.unlink()
+
+    def watch(self, p, awaited):
+        """Waits for an event and, after it, for text, then stops the program:
+        what this model writes after such a prompt has no end."""
+        seen, lines = "", []
+        try:
+            for line in p.stdout:
+                event = json.loads(line)
+                lines.append(line)
+                if event.get("event_type") == awaited:
+                    seen = json.dumps(event["data"])
+                if seen and event.get("event_type") == "assistant_chunk":
+                    p.send_signal(signal.SIGINT)
+                    p.communicate(timeout=20)
+                    return f"{awaited} {seen}, then an answer"
+            raise Failed(f"{awaited} {seen or 'did not happen'}; last line {lines[-1][:500] if lines else ''}")
+        finally:
+            if p.poll() is None:
+                p.kill()
 
     def gone(self):
         """The server ends in the middle of an answer."""
@@ -218,7 +249,7 @@ def main():
     bench = Bench(server, args.program.resolve(), root)
     failed = 0
     try:
-        for check in (bench.job, bench.refused, bench.cancel, bench.unknown, bench.overflow, bench.gone):
+        for check in (bench.job, bench.refused, bench.cancel, bench.unknown, bench.shortened, bench.overflow, bench.gone):
             if args.only and check.__name__ not in args.only:
                 continue
             began = time.time()
