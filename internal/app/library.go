@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/config/schema"
 )
 
 // Library is every saved session on this machine: journals, our session files,
@@ -13,7 +14,10 @@ func (a *App) Library() (*sessions.Library, error) {
 	dirs := []string{a.logDir(), a.Loaded.Places.Sessions(), filepath.Join(a.Loaded.Dir, "session_logs")}
 	return sessions.New(sessions.Options{
 		Journals: a.store, Dirs: unique(dirs),
-		ModelOK: func(id string) bool { return a.Models.Validate(id) == nil },
+		Model: func(saved string) (string, bool) {
+			id := schema.PlainModel(saved)
+			return id, a.Models.Validate(id) == nil
+		},
 	})
 }
 

@@ -39,8 +39,9 @@ type Options struct {
 	// Dirs hold session JSON files: ours first, then those that are only read.
 	// They need not exist.
 	Dirs []string
-	// ModelOK tells whether a saved model id has a valid form.
-	ModelOK func(id string) bool
+	// Model returns a saved model id in the form it is used in, and whether
+	// that form is valid.
+	Model func(saved string) (id string, ok bool)
 }
 
 // Library is every session on this machine.
@@ -51,8 +52,8 @@ func New(opts Options) (*Library, error) {
 	if opts.Journals == nil {
 		return nil, errors.New("session library: Journals is missing")
 	}
-	if opts.ModelOK == nil {
-		return nil, errors.New("session library: ModelOK is missing")
+	if opts.Model == nil {
+		return nil, errors.New("session library: Model is missing")
 	}
 	return &Library{opts}, nil
 }

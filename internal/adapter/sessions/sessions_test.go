@@ -70,7 +70,9 @@ func newPlace(t testing.TB) *place {
 	})
 	p.lib, err = sessions.New(sessions.Options{
 		Journals: p.store, Dirs: []string{p.ours, p.logs()},
-		ModelOK: func(id string) bool { return !strings.Contains(id, " ") },
+		Model: func(id string) (string, bool) {
+			return strings.TrimPrefix(id, "huggingface/"), !strings.Contains(id, " ")
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +170,7 @@ func (p *place) resolve(arg string) sessions.Entry {
 
 func TestOptionsAreChecked(t *testing.T) {
 	p := newPlace(t)
-	for _, opts := range []sessions.Options{{}, {Journals: p.store}, {ModelOK: func(string) bool { return true }}} {
+	for _, opts := range []sessions.Options{{}, {Journals: p.store}, {Model: func(id string) (string, bool) { return id, true }}} {
 		if _, err := sessions.New(opts); err == nil {
 			t.Errorf("%+v was accepted", opts)
 		}

@@ -88,8 +88,8 @@ func (l *Library) Import(ctx context.Context, e Entry, user *string, fork bool) 
 		in.SessionID, in.StartTime = d.SessionID, d.StartTime
 		in.MicroUSD = microUSD(d.CostUSD)
 	}
-	if model := strings.TrimPrefix(d.Model, "huggingface/"); model != "" {
-		if l.opts.ModelOK(model) {
+	if d.Model != "" {
+		if model, ok := l.opts.Model(d.Model); ok {
 			in.Model = model
 		} else {
 			in.InvalidModel = &d.Model

@@ -356,12 +356,17 @@ func (k Key) Allows() string {
 
 func quoteAll(words []string) string { return `"` + strings.Join(words, `", "`) + `"` }
 
-// checkModel drops "huggingface/", which means the HF router, where the router
-// is meant without it, too.
-func checkModel(c *Config) string {
-	if id, cut := strings.CutPrefix(c.ModelName, "huggingface/"); cut && !ownService(id) {
-		c.ModelName = id
+// PlainModel drops "huggingface/" from a model id, which means the HF router,
+// where the router is meant without it, too.
+func PlainModel(id string) string {
+	if plain, cut := strings.CutPrefix(id, "huggingface/"); cut && !ownService(plain) {
+		return plain
 	}
+	return id
+}
+
+func checkModel(c *Config) string {
+	c.ModelName = PlainModel(c.ModelName)
 	if c.ModelName == "" {
 		return "must not be empty"
 	}
