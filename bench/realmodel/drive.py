@@ -169,6 +169,39 @@ class Bench:
             time.sleep(0.2)
         raise Failed("the server goes on computing")
 
+    def slow(self):
+        """The server stands still for 10 s; then the job is done all the same."""
+        self.server.process.send_signal(signal.SIGSTOP)
+        began = time.time()
+        p, work = self.start("slow", "--output-format", "json", JOB)
+        time.sleep(10)
+        early = p.poll() is not None
+        self.server.process.send_signal(signal.SIGCONT)
+        try:
+            out, _ = p.communicate(timeout=120)
+        finally:
+            if p.poll() is None:
+                p.kill()
+        want(not early, f"it did not wait: {out[:500]}")
+        want(p.returncode == 0 and (work / "metrics.json").exists(), f"exit code {p.returncode}: {out[:500]}")
+        return f"done after {time.time() - began:.1f} s"
+
+    def impatient(self):
+        """Ctrl-C while nothing has come from the server yet."""
+        self.server.process.send_signal(signal.SIGSTOP)
+        try:
+            p, _ = self.start("impatient", "--output-format", "json", JOB)
+            time.sleep(4)
+            began = time.time()
+            p.send_signal(signal.SIGINT)
+            p.communicate(timeout=20)
+        finally:
+            if p.poll() is None:
+                p.kill()
+            self.server.process.send_signal(signal.SIGCONT)
+        want(p.returncode == 130, f"exit code {p.returncode}")
+        return f"exit code 130 after {time.time() - began:.2f} s"
+
     def unknown(self):
         """A model that the server does not have."""
         code, result, _ = self.run("unknown", JOB, model="no-such-model")
@@ -249,7 +282,7 @@ def main():
     bench = Bench(server, args.program.resolve(), root)
     failed = 0
     try:
-        for check in (bench.job, bench.refused, bench.cancel, bench.unknown, bench.shortened, bench.overflow, bench.gone):
+        for check in (bench.job, bench.refused, bench.slow, bench.impatient, bench.cancel, bench.unknown, bench.shortened, bench.overflow, bench.gone):
             if args.only and check.__name__ not in args.only:
                 continue
             began = time.time()
