@@ -16,16 +16,16 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/approval"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/budget"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/capacity"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/conversation"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/purse"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/observer"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/record"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/room"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/setup"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/talk"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/voice"
 	"github.com/ml-intern/ml-intern/internal/engine/window/compact"
 )
 
@@ -36,15 +36,15 @@ type (
 	Opened       = setup.Opened
 	Settings     = setup.Settings
 	Options      = setup.Options
-	StreamFilter = voice.Filter
+	StreamFilter = observer.Filter
 )
 
 // Agent is one session. Submit, Interrupt and the setters may be called from
 // any goroutine; everything else belongs to the goroutine of Run.
 type Agent struct {
-	opts  Options
-	hands *hands.Hands
-	inbox *inbox.Inbox
+	opts    Options
+	toolbox *execution.Toolbox
+	inbox   *inbox.Inbox
 
 	// accepting orders texts and opening gates as the journal has them.
 	accepting sync.Mutex
@@ -57,21 +57,21 @@ type Agent struct {
 	inputs int // texts accepted without an id
 
 	// Owned by Run.
-	talk        *talk.Talk
-	purse       *purse.Purse
-	turns       int
-	gates       int
-	warned      map[string]bool
-	longWait    bool
-	dead        bool // session_terminated: only new and shutdown work
-	freshSystem bool // the stored system prompt was replaced and not told yet
-	turn        *course.Course
-	gate        *consent.Gate
-	restored    *history.State  // facts about calls a crash cut short
-	facts       map[string]bool // calls whose restored state has been used
-	room        *room.Room
-	lastCall    llm.Kind       // what the newest model call was for
-	running     sync.WaitGroup // tool goroutines
+	conversation *conversation.Conversation
+	budget       *budget.Budget
+	turns        int
+	gates        int
+	warned       map[string]bool
+	longWait     bool
+	dead         bool // session_terminated: only new and shutdown work
+	freshSystem  bool // the stored system prompt was replaced and not told yet
+	turn         *progress.Progress
+	gate         *approval.Gate
+	restored     *history.State  // facts about calls a crash cut short
+	facts        map[string]bool // calls whose restored state has been used
+	capacity     *capacity.Capacity
+	lastCall     llm.Kind       // what the newest model call was for
+	running      sync.WaitGroup // tool goroutines
 }
 
 // New returns an Agent; Run makes it work.
@@ -79,12 +79,12 @@ func New(o Options) (*Agent, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	h, err := hands.New(o.Tools)
+	h, err := execution.New(o.Tools)
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{opts: o, hands: h, set: o.Settings, inbox: inbox.New()}
-	a.room = room.New(room.Options{
+	a := &Agent{opts: o, toolbox: h, set: o.Settings, inbox: inbox.New()}
+	a.capacity = capacity.New(capacity.Options{
 		Describe: o.Describe, Summarise: a.summarise,
 		Facts: func() compact.Facts { return compact.Facts{Plan: a.currentPlan()} },
 	})
@@ -100,7 +100,7 @@ const closeLimit = 5 * time.Second
 // made the session impossible to continue, if any.
 func (a *Agent) Run(ctx context.Context, resume bool) error {
 	defer a.running.Wait()
-	a.emit(ctx, event.Ready{Message: "Agent initialized", ToolCount: len(a.hands.Specs())})
+	a.emit(ctx, event.Ready{Message: "Agent initialized", ToolCount: len(a.toolbox.Specs())})
 	begun := a.inbox.Begin(ctx)
 	if resume {
 		a.takeUp(begun)
@@ -252,7 +252,7 @@ func (a *Agent) noteOnce(ctx context.Context, line string) {
 func (a *Agent) closeTools(ctx context.Context) {
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 	defer cancel()
-	if err := a.hands.Close(closing); err != nil {
+	if err := a.toolbox.Close(closing); err != nil {
 		a.debug(err.Error())
 	}
 }

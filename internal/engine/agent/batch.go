@@ -7,8 +7,8 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/approval"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
 
@@ -18,12 +18,12 @@ const planTool = "plan_tool"
 // batch judges the given calls, runs those that need no answer, and opens a
 // gate for the rest.
 func (a *Agent) batch(ctx context.Context, calls []llm.ToolCall) outcome {
-	var run, ask []*hands.Call
-	desk := a.desk(ctx)
-	money := a.purse.Batch(a.Settings().CapMicroUSD)
+	var run, ask []*execution.Call
+	session := a.session(ctx)
+	money := a.budget.Batch(a.Settings().CapMicroUSD)
 	blocks := map[string]*event.Block{}
 	for _, c := range calls {
-		p, settled, done := consent.TakeUp(ctx, a.hands, desk, c, a.fact(c.ID))
+		p, settled, done := approval.TakeUp(ctx, a.toolbox, session, c, a.fact(c.ID))
 		switch {
 		case done != nil:
 			a.addResult(p, *done)
@@ -35,11 +35,11 @@ func (a *Agent) batch(ctx context.Context, calls []llm.ToolCall) outcome {
 		if p.Risk.Poll {
 			a.turn.Polls(c.ID)
 		}
-		verdict := consent.Judge(a.opts.Policy, p, a.turn.Refused, money, blocks)
+		verdict := approval.Judge(a.opts.Policy, p, a.turn.Refused, money, blocks)
 		switch {
 		case p.Failure != "" || verdict.Action == policy.Run:
 		case verdict.Action == policy.Refuse, a.Settings().Headless:
-			p.Failure = consent.Refusal(p, verdict)
+			p.Failure = approval.Refusal(p, verdict)
 			if verdict.Gated || verdict.Action == policy.Ask {
 				a.notApproved(ctx, p)
 			}
@@ -49,7 +49,7 @@ func (a *Agent) batch(ctx context.Context, calls []llm.ToolCall) outcome {
 		}
 		run = append(run, p)
 	}
-	a.runAll(ctx, desk, run)
+	a.runAll(ctx, session, run)
 	if ctx.Err() != nil {
 		return goOn
 	}
@@ -61,7 +61,7 @@ func (a *Agent) batch(ctx context.Context, calls []llm.ToolCall) outcome {
 
 // notApproved records that a call was refused because nobody could approve it;
 // a run that ends so says it in its exit code.
-func (a *Agent) notApproved(ctx context.Context, p *hands.Call) {
+func (a *Agent) notApproved(ctx context.Context, p *execution.Call) {
 	a.emit(ctx, event.ToolStateChange{ToolCallID: p.ID, Tool: p.Name, State: "rejected", Feedback: tool.NeedsApproval})
 }
 
@@ -72,12 +72,12 @@ const longWait = 5 * time.Minute
 // runAll runs the calls and puts their results into the conversation. What the
 // program's own end has cut short is left without a result: the next run looks
 // after it.
-func (a *Agent) runAll(ctx context.Context, desk *hands.Desk, calls []*hands.Call) {
+func (a *Agent) runAll(ctx context.Context, session *execution.Session, calls []*execution.Call) {
 	if len(calls) == 0 {
 		return
 	}
 	begun := time.Now()
-	results := hands.Run(ctx, desk, calls, a.Settings().MaxParallel, &a.running)
+	results := execution.Run(ctx, session, calls, a.Settings().MaxParallel, &a.running)
 	a.longWait = a.longWait || time.Since(begun) > longWait
 	if a.leaving(ctx) {
 		return
@@ -85,13 +85,13 @@ func (a *Agent) runAll(ctx context.Context, desk *hands.Desk, calls []*hands.Cal
 	for i, c := range calls {
 		a.addResult(c, results[i])
 	}
-	a.talk.Order()
+	a.conversation.Order()
 }
 
 // addResult takes a result into the conversation; its tool_output is its record
 // in the journal.
-func (a *Agent) addResult(c *hands.Call, r tool.Result) {
-	a.talk.Result(c.ToolCall, r.Output)
+func (a *Agent) addResult(c *execution.Call, r tool.Result) {
+	a.conversation.Result(c.ToolCall, r.Output)
 	if c.Name == planTool && r.OK && a.turn != nil {
 		a.turn.PlanCalled = true
 	}
@@ -106,25 +106,25 @@ func (a *Agent) stubOpenCalls(ctx context.Context, text string) {
 // an earlier run of the program has left.
 func (a *Agent) stubs(text func(llm.ToolCall) string) []event.Payload {
 	var spends []event.Payload
-	for _, c := range a.talk.Open() {
-		spends = append(spends, a.purse.Settle(c.ID, tool.Result{}, false)...)
+	for _, c := range a.conversation.Open() {
+		spends = append(spends, a.budget.Settle(c.ID, tool.Result{}, false)...)
 	}
-	return append(spends, a.talk.Stub(text)...)
+	return append(spends, a.conversation.Stub(text)...)
 }
 
-// desk is the session as running calls see it. A call that outlives its turn
-// stays with the journal and the purse it began with.
-func (a *Agent) desk(ctx context.Context) *hands.Desk {
-	record, purse, turnID := a.record, a.purse, a.turnID()
-	return &hands.Desk{
+// session is what running calls see of it. A call that outlives its turn
+// stays with the journal and the budget it began with.
+func (a *Agent) session(ctx context.Context) *execution.Session {
+	record, money, turnID := a.record, a.budget, a.turnID()
+	return &execution.Session{
 		SessionID: a.sessionID(),
 		Append:    func(ps ...event.Payload) error { return record.Append(ctx, turnID, ps...) },
 		Plan:      a.currentPlan,
 		SetPlan:   a.setPlan,
 		Reserve: func(callID string, cost tool.Cost) ([]event.Payload, *event.Block) {
-			return purse.Reserve(callID, cost, a.Settings().CapMicroUSD)
+			return money.Reserve(callID, cost, a.Settings().CapMicroUSD)
 		},
-		Settle:  purse.Settle,
+		Settle:  money.Settle,
 		Leaving: func() bool { return a.leaving(ctx) },
 		Debug:   a.debug,
 	}

@@ -7,9 +7,9 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/voice"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/observer"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 	"github.com/ml-intern/ml-intern/internal/engine/inference"
 )
 
@@ -21,15 +21,15 @@ const finishInterrupted = "interrupted"
 
 // callModel makes one main call and tells its events.
 func (a *Agent) callModel(ctx context.Context, choice llm.ToolChoice) (inference.Reply, error) {
-	if a.talk.Mend() {
+	if a.conversation.Mend() {
 		a.tellHistory(ctx, "repair")
 	}
 	set := a.Settings()
 	req := llm.Request{
-		Model: set.Model, Kind: llm.KindMain, SessionID: a.sessionID(), Messages: a.talk.Messages(), Tools: a.hands.Specs(),
+		Model: set.Model, Kind: llm.KindMain, SessionID: a.sessionID(), Messages: a.conversation.Messages(), Tools: a.toolbox.Specs(),
 		Choice: choice, Effort: set.Effort, LongWaits: a.longWait,
 	}
-	v := a.voice(ctx, set.Stream)
+	v := a.observe(ctx, set.Stream)
 	r, err := a.opts.Caller.Do(ctx, req, v)
 	v.Flush()
 	if err != nil {
@@ -44,7 +44,7 @@ func (a *Agent) callModel(ctx context.Context, choice llm.ToolChoice) (inference
 		a.emit(ctx, event.StreamEnd{})
 	}
 	if r.ThinkingVoid {
-		a.talk.VoidThinking()
+		a.conversation.VoidThinking()
 	}
 	if r.Overflow {
 		return r, &llm.Fault{
@@ -52,11 +52,11 @@ func (a *Agent) callModel(ctx context.Context, choice llm.ToolChoice) (inference
 			Text: "the model's context window is full", Used: r.Usage.Prompt,
 		}
 	}
-	return course.WithoutCutCalls(r), nil
+	return progress.WithoutCutCalls(r), nil
 }
 
-func (a *Agent) voice(ctx context.Context, stream bool) *voice.Voice {
-	return voice.New(stream, a.opts.ScrubStream, func(ps ...event.Payload) { a.emit(ctx, ps...) }, a.booker(ctx), a.talk.Meter().Tokens)
+func (a *Agent) observe(ctx context.Context, stream bool) *observer.Observer {
+	return observer.New(stream, a.opts.ScrubStream, func(ps ...event.Payload) { a.emit(ctx, ps...) }, a.booker(ctx), a.conversation.Meter().Tokens)
 }
 
 func (a *Agent) booker(ctx context.Context) func(inference.Reply) {
@@ -66,7 +66,7 @@ func (a *Agent) booker(ctx context.Context) func(inference.Reply) {
 // afterFailedCall closes the stream of a call that did not finish. The text of
 // an interrupted answer stays in the history, marked so that the model knows.
 // When the program itself ends nothing is told: the next run discards the rest.
-func (a *Agent) afterFailedCall(ctx context.Context, set Settings, v *voice.Voice, r inference.Reply) {
+func (a *Agent) afterFailedCall(ctx context.Context, set Settings, v *observer.Observer, r inference.Reply) {
 	switch {
 	case ctx.Err() == nil:
 		if v.Shown() {
@@ -96,7 +96,7 @@ func (a *Agent) afterFailedCall(ctx context.Context, set Settings, v *voice.Voic
 // account tells what a call used and cost.
 func (a *Agent) account(ctx context.Context, r inference.Reply) {
 	a.lastCall = r.Kind
-	a.emit(ctx, voice.Account(r, a.Settings().Model), a.purse.ModelCall(r.MicroUSD, r.PriceSource))
+	a.emit(ctx, observer.Account(r, a.Settings().Model), a.budget.ModelCall(r.MicroUSD, r.PriceSource))
 	a.softWarning(ctx)
 }
 
@@ -110,13 +110,13 @@ func (a *Agent) store(ctx context.Context, r inference.Reply) llm.Message {
 	if !r.Estimated {
 		usage = &r.Usage
 	}
-	m, ps := a.talk.Answer(r.Message, usage)
+	m, ps := a.conversation.Answer(r.Message, usage)
 	a.emit(ctx, ps...)
 	return m
 }
 
 // remember appends m to the history and tells it.
-func (a *Agent) remember(ctx context.Context, m llm.Message) { a.emit(ctx, a.talk.Add(m)) }
+func (a *Agent) remember(ctx context.Context, m llm.Message) { a.emit(ctx, a.conversation.Add(m)) }
 
 // rememberSynthetic appends a message of the engine's own, in the user's role.
 func (a *Agent) rememberSynthetic(ctx context.Context, text string) {
@@ -141,7 +141,7 @@ func (a *Agent) failed(ctx context.Context, err error) outcome {
 		f = &llm.Fault{Class: llm.ClassInternal, Text: err.Error(), Err: err}
 	}
 	switch {
-	case course.Overflow(f):
+	case progress.Overflow(f):
 		if a.overflowed(ctx, f) {
 			a.turn.Iterations--
 			return goOn
@@ -154,7 +154,7 @@ func (a *Agent) failed(ctx context.Context, err error) outcome {
 		a.rememberSynthetic(ctx, fmt.Sprintf("[SYSTEM: Your last tool call could not be read by the provider: %s. Write it again as valid JSON.]", f.Message))
 		return goOn
 	}
-	a.emit(ctx, voice.Error(f))
+	a.emit(ctx, observer.Error(f))
 	if f.Err != nil {
 		a.debug(fmt.Sprintf("model call: %v: %v", f, f.Err))
 	}

@@ -7,9 +7,9 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/voice"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/observer"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
 	"github.com/ml-intern/ml-intern/internal/engine/window/compact"
 )
@@ -17,18 +17,18 @@ import (
 // followModel goes over to the model in force, if it is another than before.
 func (a *Agent) followModel(ctx context.Context) {
 	model := a.Settings().Model
-	if model == a.talk.Model() {
+	if model == a.conversation.Model() {
 		return
 	}
 	if info, err := a.opts.Describe(ctx, model); err == nil { // else the call will report what is wrong
-		a.talk.Follow(model, info.TokenFactor)
+		a.conversation.Follow(model, info.TokenFactor)
 	}
 }
 
 // compactIfNeeded shortens the history when the estimate passes the
 // threshold. It reports false when the session cannot go on.
 func (a *Agent) compactIfNeeded(ctx context.Context) bool {
-	if !a.room.Crowded(ctx, a.Settings().Model, a.talk.Meter()) {
+	if !a.capacity.Crowded(ctx, a.Settings().Model, a.conversation.Meter()) {
 		return true
 	}
 	res, err := a.condense(ctx, false)
@@ -43,7 +43,7 @@ func (a *Agent) compactIfNeeded(ctx context.Context) bool {
 
 // condense runs the compactor over the history.
 func (a *Agent) condense(ctx context.Context, force bool) (compact.Result, error) {
-	res, err := a.room.Condense(ctx, a.Settings().Model, a.talk.Meter(), a.talk.Messages(), force)
+	res, err := a.capacity.Condense(ctx, a.Settings().Model, a.conversation.Meter(), a.conversation.Messages(), force)
 	if err == nil && res.Changed() {
 		a.rewrite(ctx, "compaction", res.Messages)
 	}
@@ -54,7 +54,7 @@ func (a *Agent) condense(ctx context.Context, force bool) (compact.Result, error
 // whether the same step is worth another try.
 func (a *Agent) overflowed(ctx context.Context, f *llm.Fault) bool {
 	a.turn.Forced++
-	res, ok := a.room.Refused(ctx, a.Settings().Model, f.Limit, a.turn.Forced, a.talk.Meter(), a.talk.Messages())
+	res, ok := a.capacity.Refused(ctx, a.Settings().Model, f.Limit, a.turn.Forced, a.conversation.Meter(), a.conversation.Messages())
 	if !ok {
 		f.Hint = "The conversation was condensed and is still too large for the provider: start a new session, or use a model with a larger context."
 		return false
@@ -69,7 +69,7 @@ func (a *Agent) overflowed(ctx context.Context, f *llm.Fault) bool {
 // summarise asks the model for a summary; the engine's tools go along so that
 // the cached prefix is the same. Nobody sees its text.
 func (a *Agent) summarise(ctx context.Context, messages []llm.Message, maxTokens int) (string, error) {
-	quiet := voice.New(false, nil, func(ps ...event.Payload) {
+	quiet := observer.New(false, nil, func(ps ...event.Payload) {
 		for _, p := range ps {
 			if _, reasoning := p.(event.ReasoningChunk); !reasoning {
 				a.emit(ctx, p)
@@ -77,7 +77,7 @@ func (a *Agent) summarise(ctx context.Context, messages []llm.Message, maxTokens
 		}
 	}, a.booker(ctx), func() int { return 0 })
 	r, err := a.opts.Caller.Do(ctx, llm.Request{
-		Model: a.Settings().Model, Kind: llm.KindCompaction, SessionID: a.sessionID(), Messages: messages, Tools: a.hands.Specs(),
+		Model: a.Settings().Model, Kind: llm.KindCompaction, SessionID: a.sessionID(), Messages: messages, Tools: a.toolbox.Specs(),
 		Choice: llm.ToolNone, Effort: llm.EffortHigh, MaxTokens: maxTokens,
 	}, quiet)
 	if err != nil {
@@ -92,14 +92,14 @@ func (a *Agent) summarise(ctx context.Context, messages []llm.Message, maxTokens
 
 // terminated ends a session whose fixed parts alone exceed the window.
 func (a *Agent) terminated(ctx context.Context) outcome {
-	size, tokens := a.room.Size(ctx, a.Settings().Model), a.talk.Meter().Tokens()
+	size, tokens := a.capacity.Size(ctx, a.Settings().Model), a.conversation.Meter().Tokens()
 	advice := "The system prompt and the first message alone do not fit this model's context. Start a new session with a shorter message, or use a model with a larger context."
 	a.emit(ctx, event.SessionTerminated{
 		Reason: "compaction_failed", ContextUsage: tokens, ContextThreshold: window.Threshold(size),
 		Error: fmt.Sprintf("%d tokens do not fit a window of %d", tokens, size), UserMessage: advice,
 	})
 	a.dead = true
-	return a.complete(ctx, &advice, course.StopTerminated)
+	return a.complete(ctx, &advice, progress.StopTerminated)
 }
 
 // compactNow is the compact operation.

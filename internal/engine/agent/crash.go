@@ -6,8 +6,8 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/approval"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 )
 
 // takeUp goes on with a turn that a crash cut short, or opens its gate again.
@@ -16,10 +16,10 @@ func (a *Agent) takeUp(ctx context.Context) {
 		return
 	}
 	if g := a.restored.Gate; g != nil && g.Synthetic() {
-		a.reopenMoney(ctx, consent.Restore(g))
+		a.reopenMoney(ctx, approval.Restore(g))
 		return
 	}
-	if last := a.talk.Last(); last.Role == llm.Assistant && len(last.ToolCalls) == 0 && a.restored.LastCall != nil {
+	if last := a.conversation.Last(); last.Role == llm.Assistant && len(last.ToolCalls) == 0 && a.restored.LastCall != nil {
 		a.takeUpAnswer(ctx, last.PlainText(), a.restored.LastCall.FinishReason)
 		return
 	}
@@ -37,7 +37,7 @@ func (a *Agent) takeUpAnswer(ctx context.Context, text, finish string) {
 		a.rememberSynthetic(ctx, a.turn.Continued(text))
 		a.segment(ctx)
 	case limit >= 0 && a.turn.Iterations > limit: // it was the closing summary
-		a.complete(ctx, &text, course.StopMaxIterations)
+		a.complete(ctx, &text, progress.StopMaxIterations)
 		a.turn = nil
 	default:
 		if a.answered(ctx, text) == goOn {
@@ -52,13 +52,13 @@ func (a *Agent) takeUpAnswer(ctx context.Context, text, finish string) {
 
 // reopenMoney opens a gate about money again, or goes on when the limit now
 // allows it.
-func (a *Agent) reopenMoney(ctx context.Context, g *consent.Gate) {
+func (a *Agent) reopenMoney(ctx context.Context, g *approval.Gate) {
 	set := a.Settings()
 	switch {
-	case g.Kind == consent.Threshold && set.UsageGates:
-		a.purse.Rewind(g.Threshold)
+	case g.Kind == approval.Threshold && set.UsageGates:
+		a.budget.Rewind(g.Threshold)
 		a.openGate(ctx, g, a.thresholdEvent(g))
-	case g.Kind == consent.Budget && !g.Affordable(set.CapMicroUSD, a.purse.Spent()):
+	case g.Kind == approval.Budget && !g.Affordable(set.CapMicroUSD, a.budget.Spent()):
 		a.openGate(ctx, g, a.budgetEvent(g))
 	default:
 		a.passMoney(ctx, g, "The limit was raised: going on.")
@@ -71,13 +71,13 @@ func (a *Agent) leaveUnfinished(ctx context.Context) {
 	if !a.reenter(ctx, "new input came first") {
 		return
 	}
-	desk := a.desk(ctx)
-	for _, c := range a.talk.Open() {
+	session := a.session(ctx)
+	for _, c := range a.conversation.Open() {
 		f := a.fact(c.ID)
 		if f == nil || f.Started == nil {
 			continue
 		}
-		if p, _, done := consent.TakeUp(ctx, a.hands, desk, c, f); done != nil {
+		if p, _, done := approval.TakeUp(ctx, a.toolbox, session, c, f); done != nil {
 			a.addResult(p, *done)
 		}
 	}
@@ -91,9 +91,9 @@ func (a *Agent) leaveUnfinished(ctx context.Context) {
 		for _, t := range g.Tools {
 			ps = append(ps, event.ToolStateChange{ToolCallID: t.ToolCallID, Tool: t.Tool, State: "abandoned"})
 		}
-		if g.Continuation == consent.CompleteTurn {
+		if g.Continuation == approval.CompleteTurn {
 			a.emit(ctx, ps...)
-			a.complete(ctx, g.FinalResponse, course.StopAnswer)
+			a.complete(ctx, g.FinalResponse, progress.StopAnswer)
 			a.turn = nil
 			return
 		}
@@ -110,7 +110,7 @@ func (a *Agent) reenter(ctx context.Context, reason string) bool {
 	}
 	a.facts = map[string]bool{}
 	t := a.restored.Turn
-	a.turn = course.New(t.ID, t.Attempt+1)
+	a.turn = progress.New(t.ID, t.Attempt+1)
 	a.turn.Iterations = t.MainCalls
 	for _, c := range a.restored.Calls {
 		a.turn.PlanCalled = a.turn.PlanCalled || c.Tool == planTool && c.OK

@@ -6,21 +6,21 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/approval"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 )
 
 // openToolGate asks about the given calls.
-func (a *Agent) openToolGate(ctx context.Context, calls []*hands.Call, blocks map[string]*event.Block) outcome {
+func (a *Agent) openToolGate(ctx context.Context, calls []*execution.Call, blocks map[string]*event.Block) outcome {
 	a.gates++
-	g := &consent.Gate{Kind: consent.Tools, ID: history.GateID(a.gates), Calls: calls}
+	g := &approval.Gate{Kind: approval.Tools, ID: history.GateID(a.gates), Calls: calls}
 	return a.openGate(ctx, g, g.ToolEvent(blocks))
 }
 
 // openGate suspends the turn. Texts that the journal has before the gate wait
 // for it.
-func (a *Agent) openGate(ctx context.Context, g *consent.Gate, ev event.ApprovalRequired) outcome {
+func (a *Agent) openGate(ctx context.Context, g *approval.Gate, ev event.ApprovalRequired) outcome {
 	a.accepting.Lock()
 	defer a.accepting.Unlock()
 	a.gate = g
@@ -46,25 +46,25 @@ func (a *Agent) resolve(ctx context.Context, op event.ExecApproval) {
 	for _, ap := range op.Approvals {
 		answers[ap.ToolCallID] = ap
 	}
-	if g.Kind != consent.Tools {
+	if g.Kind != approval.Tools {
 		a.resolveMoney(ctx, g, answers[g.ID])
 		return
 	}
-	if blocks := g.Apply(a.hands, a.opts.Policy, answers, a.purse.Batch(a.Settings().CapMicroUSD)); blocks != nil {
+	if blocks := g.Apply(a.toolbox, a.opts.Policy, answers, a.budget.Batch(a.Settings().CapMicroUSD)); blocks != nil {
 		a.emit(ctx, g.ToolEvent(blocks))
 		return
 	}
 	a.closeGate()
 	var ps []event.Payload
 	for _, c := range g.Calls {
-		ps = append(ps, consent.State(c, answers[c.ID]))
+		ps = append(ps, approval.State(c, answers[c.ID]))
 		c.Announce = false
 		if !c.Approved {
-			c.Failure = consent.Rejection(c.Name, answers[c.ID].Feedback)
+			c.Failure = approval.Rejection(c.Name, answers[c.ID].Feedback)
 		}
 	}
 	a.emit(ctx, ps...)
-	a.runAll(ctx, a.desk(ctx), g.Calls)
+	a.runAll(ctx, a.session(ctx), g.Calls)
 	if ctx.Err() != nil {
 		a.cutOff(ctx)
 		return
@@ -73,10 +73,10 @@ func (a *Agent) resolve(ctx context.Context, op event.ExecApproval) {
 }
 
 // resolveMoney answers a gate about money.
-func (a *Agent) resolveMoney(ctx context.Context, g *consent.Gate, ap event.Approval) {
+func (a *Agent) resolveMoney(ctx context.Context, g *approval.Gate, ap event.Approval) {
 	if !ap.Approved {
 		a.closeGate()
-		text := consent.Feedback(ap.Feedback)
+		text := approval.Feedback(ap.Feedback)
 		if text == "" {
 			text = "Stopped by the user."
 		}
@@ -86,7 +86,7 @@ func (a *Agent) resolveMoney(ctx context.Context, g *consent.Gate, ap event.Appr
 		a.turn = nil
 		return
 	}
-	if g.Kind == consent.Budget && !g.Affordable(a.Settings().CapMicroUSD, a.purse.Spent()) {
+	if g.Kind == approval.Budget && !g.Affordable(a.Settings().CapMicroUSD, a.budget.Spent()) {
 		a.emit(ctx, a.budgetEvent(g))
 		return
 	}
@@ -95,13 +95,13 @@ func (a *Agent) resolveMoney(ctx context.Context, g *consent.Gate, ap event.Appr
 }
 
 // passMoney goes on behind a gate about money.
-func (a *Agent) passMoney(ctx context.Context, g *consent.Gate, text string) {
-	if g.Kind == consent.Threshold {
-		a.purse.Acknowledge(g.Threshold)
+func (a *Agent) passMoney(ctx context.Context, g *approval.Gate, text string) {
+	if g.Kind == approval.Threshold {
+		a.budget.Acknowledge(g.Threshold)
 	}
 	a.emit(ctx, g.Decision("approved", text)...)
-	if g.Continuation == consent.CompleteTurn {
-		a.complete(ctx, g.Final, course.StopAnswer)
+	if g.Continuation == approval.CompleteTurn {
+		a.complete(ctx, g.Final, progress.StopAnswer)
 		a.turn = nil
 		return
 	}
@@ -120,8 +120,8 @@ func (a *Agent) abandon(ctx context.Context) {
 	a.emit(ctx, append(ps, a.stubs(func(llm.ToolCall) string {
 		return "The task was abandoned: the user moved on without answering the approval request."
 	})...)...)
-	if g.Continuation == consent.CompleteTurn {
-		a.complete(ctx, g.Final, course.StopAnswer)
+	if g.Continuation == approval.CompleteTurn {
+		a.complete(ctx, g.Final, progress.StopAnswer)
 	}
 	a.turn = nil
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/approval"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
 
@@ -14,7 +14,7 @@ import (
 func (a *Agent) checkMoney(ctx context.Context) outcome {
 	set := a.Settings()
 	if set.UsageGates {
-		if r := a.checkThreshold(ctx, consent.ContinueAgent, nil); r != goOn {
+		if r := a.checkThreshold(ctx, approval.ContinueAgent, nil); r != goOn {
 			return r
 		}
 	}
@@ -28,7 +28,7 @@ func (a *Agent) checkMoney(ctx context.Context) outcome {
 	if err != nil || info.Local {
 		return goOn // the call itself will report what is wrong
 	}
-	next, fits := a.purse.Fits(set.CapMicroUSD, a.talk.Meter().Tokens(), info)
+	next, fits := a.budget.Fits(set.CapMicroUSD, a.conversation.Meter().Tokens(), info)
 	switch {
 	case fits:
 		return goOn
@@ -48,7 +48,7 @@ func (a *Agent) checkMoney(ctx context.Context) outcome {
 }
 
 // overCap reports whether the cap is used up.
-func (a *Agent) overCap() bool { return a.purse.Exhausted(a.Settings().CapMicroUSD) }
+func (a *Agent) overCap() bool { return a.budget.Exhausted(a.Settings().CapMicroUSD) }
 
 // openBudget suspends the turn at the spending cap; next is what would come
 // next at worst, nil when unknown.
@@ -57,28 +57,28 @@ func (a *Agent) openBudget(ctx context.Context, reason string, next *int64) outc
 	if a.lastCall == llm.KindMain || kind == "" {
 		kind = "llm_call"
 	}
-	g := consent.NewBudget(reason, kind, next)
+	g := approval.NewBudget(reason, kind, next)
 	return a.openGate(ctx, g, a.budgetEvent(g))
 }
 
 // budgetEvent shows the cap gate with fresh numbers.
-func (a *Agent) budgetEvent(g *consent.Gate) event.ApprovalRequired {
+func (a *Agent) budgetEvent(g *approval.Gate) event.ApprovalRequired {
 	limit := a.Settings().CapMicroUSD
-	return g.BudgetEvent(policy.USD(limit), a.purse.SettledUSD(), a.purse.Remaining(limit))
+	return g.BudgetEvent(policy.USD(limit), a.budget.SettledUSD(), a.budget.Remaining(limit))
 }
 
 // checkThreshold opens a gate when spending has crossed the next threshold.
 func (a *Agent) checkThreshold(ctx context.Context, continuation string, final *string) outcome {
-	threshold, _, crossed := a.purse.Crossed()
+	threshold, _, crossed := a.budget.Crossed()
 	if !crossed {
 		return goOn
 	}
-	g := consent.NewThreshold(threshold, continuation, final)
+	g := approval.NewThreshold(threshold, continuation, final)
 	return a.openGate(ctx, g, a.thresholdEvent(g))
 }
 
-func (a *Agent) thresholdEvent(g *consent.Gate) event.ApprovalRequired {
-	spent := a.purse.SettledUSD()
+func (a *Agent) thresholdEvent(g *approval.Gate) event.ApprovalRequired {
+	spent := a.budget.SettledUSD()
 	return g.ThresholdEvent(spent, policy.NextThreshold(spent, g.Threshold))
 }
 
@@ -87,8 +87,8 @@ func (a *Agent) softWarning(ctx context.Context) {
 	if a.Settings().UsageGates {
 		return
 	}
-	if threshold, spent, crossed := a.purse.Crossed(); crossed {
+	if threshold, spent, crossed := a.budget.Crossed(); crossed {
 		a.note(ctx, fmt.Sprintf("this session has spent %.2f USD", spent))
-		a.purse.Acknowledge(threshold)
+		a.budget.Acknowledge(threshold)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/purse"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/budget"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/conversation"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/record"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/talk"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
 )
 
@@ -25,12 +25,12 @@ func (a *Agent) handle(ctx context.Context, sub event.Submission) {
 		a.resolve(ctx, op)
 	case event.Undo:
 		a.rewind(ctx, "undo", func() (kept []llm.Message, done event.Payload, ok bool) {
-			kept, removed := window.Undo(a.talk.Messages())
+			kept, removed := window.Undo(a.conversation.Messages())
 			return kept, event.UndoComplete{Removed: removed}, true
 		})
 	case event.Truncate:
 		a.rewind(ctx, "truncate", func() (kept []llm.Message, done event.Payload, ok bool) {
-			kept, removed, found := window.Truncate(a.talk.Messages(), op.UserMessageIndex)
+			kept, removed, found := window.Truncate(a.conversation.Messages(), op.UserMessageIndex)
 			return kept, event.TruncateComplete{Removed: removed}, found
 		})
 	case event.Compact:
@@ -69,7 +69,7 @@ func (a *Agent) rewind(ctx context.Context, reason string, cut func() ([]llm.Mes
 		a.opError(ctx, "there is no user message with that index", "")
 		return
 	}
-	if len(kept) != a.talk.Len() {
+	if len(kept) != a.conversation.Len() {
 		plan := append([]event.PlanItem{}, window.PlanAt(kept)...)
 		changed := !slices.Equal(plan, a.currentPlan())
 		a.setPlan(plan)
@@ -83,13 +83,13 @@ func (a *Agent) rewind(ctx context.Context, reason string, cut func() ([]llm.Mes
 
 // rewrite replaces the history and tells the new one in full.
 func (a *Agent) rewrite(ctx context.Context, reason string, messages []llm.Message) {
-	a.talk.Replace(messages)
+	a.conversation.Replace(messages)
 	a.tellHistory(ctx, reason)
 }
 
 // tellHistory tells the whole history.
 func (a *Agent) tellHistory(ctx context.Context, reason string) {
-	a.emit(ctx, event.HistoryRewritten{Reason: reason, Messages: a.talk.Messages(), Plan: a.currentPlan()})
+	a.emit(ctx, event.HistoryRewritten{Reason: reason, Messages: a.conversation.Messages(), Plan: a.currentPlan()})
 }
 
 // newChat goes on in a fresh session of the same runtime.
@@ -106,7 +106,7 @@ func (a *Agent) newChat(ctx context.Context, op event.NewChat) {
 	a.abandon(ctx)
 	a.emit(ctx, event.NewComplete{
 		SessionID: opened.SessionID, PreviousSessionID: a.sessionID(), PreviousTurnCount: a.turns,
-		PreviousMessageCount: a.talk.Len(), ClearScreen: op.ClearScreen,
+		PreviousMessageCount: a.conversation.Len(), ClearScreen: op.ClearScreen,
 	})
 	a.swap(ctx, opened)
 }
@@ -165,8 +165,8 @@ func (a *Agent) adopt(o Opened, keepSystem bool) {
 	a.mu.Lock()
 	a.id, a.record, a.plan = o.SessionID, record.New(o.Journal, a.inbox.Close), slices.Clone(s.Plan)
 	a.mu.Unlock()
-	a.talk = talk.New(a.hands.Specs(), messages, s.MessageIDs)
-	a.purse = purse.New(s.Spend)
+	a.conversation = conversation.New(a.toolbox.Specs(), messages, s.MessageIDs)
+	a.budget = budget.New(s.Spend)
 	a.turns, a.gates, a.warned = s.Turns, s.Gates, map[string]bool{}
 	a.turn, a.gate, a.restored, a.facts = nil, nil, s, nil
 	a.dead, a.longWait, a.lastCall = s.Terminated, false, ""

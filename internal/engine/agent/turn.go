@@ -6,9 +6,9 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/consent"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/course"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/approval"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 	"github.com/ml-intern/ml-intern/internal/engine/guard"
 	"github.com/ml-intern/ml-intern/internal/engine/inference"
 )
@@ -25,7 +25,7 @@ const (
 // beginTurn opens a turn with a person's text.
 func (a *Agent) beginTurn(ctx context.Context, sub event.Submission, text string) {
 	a.turns++
-	a.turn = course.New(fmt.Sprintf("turn_%d", a.turns), 1)
+	a.turn = progress.New(fmt.Sprintf("turn_%d", a.turns), 1)
 	set := a.Settings()
 	a.emit(ctx, event.TurnStarted{
 		TurnID: a.turn.ID, Attempt: 1, SubmissionID: sub.ID, Model: set.Model,
@@ -39,7 +39,7 @@ func (a *Agent) beginTurn(ctx context.Context, sub event.Submission, text string
 // ensureSystem puts the system prompt in front of the history, and tells one
 // that was rendered anew.
 func (a *Agent) ensureSystem(ctx context.Context) {
-	switch messages := a.talk.Messages(); {
+	switch messages := a.conversation.Messages(); {
 	case len(messages) == 0:
 		a.remember(ctx, llm.Message{Role: llm.System, Text: a.opts.System()})
 	case messages[0].Role != llm.System:
@@ -85,7 +85,7 @@ func (a *Agent) interrupted(ctx context.Context) {
 func (a *Agent) loop(ctx context.Context) outcome {
 	for ctx.Err() == nil && a.failure() == nil {
 		r := goOn
-		if calls := a.talk.Open(); len(calls) > 0 {
+		if calls := a.conversation.Open(); len(calls) > 0 {
 			r = a.openCalls(ctx, calls)
 		} else {
 			r = a.iterate(ctx)
@@ -114,7 +114,7 @@ func (a *Agent) iterate(ctx context.Context) outcome {
 	a.joinSteers(ctx)
 	limit := a.Settings().MaxIterations
 	if limit == 0 {
-		return a.complete(ctx, nil, course.StopMaxIterations)
+		return a.complete(ctx, nil, progress.StopMaxIterations)
 	}
 	a.followModel(ctx)
 	if !a.compactIfNeeded(ctx) {
@@ -148,9 +148,9 @@ func (a *Agent) joinSteers(ctx context.Context) {
 
 // guards look for repetition and malformed calls before the next model call.
 func (a *Agent) guards(ctx context.Context) outcome {
-	says, log, end := a.turn.Before(a.talk.Messages())
+	says, log, end := a.turn.Before(a.conversation.Messages())
 	if end != "" {
-		return a.closeWith(ctx, end, course.StopLoop)
+		return a.closeWith(ctx, end, progress.StopLoop)
 	}
 	for _, text := range says {
 		a.rememberSynthetic(ctx, text)
@@ -192,7 +192,7 @@ func (a *Agent) answer(ctx context.Context, r inference.Reply) outcome {
 		return a.answered(ctx, *next.Answer)
 	case next.Calls:
 		if end := a.turn.Round(m.ToolCalls); end != "" {
-			return a.closeWith(ctx, end, course.StopLoop)
+			return a.closeWith(ctx, end, progress.StopLoop)
 		}
 	case next.Say != "":
 		a.rememberSynthetic(ctx, next.Say)
@@ -213,15 +213,15 @@ func (a *Agent) answered(ctx context.Context, text string) outcome {
 		return goOn
 	}
 	if a.Settings().UsageGates {
-		if r := a.checkThreshold(ctx, consent.CompleteTurn, &text); r != goOn {
+		if r := a.checkThreshold(ctx, approval.CompleteTurn, &text); r != goOn {
 			return r
 		}
 	}
-	return a.complete(ctx, &text, course.StopAnswer)
+	return a.complete(ctx, &text, progress.StopAnswer)
 }
 
 func (a *Agent) complete(ctx context.Context, final *string, reason string) outcome {
-	a.emit(ctx, event.TurnComplete{HistorySize: a.talk.Len(), FinalResponse: final, StopReason: reason})
+	a.emit(ctx, event.TurnComplete{HistorySize: a.conversation.Len(), FinalResponse: final, StopReason: reason})
 	return ended
 }
 
@@ -235,12 +235,12 @@ func (a *Agent) closing(ctx context.Context) outcome {
 			return goOn
 		}
 		a.note(ctx, "the closing summary failed: "+err.Error())
-		return a.complete(ctx, nil, course.StopMaxIterations)
+		return a.complete(ctx, nil, progress.StopMaxIterations)
 	}
 	r.Message.ToolCalls = nil
 	if r.Message.Text == "" {
-		return a.complete(ctx, nil, course.StopMaxIterations)
+		return a.complete(ctx, nil, progress.StopMaxIterations)
 	}
 	a.store(ctx, r)
-	return a.complete(ctx, &r.Message.Text, course.StopMaxIterations)
+	return a.complete(ctx, &r.Message.Text, progress.StopMaxIterations)
 }

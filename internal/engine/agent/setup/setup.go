@@ -10,8 +10,8 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/observer"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/record"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/voice"
 	"github.com/ml-intern/ml-intern/internal/engine/inference"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
@@ -76,7 +76,7 @@ type Options struct {
 	// KeepSystem keeps the stored system prompt of State.
 	KeepSystem bool
 	// ScrubStream returns a filter for one streamed answer; nil passes all.
-	ScrubStream func() voice.Filter
+	ScrubStream func() observer.Filter
 	Sessions    Sessions
 	// Debug receives what only an operator should see, such as stack traces;
 	// nil drops it.

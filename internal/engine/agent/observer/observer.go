@@ -1,7 +1,7 @@
-// Package voice turns what happens in a model call into events: streamed text
+// Package observer turns what happens in a model call into events: streamed text
 // without secrets, the account of a call, a failure in the words front ends
 // act on. It knows neither the turn nor the history.
-package voice
+package observer
 
 import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -15,8 +15,8 @@ type Filter interface {
 	Flush() string
 }
 
-// Voice tells one main call while it runs.
-type Voice struct {
+// Observer tells one main call while it runs.
+type Observer struct {
 	stream bool
 	scrub  func() Filter
 	emit   func(ps ...event.Payload)
@@ -30,13 +30,13 @@ type Voice struct {
 
 // New returns the observer of a call. scrub may be nil; emit tells events,
 // billed books what attempts have cost, and prompt estimates the request.
-func New(stream bool, scrub func() Filter, emit func(ps ...event.Payload), billed func(inference.Reply), prompt func() int) *Voice {
-	v := &Voice{stream: stream, scrub: scrub, emit: emit, billed: billed, prompt: prompt}
+func New(stream bool, scrub func() Filter, emit func(ps ...event.Payload), billed func(inference.Reply), prompt func() int) *Observer {
+	v := &Observer{stream: stream, scrub: scrub, emit: emit, billed: billed, prompt: prompt}
 	v.reset()
 	return v
 }
 
-func (v *Voice) reset() {
+func (v *Observer) reset() {
 	v.text, v.think = passAll{}, passAll{}
 	if v.scrub != nil {
 		v.text, v.think = v.scrub(), v.scrub()
@@ -50,33 +50,33 @@ func (passAll) Feed(s string) string { return s }
 func (passAll) Flush() string        { return "" }
 
 // Shown reports whether text stands that was not discarded.
-func (v *Voice) Shown() bool { return v.shown }
+func (v *Observer) Shown() bool { return v.shown }
 
 // Text tells a piece of the answer.
-func (v *Voice) Text(delta string) {
+func (v *Observer) Text(delta string) {
 	if v.stream {
 		v.chunk(v.text.Feed(delta))
 	}
 }
 
 // Thinking tells a piece of the reasoning.
-func (v *Voice) Thinking(delta string) { v.reasoning(v.think.Feed(delta)) }
+func (v *Observer) Thinking(delta string) { v.reasoning(v.think.Feed(delta)) }
 
-func (v *Voice) chunk(s string) {
+func (v *Observer) chunk(s string) {
 	if s != "" {
 		v.shown = true
 		v.emit(event.AssistantChunk{Content: s})
 	}
 }
 
-func (v *Voice) reasoning(s string) {
+func (v *Observer) reasoning(s string) {
 	if s != "" {
 		v.emit(event.ReasoningChunk{Content: s})
 	}
 }
 
 // Flush releases what the filters held back.
-func (v *Voice) Flush() {
+func (v *Observer) Flush() {
 	v.reasoning(v.think.Flush())
 	if v.stream {
 		v.chunk(v.text.Flush())
@@ -84,7 +84,7 @@ func (v *Voice) Flush() {
 }
 
 // Discard voids what was told.
-func (v *Voice) Discard(reason string) {
+func (v *Observer) Discard(reason string) {
 	v.reset()
 	if v.shown {
 		v.shown = false
@@ -93,13 +93,13 @@ func (v *Voice) Discard(reason string) {
 }
 
 // Log tells a line of the engine's own.
-func (v *Voice) Log(line string) { v.emit(event.ToolLog{Tool: "system", Log: line}) }
+func (v *Observer) Log(line string) { v.emit(event.ToolLog{Tool: "system", Log: line}) }
 
 // Billed books an attempt beside the answer.
-func (v *Voice) Billed(r inference.Reply) { v.billed(r) }
+func (v *Observer) Billed(r inference.Reply) { v.billed(r) }
 
 // Prompt is the estimated size of the request.
-func (v *Voice) Prompt() int { return v.prompt() }
+func (v *Observer) Prompt() int { return v.prompt() }
 
 // Account is the telemetry of a finished call of model.
 func Account(r inference.Reply, model string) event.LLMCall {

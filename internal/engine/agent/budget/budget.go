@@ -1,7 +1,7 @@
-// Package purse keeps a session's money: what was spent, what is reserved for
+// Package budget keeps a session's money: what was spent, what is reserved for
 // calls that run, and what the cap leaves. It returns the events to tell and
 // neither writes them nor decides what happens when nothing is left.
-package purse
+package budget
 
 import (
 	"fmt"
@@ -17,9 +17,9 @@ import (
 // firstWarning is the spending, in USD, at which the first warning comes.
 const firstWarning = 5.0
 
-// Purse is the ledger of one session. It is safe for concurrent use: tools
+// Budget is the ledger of one session. It is safe for concurrent use: tools
 // reserve and settle while they run.
-type Purse struct {
+type Budget struct {
 	mu     sync.Mutex
 	ledger policy.Ledger
 	calls  int // model calls, for ledger ids
@@ -27,9 +27,9 @@ type Purse struct {
 	threshold float64
 }
 
-// New returns a purse that goes on from the ledger's entries.
-func New(entries map[string]event.Spend) *Purse {
-	p := &Purse{}
+// New returns a budget that goes on from the ledger's entries.
+func New(entries map[string]event.Spend) *Budget {
+	p := &Budget{}
 	for id, entry := range entries {
 		p.ledger.Apply(entry)
 		if entry.Kind == event.SpendLLM && strings.HasPrefix(id, "llm_") {
@@ -42,7 +42,7 @@ func New(entries map[string]event.Spend) *Purse {
 }
 
 // ModelCall books a model call; micro is nil when its price is unknown.
-func (p *Purse) ModelCall(micro *float64, source llm.PriceSource) event.Spend {
+func (p *Budget) ModelCall(micro *float64, source llm.PriceSource) event.Spend {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calls++
@@ -60,7 +60,7 @@ func (p *Purse) ModelCall(micro *float64, source llm.PriceSource) event.Spend {
 // Reserve takes a call's worst case from the cap and returns the events that
 // tell it: none for a call that is taken up again and has its reservation. A
 // block says why it does not fit.
-func (p *Purse) Reserve(callID string, cost tool.Cost, capMicro int64) ([]event.Payload, *event.Block) {
+func (p *Budget) Reserve(callID string, cost tool.Cost, capMicro int64) ([]event.Payload, *event.Block) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ledger.Reserved(callID) {
@@ -78,7 +78,7 @@ func (p *Purse) Reserve(callID string, cost tool.Cost, capMicro int64) ([]event.
 // tell it: none when nothing was reserved. A failed call that does not know
 // what it has spent gives it back; keep says that it may have spent the
 // estimate all the same.
-func (p *Purse) Settle(callID string, r tool.Result, keep bool) []event.Payload {
+func (p *Budget) Settle(callID string, r tool.Result, keep bool) []event.Payload {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.ledger.Reserved(callID) {
@@ -94,7 +94,7 @@ func (p *Purse) Settle(callID string, r tool.Result, keep bool) []event.Payload 
 
 // Fits reports whether a model call's worst case fits under the cap; next is
 // that worst case, nil when a price is unknown.
-func (p *Purse) Fits(capMicro int64, prompt int, info llm.Info) (next *int64, fits bool) {
+func (p *Budget) Fits(capMicro int64, prompt int, info llm.Info) (next *int64, fits bool) {
 	worst, known := policy.WorstCase(prompt, info.MaxOutput, info.Prices)
 	if !known {
 		return nil, false
@@ -103,14 +103,14 @@ func (p *Purse) Fits(capMicro int64, prompt int, info llm.Info) (next *int64, fi
 }
 
 // Spent is what was settled and reserved, in millionths of a dollar.
-func (p *Purse) Spent() int64 {
+func (p *Budget) Spent() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ledger.Spent()
 }
 
 // SettledUSD is what was settled, in dollars.
-func (p *Purse) SettledUSD() float64 {
+func (p *Budget) SettledUSD() float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	settled, _, _ := p.ledger.Total()
@@ -118,21 +118,21 @@ func (p *Purse) SettledUSD() float64 {
 }
 
 // Exhausted reports whether nothing is left under the cap; 0 means no cap.
-func (p *Purse) Exhausted(capMicro int64) bool {
+func (p *Budget) Exhausted(capMicro int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ledger.Exhausted(capMicro)
 }
 
 // Remaining is what is left under the cap in dollars, nil without a cap.
-func (p *Purse) Remaining(capMicro int64) *float64 {
+func (p *Budget) Remaining(capMicro int64) *float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ledger.Remaining(capMicro)
 }
 
 // Batch starts the check of the calls of one answer against the cap.
-func (p *Purse) Batch(capMicro int64) *policy.Batch {
+func (p *Budget) Batch(capMicro int64) *policy.Batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ledger.Batch(capMicro)
@@ -140,7 +140,7 @@ func (p *Purse) Batch(capMicro int64) *policy.Batch {
 
 // Crossed reports whether spending has reached the next threshold, with both
 // in dollars.
-func (p *Purse) Crossed() (threshold, spent float64, crossed bool) {
+func (p *Budget) Crossed() (threshold, spent float64, crossed bool) {
 	spent = p.SettledUSD()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -148,7 +148,7 @@ func (p *Purse) Crossed() (threshold, spent float64, crossed bool) {
 }
 
 // Acknowledge moves the threshold on from the one a person has seen.
-func (p *Purse) Acknowledge(threshold float64) {
+func (p *Budget) Acknowledge(threshold float64) {
 	spent := p.SettledUSD()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -157,7 +157,7 @@ func (p *Purse) Acknowledge(threshold float64) {
 
 // Rewind makes the given threshold the next one again: its question was not
 // answered before a restart.
-func (p *Purse) Rewind(threshold float64) {
+func (p *Budget) Rewind(threshold float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if threshold > 0 {

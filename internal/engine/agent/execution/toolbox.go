@@ -1,8 +1,8 @@
-// Package hands runs tool calls: it knows the tools and their schemas, checks
+// Package execution runs tool calls: it knows the tools and their schemas, checks
 // arguments, runs a batch side by side and closes every call with exactly one
 // result, whatever a tool does. Whether a call may run is decided elsewhere;
 // nothing here asks a person or touches the history.
-package hands
+package execution
 
 import (
 	"context"
@@ -26,9 +26,9 @@ const (
 	maxOutput     = 100_000
 )
 
-// Desk is what running calls need of their session. Its functions are called
+// Session is what running calls need of their session. Its functions are called
 // from many goroutines.
-type Desk struct {
+type Session struct {
 	SessionID string
 	// Append tells events, durably; an error means that the session is over.
 	Append  func(ps ...event.Payload) error
@@ -47,8 +47,8 @@ type Desk struct {
 	Debug func(text string)
 }
 
-// Hands are a session's tools, in the order the model sees.
-type Hands struct {
+// Toolbox are a session's tools, in the order the model sees.
+type Toolbox struct {
 	tools []tool.Tool
 	specs []llm.ToolSpec
 	index map[string]*registered
@@ -62,8 +62,8 @@ type registered struct {
 }
 
 // New compiles the tools' schemas.
-func New(tools []tool.Tool) (*Hands, error) {
-	h := &Hands{index: make(map[string]*registered, len(tools))}
+func New(tools []tool.Tool) (*Toolbox, error) {
+	h := &Toolbox{index: make(map[string]*registered, len(tools))}
 	for _, t := range tools {
 		spec := t.Spec()
 		if _, twice := h.index[spec.Name]; twice {
@@ -81,10 +81,10 @@ func New(tools []tool.Tool) (*Hands, error) {
 }
 
 // Specs are the tools as the model sees them.
-func (h *Hands) Specs() []llm.ToolSpec { return h.specs }
+func (h *Toolbox) Specs() []llm.ToolSpec { return h.specs }
 
 // Close ends what the tools hold. It returns one error a tool.
-func (h *Hands) Close(ctx context.Context) error {
+func (h *Toolbox) Close(ctx context.Context) error {
 	var errs []error
 	for _, t := range h.tools {
 		if c, ok := t.(tool.Closer); ok {
@@ -119,7 +119,7 @@ type Call struct {
 
 // Prepare looks a call up, checks its arguments and replaces what they only
 // name by what that is now.
-func (h *Hands) Prepare(ctx context.Context, c llm.ToolCall) *Call {
+func (h *Toolbox) Prepare(ctx context.Context, c llm.ToolCall) *Call {
 	p := h.check(c)
 	if p.Failure != "" {
 		return p
@@ -138,7 +138,7 @@ func (h *Hands) Prepare(ctx context.Context, c llm.ToolCall) *Call {
 
 // Shown is Prepare for arguments that were shown to a person already: nothing
 // in them is looked up again.
-func (h *Hands) Shown(c llm.ToolCall, args json.RawMessage) *Call {
+func (h *Toolbox) Shown(c llm.ToolCall, args json.RawMessage) *Call {
 	p := h.check(llm.ToolCall{ID: c.ID, Name: c.Name, Arguments: string(args)})
 	p.Arguments = c.Arguments // the history keeps what the model wrote
 	if p.Failure == "" {
@@ -147,7 +147,7 @@ func (h *Hands) Shown(c llm.ToolCall, args json.RawMessage) *Call {
 	return p
 }
 
-func (h *Hands) check(c llm.ToolCall) *Call {
+func (h *Toolbox) check(c llm.ToolCall) *Call {
 	p := &Call{ToolCall: c, Announce: true}
 	t, ok := h.index[c.Name]
 	if !ok {
@@ -165,7 +165,7 @@ func (h *Hands) check(c llm.ToolCall) *Call {
 	return p
 }
 
-func (h *Hands) nearest(name string) string {
+func (h *Toolbox) nearest(name string) string {
 	names := make([]string, 0, len(h.specs))
 	for _, s := range h.specs {
 		names = append(names, s.Name)

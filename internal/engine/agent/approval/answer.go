@@ -1,4 +1,4 @@
-package consent
+package approval
 
 import (
 	"encoding/json"
@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
 
@@ -19,8 +19,8 @@ const (
 // Apply puts a person's answers on the gate's calls and checks the cap over
 // what was approved. Blocks are returned when the gate must stay open; it then
 // shows the calls as they were edited.
-func (g *Gate) Apply(h *hands.Hands, rules *policy.Policy, answers map[string]event.Approval, batch *policy.Batch) map[string]*event.Block {
-	calls := make([]*hands.Call, len(g.Calls))
+func (g *Gate) Apply(h *execution.Toolbox, rules *policy.Policy, answers map[string]event.Approval, batch *policy.Batch) map[string]*event.Block {
+	calls := make([]*execution.Call, len(g.Calls))
 	blocks := map[string]*event.Block{}
 	for i, c := range g.Calls {
 		calls[i] = c
@@ -47,7 +47,7 @@ func (g *Gate) Apply(h *hands.Hands, rules *policy.Policy, answers map[string]ev
 
 // recheck judges an approved call as it will run: nothing a person changed gets
 // past a deny rule, the cap, or the cost that was shown.
-func recheck(rules *policy.Policy, shown, c *hands.Call, batch *policy.Batch) *event.Block {
+func recheck(rules *policy.Policy, shown, c *execution.Call, batch *policy.Batch) *event.Block {
 	if c.Failure != "" {
 		return nil
 	}
@@ -75,7 +75,7 @@ func recheck(rules *policy.Policy, shown, c *hands.Call, batch *policy.Batch) *e
 
 // edit returns the call as a person's approval changes it; an edit that does
 // not fit the tool's schema becomes the call's failed result.
-func edit(h *hands.Hands, c *hands.Call, ap event.Approval) *hands.Call {
+func edit(h *execution.Toolbox, c *execution.Call, ap event.Approval) *execution.Call {
 	out := *c
 	out.Approved = true
 	changed, note, failure := change(c, ap)
@@ -98,7 +98,7 @@ func edit(h *hands.Hands, c *hands.Call, ap event.Approval) *hands.Call {
 
 // change returns the new arguments, nil for the old ones, the note for the
 // model, and what is wrong with the edit.
-func change(c *hands.Call, ap event.Approval) (changed map[string]any, note, failure string) {
+func change(c *execution.Call, ap event.Approval) (changed map[string]any, note, failure string) {
 	edited := false
 	if len(ap.EditedArguments) > 0 && string(ap.EditedArguments) != "null" {
 		if changed = object(ap.EditedArguments); changed == nil {
@@ -136,7 +136,7 @@ func object(args json.RawMessage) map[string]any {
 }
 
 // State is the record of one answer: all that a restart needs to act on it.
-func State(c *hands.Call, ap event.Approval) event.ToolStateChange {
+func State(c *execution.Call, ap event.Approval) event.ToolStateChange {
 	if !ap.Approved {
 		return event.ToolStateChange{ToolCallID: c.ID, Tool: c.Name, State: "rejected", Feedback: Feedback(ap.Feedback)}
 	}

@@ -1,4 +1,4 @@
-package hands
+package execution
 
 import (
 	"context"
@@ -13,48 +13,48 @@ import (
 // Recover closes a call that had started when the program died, without doing
 // anything twice. again reports that it may simply run; otherwise its result
 // has been told.
-func Recover(ctx context.Context, desk *Desk, c *Call, f *history.Call) (r tool.Result, again bool) {
+func Recover(ctx context.Context, session *Session, c *Call, f *history.Call) (r tool.Result, again bool) {
 	effect := f.Started.Effect
 	if effect == event.Pure || effect == event.Read {
 		return tool.Result{}, true
 	}
 	if effect == event.Keyed && c.Failure == "" {
-		switch outcome, found := lookUp(ctx, desk, c, f); outcome {
+		switch outcome, found := lookUp(ctx, session, c, f); outcome {
 		case tool.NotHappened:
 			return tool.Result{}, true
 		case tool.Happened:
 			found.Output = c.dress(found.Output)
-			conclude(desk, c, found, false)
+			conclude(session, c, found, false)
 			return found, false
 		}
 	}
 	r = tool.Failed(uncertain(c, f))
-	conclude(desk, c, r, true, event.ToolStateChange{ToolCallID: c.ID, Tool: c.Name, State: "interrupted"})
+	conclude(session, c, r, true, event.ToolStateChange{ToolCallID: c.ID, Tool: c.Name, State: "interrupted"})
 	return r, false
 }
 
 // conclude tells a result, and before it what it has cost: a journal that is
 // cut between the two still has an open call, never an open reservation.
-func conclude(desk *Desk, c *Call, r tool.Result, keep bool, before ...event.Payload) {
-	ps := append(desk.Settle(c.ID, r, keep), before...)
+func conclude(session *Session, c *Call, r tool.Result, keep bool, before ...event.Payload) {
+	ps := append(session.Settle(c.ID, r, keep), before...)
 	ps = append(ps, event.ToolOutput{Tool: c.Name, ToolCallID: c.ID, Output: r.Output, Success: r.OK})
-	_ = desk.Append(ps...) // the session knows and ends
+	_ = session.Append(ps...) // the session knows and ends
 }
 
 // lookUp asks a tool for the effect of an earlier run. A tool that panics has
 // not found out.
-func lookUp(ctx context.Context, desk *Desk, c *Call, f *history.Call) (outcome tool.Outcome, r tool.Result) {
+func lookUp(ctx context.Context, session *Session, c *Call, f *history.Call) (outcome tool.Outcome, r tool.Result) {
 	keyed, ok := c.tool.Tool.(tool.KeyedTool)
 	if !ok {
 		return tool.Unknown, tool.Result{}
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			desk.Debug(fmt.Sprintf("looking up the effect of %s: %v", c.Name, p))
+			session.Debug(fmt.Sprintf("looking up the effect of %s: %v", c.Name, p))
 			outcome = tool.Unknown
 		}
 	}()
-	env := &environment{desk: desk, call: c}
+	env := &environment{session: session, call: c}
 	outcome, r, err := keyed.Recover(ctx, env, c.Args, f.Started.Intent)
 	if err != nil {
 		env.Log(fmt.Sprintf("looking up the effect of %s: %v", c.Name, err))

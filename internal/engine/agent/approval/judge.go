@@ -1,17 +1,17 @@
-package consent
+package approval
 
 import (
 	"fmt"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
 	"github.com/ml-intern/ml-intern/internal/engine/guard"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
 
 // Judge applies the permission mode, the rules and the cap to one call. Blocks
 // say why the cap, or a person alone, decides.
-func Judge(rules *policy.Policy, c *hands.Call, refused string, batch *policy.Batch, blocks map[string]*event.Block) policy.Verdict {
+func Judge(rules *policy.Policy, c *execution.Call, refused string, batch *policy.Batch, blocks map[string]*event.Block) policy.Verdict {
 	if c.Failure != "" {
 		return policy.Verdict{Action: policy.Run}
 	}
@@ -32,12 +32,12 @@ func Judge(rules *policy.Policy, c *hands.Call, refused string, batch *policy.Ba
 	return v
 }
 
-func verdict(rules *policy.Policy, c *hands.Call) policy.Verdict {
+func verdict(rules *policy.Policy, c *execution.Call) policy.Verdict {
 	return rules.Judge(policy.Call{ID: c.ID, Name: c.Name, Args: c.Args, Risk: c.Risk})
 }
 
 // Refusal is what the model is told about a call that may not run.
-func Refusal(c *hands.Call, v policy.Verdict) string {
+func Refusal(c *execution.Call, v policy.Verdict) string {
 	text := fmt.Sprintf("Refused: %s is not permitted here: %s.", c.Name, v.Reason)
 	if v.Always {
 		text += " Scheduled HF jobs require manual approval."

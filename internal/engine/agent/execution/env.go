@@ -1,4 +1,4 @@
-package hands
+package execution
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ const logLimit = 256 << 10
 
 // environment is what a running call sees of its session.
 type environment struct {
-	desk *Desk
-	call *Call
+	session *Session
+	call    *Call
 
 	mu     sync.Mutex
 	logged int
@@ -25,7 +25,7 @@ type environment struct {
 
 var _ tool.Env = (*environment)(nil)
 
-func (e *environment) SessionID() string { return e.desk.SessionID }
+func (e *environment) SessionID() string { return e.session.SessionID }
 func (e *environment) CallID() string    { return e.call.ID }
 
 func (e *environment) close() {
@@ -38,7 +38,7 @@ func (e *environment) Emit(p event.Payload) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.closed {
-		_ = e.desk.Append(p) // the session knows and ends
+		_ = e.session.Append(p) // the session knows and ends
 	}
 }
 
@@ -51,7 +51,7 @@ func (e *environment) Log(line string) {
 	if e.logged += len(line); e.logged > logLimit {
 		line = "more progress lines follow that are not shown"
 	}
-	_ = e.desk.Append(event.ToolLog{Tool: e.call.Name, Log: line, ToolCallID: e.call.ID})
+	_ = e.session.Append(event.ToolLog{Tool: e.call.Name, Log: line, ToolCallID: e.call.ID})
 }
 
 func (e *environment) State(change event.ToolStateChange) {
@@ -61,10 +61,10 @@ func (e *environment) State(change event.ToolStateChange) {
 
 // Effect is told even by a call that was given up: what it has made is there.
 func (e *environment) Effect(ref string) error {
-	return e.desk.Append(event.ToolEffect{ToolCallID: e.call.ID, ExternalRef: ref})
+	return e.session.Append(event.ToolEffect{ToolCallID: e.call.ID, ExternalRef: ref})
 }
 
-func (e *environment) Plan() []event.PlanItem { return e.desk.Plan() }
+func (e *environment) Plan() []event.PlanItem { return e.session.Plan() }
 
 func (e *environment) SetPlan(items []event.PlanItem) {
 	e.mu.Lock()
@@ -72,8 +72,8 @@ func (e *environment) SetPlan(items []event.PlanItem) {
 	if e.closed {
 		return
 	}
-	e.desk.SetPlan(items)
-	_ = e.desk.Append(event.PlanUpdate{Plan: items})
+	e.session.SetPlan(items)
+	_ = e.session.Append(event.PlanUpdate{Plan: items})
 }
 
 // errJournal is why a call does not start when its intent cannot be told.

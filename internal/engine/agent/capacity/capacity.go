@@ -1,7 +1,7 @@
-// Package room keeps a conversation inside its model's context window: it
+// Package capacity keeps a conversation inside its model's context window: it
 // knows the size of the window, learns it from refusals, and has the
 // conversation condensed. Telling what was done is its owner's.
-package room
+package capacity
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 // the steps without a model are taken.
 const maxForced = 2
 
-// Options say what a Room works with.
+// Options say what a Capacity works with.
 type Options struct {
 	Describe func(ctx context.Context, id string) (llm.Info, error)
 	// Summarise asks the model for a summary of at most maxTokens.
@@ -24,18 +24,18 @@ type Options struct {
 	Facts     func() compact.Facts
 }
 
-// Room is the window of a session's models; it belongs to one goroutine.
-type Room struct {
+// Capacity is the window of a session's models; it belongs to one goroutine.
+type Capacity struct {
 	o       Options
 	learned map[string]int // windows that refusals taught, by model id
 }
 
-// New returns a Room.
-func New(o Options) *Room { return &Room{o: o, learned: map[string]int{}} }
+// New returns a Capacity.
+func New(o Options) *Capacity { return &Capacity{o: o, learned: map[string]int{}} }
 
 // Size is the model's window in tokens: what a refusal taught, else what is
 // known about the model; 0 when nothing is known.
-func (r *Room) Size(ctx context.Context, model string) int {
+func (r *Capacity) Size(ctx context.Context, model string) int {
 	if n := r.learned[model]; n > 0 {
 		return n
 	}
@@ -47,13 +47,13 @@ func (r *Room) Size(ctx context.Context, model string) int {
 }
 
 // Crowded reports whether the estimate has passed the threshold.
-func (r *Room) Crowded(ctx context.Context, model string, meter *window.Meter) bool {
+func (r *Capacity) Crowded(ctx context.Context, model string, meter *window.Meter) bool {
 	size := r.Size(ctx, model)
 	return size > 0 && meter.Tokens() > window.Threshold(size)
 }
 
 // Condense shortens the messages; with force in any case.
-func (r *Room) Condense(ctx context.Context, model string, meter *window.Meter, messages []llm.Message, force bool) (compact.Result, error) {
+func (r *Capacity) Condense(ctx context.Context, model string, meter *window.Meter, messages []llm.Message, force bool) (compact.Result, error) {
 	c, err := r.compactor(r.Size(ctx, model), meter)
 	if err != nil {
 		return compact.Result{}, err
@@ -63,7 +63,7 @@ func (r *Room) Condense(ctx context.Context, model string, meter *window.Meter, 
 
 // Refused reacts to a provider that found the context too long for the
 // forced-th time in a turn. ok is false when nothing is left to try.
-func (r *Room) Refused(ctx context.Context, model string, limit, forced int, meter *window.Meter, messages []llm.Message) (res compact.Result, ok bool) {
+func (r *Capacity) Refused(ctx context.Context, model string, limit, forced int, meter *window.Meter, messages []llm.Message) (res compact.Result, ok bool) {
 	if limit > 0 {
 		r.learned[model] = limit
 	}
@@ -83,7 +83,7 @@ func (r *Room) Refused(ctx context.Context, model string, limit, forced int, met
 	return c.RunWithoutModel(messages, window.Threshold(limit)), true
 }
 
-func (r *Room) compactor(size int, meter *window.Meter) (*compact.Compactor, error) {
+func (r *Capacity) compactor(size int, meter *window.Meter) (*compact.Compactor, error) {
 	if size <= 0 {
 		return nil, errors.New("the model's context window is unknown")
 	}

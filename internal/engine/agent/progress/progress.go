@@ -1,7 +1,7 @@
-// Package course decides how a turn goes on after each answer: whether it was
+// Package progress decides how a turn goes on after each answer: whether it was
 // cut, empty, a repetition, or an end although the plan is not finished. It
 // reads answers and keeps counts; carrying a decision out is its owner's.
-package course
+package progress
 
 import (
 	"strings"
@@ -22,8 +22,8 @@ const (
 	StopTerminated    = "terminated"
 )
 
-// Course is what is known about the running turn. It survives gates.
-type Course struct {
+// Progress is what is known about the running turn. It survives gates.
+type Progress struct {
 	ID         string
 	Attempt    int
 	Iterations int // model calls that could use tools
@@ -46,15 +46,15 @@ type Course struct {
 	repetition guard.Repetition
 }
 
-// New returns the course of a turn.
-func New(id string, attempt int) *Course {
-	c := &Course{ID: id, Attempt: attempt, polls: map[string]bool{}}
+// New returns the progress of a new turn.
+func New(id string, attempt int) *Progress {
+	c := &Progress{ID: id, Attempt: attempt, polls: map[string]bool{}}
 	c.repetition.Poll = func(call llm.ToolCall) bool { return c.polls[call.ID] || guard.PureWait(call) }
 	return c
 }
 
 // Polls notes that a call only waits for something to change.
-func (c *Course) Polls(callID string) { c.polls[callID] = true }
+func (c *Progress) Polls(callID string) { c.polls[callID] = true }
 
 // Next is what to do with an answer. The zero value asks once more, unchanged.
 type Next struct {
@@ -73,7 +73,7 @@ type Next struct {
 }
 
 // Read judges a finished answer.
-func (c *Course) Read(r inference.Reply) Next {
+func (c *Progress) Read(r inference.Reply) Next {
 	c.Refused = ""
 	if !r.Message.Empty() || len(r.Cut) > 0 {
 		c.empties = 0
@@ -110,7 +110,7 @@ func filtered(r inference.Reply) *event.Error {
 	}
 }
 
-func (c *Course) empty() Next {
+func (c *Progress) empty() Next {
 	c.empties++
 	switch c.empties {
 	case 1:
@@ -124,7 +124,7 @@ func (c *Course) empty() Next {
 
 // cutCalls keeps the complete calls of an answer that hit its length limit;
 // they run, and then the model is told which ones were lost.
-func (c *Course) cutCalls(r inference.Reply) Next {
+func (c *Progress) cutCalls(r inference.Reply) Next {
 	c.pieces = nil
 	var kept []string
 	for _, call := range r.Message.ToolCalls {
@@ -141,7 +141,7 @@ func (c *Course) cutCalls(r inference.Reply) Next {
 }
 
 // cutText asks the model to go on with an answer that hit its length limit.
-func (c *Course) cutText(r inference.Reply) Next {
+func (c *Progress) cutText(r inference.Reply) Next {
 	c.pieces = append(c.pieces, r.Message.Text)
 	n := Next{Store: true, Log: guard.TruncationLog(nil)}
 	more := false
@@ -154,7 +154,7 @@ func (c *Course) cutText(r inference.Reply) Next {
 
 // Continued is what the model is told about a cut text that an earlier run of
 // the program has stored.
-func (c *Course) Continued(text string) string {
+func (c *Progress) Continued(text string) string {
 	c.pieces = append(c.pieces, text)
 	say, _ := c.truncation.Text()
 	return say
@@ -162,7 +162,7 @@ func (c *Course) Continued(text string) string {
 
 // Unfinished returns what sends the model back to its plan when an answer
 // should not end the turn.
-func (c *Course) Unfinished(plan []event.PlanItem, answer string, headless, cancelled bool) (say string, ok bool) {
+func (c *Progress) Unfinished(plan []event.PlanItem, answer string, headless, cancelled bool) (say string, ok bool) {
 	say, ok = guard.Plan(guard.PlanState{
 		Plan: plan, Answer: answer, Touched: c.PlanCalled, Headless: headless, Cancelled: cancelled, Nudges: c.planNudges,
 	})
@@ -173,7 +173,7 @@ func (c *Course) Unfinished(plan []event.PlanItem, answer string, headless, canc
 }
 
 // Before looks for repetition and malformed calls before a model call.
-func (c *Course) Before(messages []llm.Message) (says []string, log, end string) {
+func (c *Progress) Before(messages []llm.Message) (says []string, log, end string) {
 	if hit, ok := c.repetition.Check(messages); ok {
 		if hit.Action == guard.End {
 			return nil, "", guard.DoomLoop(hit.Pattern, hit.Count)
@@ -187,7 +187,7 @@ func (c *Course) Before(messages []llm.Message) (says []string, log, end string)
 }
 
 // Round looks at new calls before they run; end is the text that ends the turn.
-func (c *Course) Round(calls []llm.ToolCall) (end string) {
+func (c *Progress) Round(calls []llm.ToolCall) (end string) {
 	switch hit := c.repetition.Judge(calls); hit.Action {
 	case guard.Refuse:
 		c.Refused = hit.Pattern

@@ -1,7 +1,7 @@
-// Package consent is what stands between the engine and a person: the open
+// Package approval is what stands between the engine and a person: the open
 // approval request, how it is shown, and what an answer does to a call. It
 // neither runs calls nor keeps the session's state.
-package consent
+package approval
 
 import (
 	"crypto/rand"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
 
@@ -35,7 +35,7 @@ const (
 type Gate struct {
 	Kind         Kind
 	ID           string // approval id; for gates about money also the call id
-	Calls        []*hands.Call
+	Calls        []*execution.Call
 	Continuation string
 	Final        *string // what a delayed turn_complete will tell
 

@@ -1,4 +1,4 @@
-package hands
+package execution
 
 import (
 	"context"
@@ -25,12 +25,12 @@ const (
 
 // batch is the state of calls that run together.
 type batch struct {
-	desk  *Desk
-	calls []*Call
-	slots chan struct{}
-	lanes map[string]chan struct{}
-	twins [][2]int // calls that share the result of an earlier one
-	envs  []*environment
+	session *Session
+	calls   []*Call
+	slots   chan struct{}
+	lanes   map[string]chan struct{}
+	twins   [][2]int // calls that share the result of an earlier one
+	envs    []*environment
 
 	mu       sync.Mutex
 	results  []tool.Result
@@ -45,10 +45,10 @@ type batch struct {
 // order when all have finished, or shortly after ctx is done. wait is told
 // every goroutine: a tool that does not stop in time is still waited for at
 // the end of the session.
-func Run(ctx context.Context, desk *Desk, calls []*Call, parallel int, wait *sync.WaitGroup) []tool.Result {
+func Run(ctx context.Context, session *Session, calls []*Call, parallel int, wait *sync.WaitGroup) []tool.Result {
 	n := len(calls)
 	b := &batch{
-		desk: desk, calls: calls, slots: make(chan struct{}, parallel), lanes: map[string]chan struct{}{},
+		session: session, calls: calls, slots: make(chan struct{}, parallel), lanes: map[string]chan struct{}{},
 		envs: make([]*environment, n), results: make([]tool.Result, n), finished: make([]bool, n),
 		cut: make([]*tool.Result, n), started: make([]bool, n),
 	}
@@ -75,7 +75,7 @@ func (b *batch) announce() {
 		}
 	}
 	if len(ps) > 0 {
-		_ = b.desk.Append(ps...) // the session knows and ends
+		_ = b.session.Append(ps...) // the session knows and ends
 	}
 }
 
@@ -85,7 +85,7 @@ func (b *batch) start(ctx context.Context, wait *sync.WaitGroup) <-chan struct{}
 	var wg sync.WaitGroup
 	same := map[string]int{}
 	for i, c := range b.calls {
-		b.envs[i] = &environment{desk: b.desk, call: c}
+		b.envs[i] = &environment{session: b.session, call: c}
 		key := c.Name + "\x00" + string(c.Args)
 		if first, twin := same[key]; twin && c.Failure == "" && c.Risk.ReadOnly() {
 			b.twins = append(b.twins, [2]int{i, first})
@@ -145,7 +145,7 @@ func (b *batch) run(ctx context.Context, i int) (r tool.Result) {
 	defer func() {
 		if p := recover(); p != nil {
 			r = tool.Failed(fmt.Sprintf("%s failed inside: %v", c.Name, p))
-			b.desk.Debug(fmt.Sprintf("tool %s: %v\n%s", c.Name, p, debug.Stack()))
+			b.session.Debug(fmt.Sprintf("tool %s: %v\n%s", c.Name, p, debug.Stack()))
 		}
 	}()
 	if err := b.begin(ctx, env, c); err != nil {
@@ -179,14 +179,14 @@ func (b *batch) begin(ctx context.Context, env *environment, c *Call) error {
 		ps = append(ps, event.ToolStateChange{ToolCallID: c.ID, Tool: c.Name, State: "running"})
 	}
 	if c.Risk.Cost != nil {
-		spend, block := b.desk.Reserve(c.ID, *c.Risk.Cost)
+		spend, block := b.session.Reserve(c.ID, *c.Risk.Cost)
 		if block != nil {
 			return fmt.Errorf("%s was not started: %s", c.Name, block.BlockReason)
 		}
 		ps = append(ps, spend...)
 	}
 	ps = append(ps, event.ToolStarted{ToolCallID: c.ID, Tool: c.Name, Effect: c.Risk.Effect, Intent: intent})
-	if b.desk.Append(ps...) != nil {
+	if b.session.Append(ps...) != nil {
 		return errJournal
 	}
 	return nil
@@ -212,7 +212,7 @@ func (b *batch) tell(i int, r tool.Result, keep bool, before ...event.Payload) {
 	b.envs[i].close()
 	r.Output = c.dress(r.Output)
 	b.results[i], b.finished[i] = r, true
-	conclude(b.desk, c, r, keep, before...)
+	conclude(b.session, c, r, keep, before...)
 }
 
 // collect closes the batch: unfinished calls are told as cancelled.
@@ -224,7 +224,7 @@ func (b *batch) collect() []tool.Result {
 		if i, first := pair[0], pair[1]; b.finished[first] {
 			r := b.results[first]
 			b.results[i], b.finished[i] = r, true
-			_ = b.desk.Append(event.ToolOutput{
+			_ = b.session.Append(event.ToolOutput{
 				Tool: b.calls[i].Name, ToolCallID: b.calls[i].ID, Output: r.Output, Success: r.OK,
 			})
 		}
@@ -233,7 +233,7 @@ func (b *batch) collect() []tool.Result {
 		if b.finished[i] {
 			continue
 		}
-		if b.desk.Leaving() {
+		if b.session.Leaving() {
 			b.envs[i].close()
 			continue
 		}

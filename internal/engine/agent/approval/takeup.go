@@ -1,4 +1,4 @@
-package consent
+package approval
 
 import (
 	"context"
@@ -7,14 +7,14 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/hands"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
 )
 
 // TakeUp returns a call with what an earlier run of the program left about it
 // in the journal, f, which may be nil. settled reports that it needs no
 // judgement any more: a person has decided about it, or it had started. done is
 // its result, told already, when it must not run again.
-func TakeUp(ctx context.Context, h *hands.Hands, desk *hands.Desk, c llm.ToolCall, f *history.Call) (p *hands.Call, settled bool, done *tool.Result) {
+func TakeUp(ctx context.Context, h *execution.Toolbox, session *execution.Session, c llm.ToolCall, f *history.Call) (p *execution.Call, settled bool, done *tool.Result) {
 	if f == nil {
 		return h.Prepare(ctx, c), false, nil
 	}
@@ -29,7 +29,7 @@ func TakeUp(ctx context.Context, h *hands.Hands, desk *hands.Desk, c llm.ToolCal
 	if f.Started == nil {
 		return p, decided(f), nil
 	}
-	r, again := hands.Recover(ctx, desk, p, f)
+	r, again := execution.Recover(ctx, session, p, f)
 	if again {
 		return p, true, nil
 	}
@@ -46,7 +46,7 @@ func decided(f *history.Call) bool {
 
 // resume returns the call as it was decided before a restart: with what was
 // shown or edited, or as a refusal.
-func resume(h *hands.Hands, c llm.ToolCall, f *history.Call) *hands.Call {
+func resume(h *execution.Toolbox, c llm.ToolCall, f *history.Call) *execution.Call {
 	args := json.RawMessage(c.Arguments)
 	if f.Gated != nil && len(f.Gated.Arguments) > 0 {
 		args = f.Gated.Arguments

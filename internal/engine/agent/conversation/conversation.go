@@ -1,8 +1,8 @@
-// Package talk keeps a session's conversation in the form a model takes: the
+// Package conversation keeps a session's conversation in the form a model takes: the
 // messages, the calls that wait for results, ids that do not repeat, and its
 // size in tokens. It makes the events that tell a change and leaves telling
 // them to its owner. Nothing in it costs the whole history but a rewrite.
-package talk
+package conversation
 
 import (
 	"encoding/json"
@@ -16,8 +16,8 @@ import (
 	"github.com/ml-intern/ml-intern/internal/engine/window"
 )
 
-// Talk is one conversation; it belongs to one goroutine.
-type Talk struct {
+// Conversation is one conversation; it belongs to one goroutine.
+type Conversation struct {
 	messages []llm.Message
 	ids      map[string]struct{} // every call id in use
 	next     int                 // number of the newest message
@@ -28,18 +28,18 @@ type Talk struct {
 
 // New returns a conversation that goes on from messages, of which last carry
 // an id.
-func New(specs []llm.ToolSpec, messages []llm.Message, last int) *Talk {
-	t := &Talk{ids: map[string]struct{}{}, next: last, meter: window.NewMeter("", 0)}
+func New(specs []llm.ToolSpec, messages []llm.Message, last int) *Conversation {
+	t := &Conversation{ids: map[string]struct{}{}, next: last, meter: window.NewMeter("", 0)}
 	t.meter.SetTools(specs)
 	t.Replace(messages)
 	return t
 }
 
 // Messages are the conversation; the caller does not change them.
-func (t *Talk) Messages() []llm.Message { return t.messages }
+func (t *Conversation) Messages() []llm.Message { return t.messages }
 
 // Last is the newest message, or an empty one.
-func (t *Talk) Last() llm.Message {
+func (t *Conversation) Last() llm.Message {
 	if len(t.messages) == 0 {
 		return llm.Message{}
 	}
@@ -47,14 +47,14 @@ func (t *Talk) Last() llm.Message {
 }
 
 // Len is the number of messages.
-func (t *Talk) Len() int { return len(t.messages) }
+func (t *Conversation) Len() int { return len(t.messages) }
 
 // Meter is the conversation's size.
-func (t *Talk) Meter() *window.Meter { return t.meter }
+func (t *Conversation) Meter() *window.Meter { return t.meter }
 
 // Follow goes over to a model; factor is the first guess of actual over
 // estimated tokens.
-func (t *Talk) Follow(model string, factor float64) {
+func (t *Conversation) Follow(model string, factor float64) {
 	if t.model != model {
 		t.model = model
 		t.meter.Switch(model, factor)
@@ -62,10 +62,10 @@ func (t *Talk) Follow(model string, factor float64) {
 }
 
 // Model is the one followed last.
-func (t *Talk) Model() string { return t.model }
+func (t *Conversation) Model() string { return t.model }
 
 // Replace begins anew with a history that was rewritten.
-func (t *Talk) Replace(messages []llm.Message) {
+func (t *Conversation) Replace(messages []llm.Message) {
 	t.messages, t.clean = slices.Clone(messages), 0
 	t.meter.Recount(messages)
 	for i := range messages {
@@ -76,13 +76,13 @@ func (t *Talk) Replace(messages []llm.Message) {
 }
 
 // Add appends a message and returns the event that tells it.
-func (t *Talk) Add(m llm.Message) event.HistoryMessage {
+func (t *Conversation) Add(m llm.Message) event.HistoryMessage {
 	t.meter.Add(m)
 	return t.enter(m)
 }
 
 // enter is Add for a message that is counted already.
-func (t *Talk) enter(m llm.Message) event.HistoryMessage {
+func (t *Conversation) enter(m llm.Message) event.HistoryMessage {
 	if m.Timestamp == "" {
 		m.Timestamp = time.Now().UTC().Format(time.RFC3339)
 	}
@@ -94,7 +94,7 @@ func (t *Talk) enter(m llm.Message) event.HistoryMessage {
 // Answer appends a model's answer: its calls get ids that do not repeat and
 // arguments that are JSON objects. Calls whose arguments cannot be read get
 // their results at once. usage is nil when the provider told none.
-func (t *Talk) Answer(m llm.Message, usage *llm.Usage) (llm.Message, []event.Payload) {
+func (t *Conversation) Answer(m llm.Message, usage *llm.Usage) (llm.Message, []event.Payload) {
 	m.Role = llm.Assistant
 	m.ToolCalls = slices.Clone(m.ToolCalls)
 	unread := make([]error, len(m.ToolCalls))
@@ -124,7 +124,7 @@ func (t *Talk) Answer(m llm.Message, usage *llm.Usage) (llm.Message, []event.Pay
 }
 
 // name gives a call an id that no other call has.
-func (t *Talk) name(c *llm.ToolCall) {
+func (t *Conversation) name(c *llm.ToolCall) {
 	_, taken := t.ids[c.ID]
 	for n := len(t.ids) + 1; c.ID == "" || taken; n++ {
 		c.ID = fmt.Sprintf("call_%d", n)
@@ -134,13 +134,13 @@ func (t *Talk) name(c *llm.ToolCall) {
 }
 
 // Result appends the result of a call; whoever ran it has told it.
-func (t *Talk) Result(c llm.ToolCall, text string) {
+func (t *Conversation) Result(c llm.ToolCall, text string) {
 	t.Add(llm.Message{Role: llm.ToolRole, ToolCallID: c.ID, Name: c.Name, Text: text})
 }
 
 // Stub gives every call that has no result the given text and returns the
 // events that tell it: no tool_output speaks of work that never ran.
-func (t *Talk) Stub(text func(c llm.ToolCall) string) []event.Payload {
+func (t *Conversation) Stub(text func(c llm.ToolCall) string) []event.Payload {
 	var ps []event.Payload
 	for _, c := range t.Open() {
 		ps = append(ps, t.Add(llm.Message{Role: llm.ToolRole, ToolCallID: c.ID, Name: c.Name, Text: text(c)}))
@@ -150,7 +150,7 @@ func (t *Talk) Stub(text func(c llm.ToolCall) string) []event.Payload {
 }
 
 // Open are the calls of the last answer that have no result.
-func (t *Talk) Open() []llm.ToolCall {
+func (t *Conversation) Open() []llm.ToolCall {
 	last := t.lastCalls()
 	if last < 0 {
 		return nil
@@ -170,7 +170,7 @@ func (t *Talk) Open() []llm.ToolCall {
 
 // lastCalls is the index of an answer with calls that only results follow, or
 // -1.
-func (t *Talk) lastCalls() int {
+func (t *Conversation) lastCalls() int {
 	for i := len(t.messages) - 1; i >= 0; i-- {
 		switch m := &t.messages[i]; {
 		case m.Role == llm.ToolRole:
@@ -185,7 +185,7 @@ func (t *Talk) lastCalls() int {
 
 // Order puts the results behind the last answer into the order of its calls:
 // those that waited for a person came later.
-func (t *Talk) Order() {
+func (t *Conversation) Order() {
 	last := t.lastCalls()
 	if last < 0 {
 		return
@@ -202,7 +202,7 @@ func (t *Talk) Order() {
 // Mend makes the conversation one that any provider takes. It reports whether
 // something had to be changed. What was looked at before is not looked at
 // again: only its last answer may have got results since.
-func (t *Talk) Mend() bool {
+func (t *Conversation) Mend() bool {
 	from := min(t.clean, len(t.messages))
 	for from > 0 {
 		if from--; t.messages[from].Role == llm.Assistant {
@@ -220,7 +220,7 @@ func (t *Talk) Mend() bool {
 
 // VoidThinking removes stored reasoning that a provider refused from what will
 // be sent. The journal keeps it.
-func (t *Talk) VoidThinking() {
+func (t *Conversation) VoidThinking() {
 	t.messages = slices.Clone(t.messages)
 	for i := range t.messages {
 		t.messages[i].ThinkingBlocks = nil
