@@ -55,7 +55,6 @@ type world struct {
 	mu      sync.Mutex
 	effects map[string]int
 	lookups map[string]int
-	alive   func() bool // false once the process has died
 }
 
 func newWorld() *world { return &world{effects: map[string]int{}, lookups: map[string]int{}} }

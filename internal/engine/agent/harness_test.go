@@ -195,8 +195,10 @@ func start(t *testing.T, model *script, change func(*setup)) *rig {
 		change(&s)
 	}
 	if model.info.ID == "" {
-		model.info = llm.Info{ID: testModel, Provider: "test", Label: "test", Window: 200_000, WindowKnown: true,
-			Prices: &llm.Prices{}, PriceSource: llm.PriceTable}
+		model.info = llm.Info{
+			ID: testModel, Provider: "test", Label: "test", Window: 200_000, WindowKnown: true,
+			Prices: &llm.Prices{}, PriceSource: llm.PriceTable,
+		}
 	}
 	j, err := journal.Open(t.Context(), journal.Options{Store: s.store, SessionID: testSession, Scrub: s.scrub})
 	if err != nil {

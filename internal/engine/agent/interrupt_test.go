@@ -319,8 +319,14 @@ func TestRefusedOperations(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := start(t, &script{}, nil)
 		for _, op := range []event.Operation{
-			event.UserInput{Text: " \n"}, event.Steer{}, nil, event.ExecApproval{Approvals: []event.Approval{{Approved: true}}},
-			event.ExecApproval{}, event.Truncate{UserMessageIndex: 3}, event.Resume{}, event.NewChat{},
+			event.UserInput{Text: " \n"},
+			event.Steer{},
+			nil,
+			event.ExecApproval{Approvals: []event.Approval{{Approved: true}}},
+			event.ExecApproval{},
+			event.Truncate{UserMessageIndex: 3},
+			event.Resume{},
+			event.NewChat{},
 		} {
 			r.submit(op)
 			if e := one[event.Error](t, r.until(event.TypeError)); e.Error == "" || e.Code == "" || e.Class == "" {

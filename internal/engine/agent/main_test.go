@@ -90,13 +90,6 @@ func returns(name string, texts ...string) *fake {
 	})
 }
 
-// once is a tool whose effect must not be repeated.
-func onceFake(name string, run func(ctx context.Context, env tool.Env, args json.RawMessage) (tool.Result, error)) *fake {
-	f := newFake(name, run)
-	f.risk = func(json.RawMessage) tool.Risk { return tool.Risk{Effect: event.Once} }
-	return f
-}
-
 // gated is a tool whose calls with "ask":true ask.
 func gated(name string, run func(ctx context.Context, env tool.Env, args json.RawMessage) (tool.Result, error)) *fake {
 	f := newFake(name, run)
@@ -144,13 +137,6 @@ func after(d time.Duration, f func()) {
 	time.Sleep(d)
 	synctest.Wait()
 	f()
-}
-
-// sayUsing answers with text that used u.
-func sayUsing(text string, u llm.Usage) step {
-	return func(_ context.Context, _ llm.Request, yield func(llm.Chunk, error) bool) {
-		yield(llm.Done{Message: llm.Message{Role: llm.Assistant, Text: text}, Finish: llm.FinishStop, Usage: &u}, nil)
-	}
 }
 
 // answering answers with m and finish.

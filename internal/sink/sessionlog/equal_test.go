@@ -117,7 +117,10 @@ func (p *tape) step() {
 		p.add(event.Compacted{OldTokens: 9, NewTokens: 1})
 	case 14:
 		p.add(rapid.SampledFrom([]event.Payload{
-			event.TurnComplete{}, event.UndoComplete{Removed: 2}, event.Shutdown{}, event.AssistantChunk{Content: "x"},
+			event.TurnComplete{},
+			event.UndoComplete{Removed: 2},
+			event.Shutdown{},
+			event.AssistantChunk{Content: "x"},
 			event.ApprovalRequired{ApprovalID: "gate_1", Tools: []event.GatedCall{{ToolCallID: "a", Tool: "bash"}}},
 		}).Draw(p.t, "other"))
 	default:

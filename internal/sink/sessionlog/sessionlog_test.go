@@ -114,7 +114,8 @@ func (r *rig) saved() (events int) {
 }
 
 var hello = []event.Payload{
-	event.Ready{}, event.InputAccepted{SubmissionID: "s", Text: "list files"},
+	event.Ready{},
+	event.InputAccepted{SubmissionID: "s", Text: "list files"},
 	event.TurnStarted{TurnID: "turn_1", SubmissionID: "s", Model: "m/x", Cwd: "/other"},
 	event.HistoryMessage{MessageID: "msg_1", Message: llm.Message{Role: llm.System, Text: "sys"}},
 	event.HistoryMessage{MessageID: "msg_2", Message: llm.Message{Role: llm.User, Text: "list files"}},
