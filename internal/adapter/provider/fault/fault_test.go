@@ -305,6 +305,12 @@ func TestMessageIsSafe(t *testing.T) {
 	if n := utf8.RuneCountInString(long); n != 500 || !strings.HasSuffix(long, "…") {
 		t.Errorf("long message has %d characters", n)
 	}
+	// What only the environment tells to be a secret must not be cut in two.
+	held := strings.Repeat("aB3", 12)
+	whole := fault.FromResponse("p", "m", 400, nil, []byte(errorBody(strings.Repeat(held+" ", 100)))).Message
+	if n := utf8.RuneCountInString(whole); n > 500 || n < 450 || strings.Trim(strings.ReplaceAll(whole, held, ""), " ") != "…" {
+		t.Errorf("a word is torn in %q", whole)
+	}
 }
 
 func TestRequestID(t *testing.T) {
