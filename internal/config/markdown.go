@@ -17,6 +17,11 @@ func Markdown() string {
 	for _, k := range schema.Keys {
 		row(&out, code(k.Name), cell(k.Allows()), code(k.Default), k.Effect, strings.Join(codes(k.Flag, k.Variable), ", "), mark(k.Open, "taken", "ignored"))
 	}
+	out.WriteString(flagsIntro)
+	out.WriteString("| Flag | Effect |\n|---|---|\n")
+	for _, f := range schema.Flags {
+		row(&out, code(f.Name), f.Effect)
+	}
 	out.WriteString(variablesIntro)
 	out.WriteString("| Variable | Default | Effect | Secret | Redirects |\n|---|---|---|---|---|\n")
 	for _, v := range environ.Variables {
@@ -102,6 +107,13 @@ A variable missing in one MCP server or one messaging destination disables only 
 ` + "`XDG_CONFIG_HOME`, `XDG_STATE_HOME` and `XDG_CACHE_HOME`" + ` are honoured on Linux and macOS.
 
 ## Settings
+
+`
+
+const flagsIntro = `
+## Flags of a run
+
+Flags that set a key stand beside it above. These are about one run alone:
 
 `
 

@@ -28,6 +28,7 @@ var BaseURLs = []BaseURL{
 	{Variable: "HF_ROUTER_BASE_URL", Default: "https://router.huggingface.co/v1", Effect: "Hugging Face router: models of inference providers"},
 	{Variable: "ANTHROPIC_BASE_URL", Default: "https://api.anthropic.com", Effect: "Anthropic"},
 	{Variable: "OPENAI_BASE_URL", Default: "https://api.openai.com/v1", Effect: "OpenAI"},
+	{Variable: "OPENROUTER_BASE_URL", Default: "https://openrouter.ai/api/v1", Effect: "OpenRouter"},
 	{Variable: "OLLAMA_BASE_URL", Aliases: []string{"OLLAMA_HOST"}, Default: "http://localhost:11434", Fallback: "LOCAL_LLM_BASE_URL", Local: true, Effect: "Ollama, with or without `/v1`"},
 	{Variable: "VLLM_BASE_URL", Default: "http://localhost:8000", Fallback: "LOCAL_LLM_BASE_URL", Local: true, Effect: "vLLM"},
 	{Variable: "LMSTUDIO_BASE_URL", Default: "http://127.0.0.1:1234", Fallback: "LOCAL_LLM_BASE_URL", Local: true, Effect: "LM Studio"},

@@ -56,7 +56,7 @@ var Keys = []Key{
 		at:     func(c *Config) any { return &c.ModelRouting },
 	},
 	{
-		Name: "reasoning_effort", Kind: String, Default: `"high"`, Null: true, Allowed: []string{"minimal", "low", "medium", "high", "xhigh", "max", "off"}, Open: true,
+		Name: "reasoning_effort", Kind: String, Default: `"high"`, Null: true, Allowed: []string{"minimal", "low", "medium", "high", "xhigh", "max", "off"}, Open: true, Flag: "--effort",
 		Effect: "how long the model thinks; null = off",
 		at:     func(c *Config) any { return &c.ReasoningEffort }, check: effortOff,
 	},

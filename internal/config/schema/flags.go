@@ -1,0 +1,27 @@
+package schema
+
+// Flag is a flag of the command line that sets no key: it is about one run.
+type Flag struct {
+	Name   string // with its dashes and what it takes
+	Effect string
+}
+
+// Flags are the flags of a run that set no key, in the order of --help. The
+// command line is tested against this table and the flags of Keys.
+var Flags = []Flag{
+	{"--no-stream", "whole messages instead of text as it arrives"},
+	{"--timeout TIME", "end the run after this time, exit code 124"},
+	{"--dangerously-skip-permissions", "`permissions.mode` yolo"},
+	{"--print, -p PROMPT", "the prompt, when it could be taken for a command"},
+	{"--output-format FORMAT", "`text`, `json` (one result object) or `stream-json` (one event a line)"},
+	{"--output-last-message, -o FILE", "also write the final message to a file"},
+	{"--output-schema FILE", "a JSON schema that the final message must fit; one repair is tried"},
+	{"--continue, -c", "go on with the newest session of this directory"},
+	{"--resume, -r ID", "go on with a session: id, prefix, number or path"},
+	{"--fork", "with `--continue` or `--resume`: go on in a copy"},
+	{"--session-id UUID", "id of the new session"},
+	{"--cwd DIR", "work in this directory"},
+	{"--trust", "trust this folder's configuration and `.env` for this run"},
+	{"--quiet, -q", "print only the last message"},
+	{"--verbose", "print tool outputs on standard error"},
+}
