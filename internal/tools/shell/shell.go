@@ -259,12 +259,14 @@ func (s *Shell) Close(ctx context.Context) error {
 	s.closed = true
 	live := slices.DeleteFunc(slices.Clone(s.live), func(j *job) bool { return j.keep && j.id != "" })
 	s.mu.Unlock()
+	var ends []<-chan struct{}
 	for _, j := range live {
-		j.proc.Stop()
+		// A program can be done while a child of it lives on: both are waited for.
+		ends = append(ends, j.proc.Stop(), j.done)
 	}
-	for _, j := range live {
+	for _, end := range ends {
 		select {
-		case <-j.done:
+		case <-end:
 		case <-ctx.Done():
 			return fmt.Errorf("end the running commands: %w", ctx.Err())
 		}
