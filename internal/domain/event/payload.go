@@ -230,6 +230,8 @@ type (
 		Text         string `json:"text"`
 		Queued       bool   `json:"queued"`
 		Steer        bool   `json:"steer,omitempty"`
+		// AtGate: an approval was open, which this text abandons.
+		AtGate bool `json:"at_gate,omitempty"`
 		// Cwd and Model are those in force: a crash may come before the turn
 		// that would tell them.
 		Cwd   string `json:"cwd,omitempty"`

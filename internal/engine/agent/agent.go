@@ -163,7 +163,8 @@ func (a *Agent) accept(ctx context.Context, sub event.Submission, text string, s
 	}
 	set := a.Settings()
 	a.append(ctx, "", event.InputAccepted{
-		SubmissionID: sub.ID, Text: text, Queued: a.Busy() && !steer, Steer: steer, Cwd: set.Workdir, Model: set.Model,
+		SubmissionID: sub.ID, Text: text, Queued: a.Busy() && !steer, Steer: steer,
+		AtGate: a.inbox.AtGate(), Cwd: set.Workdir, Model: set.Model,
 	})
 	if err := a.failure(); err != nil {
 		return err

@@ -694,6 +694,9 @@ func TestDecision42_QueueAndGate(t *testing.T) {
 		}
 		one[event.ApprovalRequired](t, r.turn("three"))
 		got = r.turn("four")
+		if in := one[event.InputAccepted](t, got); !in.AtGate {
+			t.Errorf("accepted %+v, want it at the gate", in)
+		}
 		if st := one[event.ToolStateChange](t, got); st.State != "abandoned" {
 			t.Errorf("state %+v", st)
 		}
@@ -701,6 +704,43 @@ func TestDecision42_QueueAndGate(t *testing.T) {
 			t.Errorf("ran %v", ran)
 		}
 	})
+}
+
+// Decision 42: text sent at an open gate abandons it, also when the program dies
+// before it does.
+func TestDecision42_TextAtTheGateAcrossRestart(t *testing.T) {
+	for atGate, want := range map[bool]string{true: "abandoned", false: ""} {
+		inBubble(t, func(t *testing.T) {
+			var ran []string
+			m := &script{steps: []step{use(call("d", "hf_repo_files", `{"operation":"delete"}`)), say("moved on")}}
+			r := start(t, m, withTools(repoFiles(&ran)))
+			one[event.ApprovalRequired](t, r.turn("hi"))
+			r.stop()
+			if _, err := r.journal.Append(context.Background(), "", event.InputAccepted{SubmissionID: "sub_9", Text: "leave it", AtGate: atGate}); err != nil {
+				t.Fatal(err)
+			}
+			again := start(t, m, func(s *setup) { s.store, s.resume, s.tools = r.store, true, []tool.Tool{repoFiles(&ran)} })
+			got := again.ending()
+			state := ""
+			if atGate { // the gate opens again, then the text abandons it
+				got = again.ending()
+				state = one[event.ToolStateChange](t, got).State
+				if done := one[event.TurnComplete](t, got); *done.FinalResponse != "moved on" {
+					t.Errorf("%q", *done.FinalResponse)
+				}
+			} else {
+				one[event.ApprovalRequired](t, got)
+				after(time.Second, func() {
+					if m.calls() != 1 {
+						t.Error("the earlier text did not wait for the gate")
+					}
+				})
+			}
+			if state != want || len(ran) != 0 {
+				t.Errorf("state %q, want %q; ran %v", state, want, ran)
+			}
+		})
+	}
 }
 
 // Decision 19: an open gate is judged by the mode in force after a restart,

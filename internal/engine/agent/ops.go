@@ -175,6 +175,6 @@ func (a *Agent) adopt(o Opened, keepSystem bool) {
 		if in.Steer {
 			op = event.Steer{Text: in.Text}
 		}
-		a.inbox.Push(event.Submission{ID: in.SubmissionID, Operation: op}, true)
+		a.inbox.Restore(event.Submission{ID: in.SubmissionID, Operation: op}, in.AtGate)
 	}
 }

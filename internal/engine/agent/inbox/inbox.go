@@ -21,6 +21,9 @@ type item struct {
 	text bool // a person's text
 	// early marks text that was there before the open gate: it waits for it.
 	early bool
+	// atGate marks text that was sent at a gate an earlier run had open: it
+	// does not wait for that gate when it opens again.
+	atGate bool
 }
 
 // Inbox is the unbounded first-in, first-out list of submissions. One goroutine
@@ -44,12 +47,27 @@ type Inbox struct {
 func New() *Inbox { return &Inbox{wake: make(chan struct{}, 1)} }
 
 // Push adds a submission; text marks what a person has written.
-func (b *Inbox) Push(sub event.Submission, text bool) {
+func (b *Inbox) Push(sub event.Submission, text bool) { b.push(item{sub: sub, text: text}) }
+
+// Restore adds a text that an earlier run of the program has accepted; atGate
+// says that a gate was open then.
+func (b *Inbox) Restore(sub event.Submission, atGate bool) {
+	b.push(item{sub: sub, text: true, atGate: atGate})
+}
+
+func (b *Inbox) push(it item) {
 	b.mu.Lock()
-	b.items = append(b.items, item{sub: sub, text: text})
+	b.items = append(b.items, it)
 	b.parked = false
 	b.mu.Unlock()
 	b.signal()
+}
+
+// AtGate reports whether a gate is open.
+func (b *Inbox) AtGate() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.gate
 }
 
 func (b *Inbox) signal() {
@@ -208,6 +226,7 @@ func (b *Inbox) Gate(open bool) {
 	defer b.mu.Unlock()
 	b.gate = open
 	for i := range b.items {
-		b.items[i].early = open && b.items[i].text
+		b.items[i].early = open && b.items[i].text && !b.items[i].atGate
+		b.items[i].atGate = b.items[i].atGate && open
 	}
 }
