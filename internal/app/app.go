@@ -240,9 +240,13 @@ func (a *App) systemPrompt(tools []string, set agent.Settings) (string, error) {
 	if err != nil {
 		a.Debug("project guidance: " + err.Error())
 	}
+	userName := ""
+	if known := a.user(context.Background(), false); known != nil {
+		userName = *known
+	}
 	return prompt.Render(prompt.Session{
 		Tools: tools, Runtime: set.Runtime, Headless: set.Headless, Workdir: set.Workdir,
 		Mode: a.Config().ApprovalMode(a.headless), CapUSD: policy.USD(set.CapMicroUSD), Now: time.Now(),
-		Guidance: guidance, GuidanceFiles: files,
+		User: userName, Guidance: guidance, GuidanceFiles: files,
 	})
 }
