@@ -121,7 +121,7 @@ class Bench:
         """The whole job: look, write, run, answer."""
         code, result, work = self.run("job", JOB)
         want(code == 0, f"exit code {code}: {result}")
-        want((work / "train.py").exists(), "there is no train.py")
+        want((work / "train.py").exists() and (work / "metrics.json").exists(), f"train.py or metrics.json is missing: {result['result']!r}")
         text = (work / "metrics.json").read_text()
         # Run once more by hand, the script must come to the same.
         (work / "metrics.json").unlink()
@@ -227,9 +227,11 @@ class Bench:
         config.write_text(json.dumps({"model_context_tokens": {f"{self.server.prefix}/{NAME}": 200000}}))
         p, _ = self.start("overflow", "--output-format", "stream-json", LONG)
         try:
-            return self.watch(p, "compacted")
+            said = self.watch(p, "compacted")
         finally:
             config.unlink()
+        want("exceeds the available context size" in (self.root / "server.log").read_text(), "the server refused nothing")
+        return said
 
     def watch(self, p, awaited):
         """Waits for an event and, after it, for text, then stops the program:
@@ -288,8 +290,8 @@ def main():
             began = time.time()
             try:
                 said = "ok    " + check()
-            except Failed as problem:
-                failed, said = failed + 1, f"FAILED {problem}"
+            except (Failed, OSError, ValueError, KeyError, subprocess.SubprocessError) as problem:
+                failed, said = failed + 1, f"FAILED {type(problem).__name__}: {problem}"
             print(f"{args.kind} {check.__name__} ({time.time() - began:.1f} s): {said}", flush=True)
     finally:
         server.stop()

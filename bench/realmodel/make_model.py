@@ -162,6 +162,23 @@ def conversation(r):
     return tools, [*messages, answer(accuracy)]
 
 
+def as_sent_back(r, messages):
+    """Returns messages as a server gives them back to the model: transformers
+    leaves out what was said beside a tool call, llama.cpp keeps the line end
+    after it. Only the last message is the model's then: of the others it can
+    not learn what to say."""
+    style = r.choice(["as said", "nothing", "nothing", "line end"])
+    own = [i for i, m in enumerate(messages) if m["role"] == "assistant"]
+    if style == "as said" or len(own) < 2:
+        return messages, False
+    messages = messages[: r.choice(own[1:]) + 1]
+    told = [
+        {**m, "content": "" if style == "nothing" else m["content"] + "\n"} if m["role"] == "assistant" else m
+        for m in messages[:-1]
+    ]
+    return [*told, messages[-1]], True
+
+
 def make_tokenizer(r):
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -194,9 +211,10 @@ def make_tokenizer(r):
     return tokenizer
 
 
-def encode(tokenizer, tools, messages):
+def encode(tokenizer, r, tools, messages):
     """Returns token ids, and for each how much its prediction counts: 0 for
     what others write, 1 for the model's own words, more for copied digits."""
+    messages, last_only = as_sent_back(r, messages)
     text = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False)
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     start, end = tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"])
@@ -206,8 +224,9 @@ def encode(tokenizer, tools, messages):
     own, wanted, i = [0] * len(ids), False, 0
     while i < len(ids):
         if ids[i] == start:
-            wanted = ids[i : i + len(header)] == header
-            i += len(header) if wanted else 1
+            spoken = ids[i : i + len(header)] == header
+            wanted = spoken and (i == final or not last_only)
+            i += len(header) if spoken else 1
             continue
         own[i] = wanted * (DIGIT if i > final + len(header) and ids[i] in digits else 1)
         if ids[i] == end:
@@ -284,7 +303,7 @@ def train(model, tokenizer, r, steps, batch):
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 40) * max(0.03, 1 - step / steps)
-        rows = sorted((encode(tokenizer, *conversation(r)) for _ in range(batch)), key=lambda row: len(row[0]))
+        rows = sorted((encode(tokenizer, r, *conversation(r)) for _ in range(batch)), key=lambda row: len(row[0]))
         total = sum(sum(own) for _, own in rows)
         losses, right, digits = 0.0, 0, 0
         # Rows of like length go together, so that little is padding.
@@ -315,15 +334,18 @@ def train(model, tokenizer, r, steps, batch):
 
 
 def examine(model, tokenizer, r, n):
-    """Returns the share of n fresh conversations in which every token of the
-    model's own is the most likely one."""
+    """Returns the share of n fresh jobs in which every token of the model's own
+    is the most likely one."""
     import torch
 
     model.eval()
     right = 0
     with torch.no_grad():
         for _ in range(n):
-            ids, own = encode(tokenizer, *conversation(r))
+            tools, messages = conversation(r)
+            while messages[0]["content"] not in PROMPTS:
+                tools, messages = conversation(r)
+            ids, own = encode(tokenizer, r, tools, messages)
             best = model(input_ids=torch.tensor([ids])).logits[0].argmax(-1)
             right += all(best[i - 1].item() == ids[i] for i in range(1, len(ids)) if own[i])
     return right / n
@@ -394,7 +416,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=700)
-    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--batch", type=int, default=14)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -408,7 +430,7 @@ def main():
     print(f"{sum(p.numel() for p in model.parameters())} parameters, {len(tokenizer)} tokens", flush=True)
     train(model, tokenizer, random.Random(SEED + 1), args.steps, args.batch)
     share = examine(model, tokenizer, random.Random(SEED + 2), 60)
-    print(f"{share:.0%} of fresh conversations without a mistake")
+    print(f"{share:.0%} of fresh jobs without a mistake")
     args.out.mkdir(parents=True, exist_ok=True)
     save(model, tokenizer, args.out)
     save_gguf(model, tokenizer, args.out / "tiny-trainer.gguf")
