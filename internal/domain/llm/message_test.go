@@ -133,6 +133,31 @@ func TestFaultsTellWhatMayBeRetried(t *testing.T) {
 	}
 }
 
+// Unknown fields are found without parsing the object twice, whatever its
+// strings and nested values hold.
+func TestUnknownFieldsAreKept(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"role":"user","content":"x","a":1}`:                                           `{"a":1}`,
+		`{"a":{"role":"x"},"role":"user","content":"}{\",\"b\":1"}`:                     `{"a":{"role":"x"}}`,
+		`{"role":"user","content":"x","tool_calls":[],"\u0061":2}`:                      `{"a":2}`,
+		`{"role":"user" , "content" : [ {"type":"text","zzz":1} ] , "z" : [1,{"y":2}]}`: `{"z":[1,{"y":2}]}`,
+		`{"role":"user","content":"x","name":"n"}`:                                      `null`,
+		`{"role":"user","content":"x","a":null}`:                                        `null`,
+	} {
+		var m llm.Message
+		if err := json.Unmarshal([]byte(in), &m); err != nil {
+			t.Fatalf("%s: %v", in, err)
+		}
+		got, err := json.Marshal(m.Extra)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(value(t, want), value(t, string(got))); diff != "" {
+			t.Errorf("%s: unknown fields (-want +got):\n%s", in, diff)
+		}
+	}
+}
+
 func FuzzMessage(f *testing.F) {
 	for _, s := range stored {
 		f.Add([]byte(s))
@@ -141,6 +166,21 @@ func FuzzMessage(f *testing.F) {
 		var m llm.Message
 		if json.Unmarshal(data, &m) != nil {
 			return
+		}
+		var all map[string]json.RawMessage
+		if err := json.Unmarshal(data, &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, known := range []string{
+			"role", "content", "tool_calls", "tool_call_id", "name", "thinking_blocks", "reasoning_content",
+			"provider_specific_fields", "synthetic", "timestamp",
+		} {
+			delete(all, known)
+		}
+		for name, raw := range all {
+			if string(raw) != "null" && string(m.Extra[name]) != string(raw) {
+				t.Fatalf("unknown field %q is lost", name)
+			}
 		}
 		first, err := json.Marshal(m)
 		if err != nil {
