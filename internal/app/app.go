@@ -62,7 +62,7 @@ type Options struct {
 	Memory bool
 	// Lenient accepts a faulty configuration, for commands that explain it.
 	Lenient bool
-	// Warn receives lines a person should see; nil drops them.
+	// Warn receives warnings a person should see; nil drops them.
 	Warn func(line string)
 }
 
@@ -110,7 +110,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		return nil, &UsageError{err}
 	}
 	for _, w := range loaded.Warnings {
-		a.warn("warning: " + w.String())
+		a.warn(w.String())
 	}
 	return a, nil
 }

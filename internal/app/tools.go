@@ -47,7 +47,7 @@ func (a *App) tools(ctx context.Context, session string) ([]tool.Tool, error) {
 	all := toolList(k)
 	for _, name := range a.Config().ToolsDisabled {
 		if !slices.ContainsFunc(all, func(t tool.Tool) bool { return t.Spec().Name == name }) {
-			a.warn(fmt.Sprintf("warning: tools.disabled names %q, which is no tool", name))
+			a.warn(fmt.Sprintf("tools.disabled names %q, which is no tool", name))
 		}
 	}
 	return slices.DeleteFunc(all, func(t tool.Tool) bool {

@@ -73,14 +73,12 @@ func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt
 	}
 	a, err := app.New(ctx, app.Options{
 		Dir: dir, Environ: s.Environ, Flags: o.settings, Trust: o.trust, Headless: true, NoStream: o.noStream,
+		Warn: func(line string) { fmt.Fprintln(s.Err, "warning: "+line) },
 	})
 	if err != nil {
 		return 0, err
 	}
 	defer a.Close()
-	for _, w := range a.Loaded.Warnings {
-		fmt.Fprintln(s.Err, "warning: "+w.String())
-	}
 	session, err := a.OpenSession(ctx, request)
 	if err != nil {
 		return 0, err

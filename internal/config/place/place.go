@@ -6,8 +6,10 @@ package place
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -35,6 +37,9 @@ func Find(lookup Lookup, goos, dir string) (Places, error) {
 	p := Places{Home: value("HOME")}
 	if goos == "windows" {
 		p.Home = value("USERPROFILE")
+	}
+	if p.Home != "" && !filepath.IsAbs(p.Home) && goos == runtime.GOOS {
+		return Places{}, fmt.Errorf("the home folder is %q: HOME must be an absolute path", p.Home)
 	}
 	if root := value("ML_INTERN_HOME"); root != "" {
 		root = Absolute(root, dir, p.Home)

@@ -16,15 +16,16 @@ var (
 		`spend(?:ing)? limit|(?:insufficient|out of|exhausted|no|add)(?: \w+){0,2} credits?\b|insufficient (?:balance|funds|quota)|` +
 		`payment required|requires more credits|current quota|` +
 		`monthly credits? (?:\w+ ){0,2}(?:exhausted|used up|limit)|credits? (?:\w+ ){0,3}exhausted`)
-	reRate    = lazy(`(?i)\brate[ _-]?limit|\btoo many requests\b|\btoo many tokens\b|\brequest limit\b|\bthrottl`)
-	reTooBig  = lazy(`(?i)request too large for .* on tokens per min`)
-	reAuth    = lazy(`(?i)invalid (?:api key|x-api-key|username or password)`)
-	reNoModel = lazy(`(?i)\bmodel\b.{0,200}?(?:does not exist|not found)`)
-	reServing = lazy(`(?i)not supported by (?:any )?provider|no provider supports`)
-	reBusy    = lazy(`(?i)overloaded|capacity|no available`)
-	reSign    = lazy("(?i)invalid `?signature`? in `?thinking`? block|thinking`? blocks.{0,80}cannot be modified")
-	reReason  = lazy("(?i)reasoning_content`?(?: is missing|.{0,80}must be passed back)")
-	reHistory = lazy("(?i)without its required following item|`?tool_use`? ids.{0,200}without `?tool_result|" +
+	reRate     = lazy(`(?i)\brate[ _-]?limit|\btoo many requests\b|\btoo many tokens\b|\brequest limit\b|\bthrottl`)
+	reTooBig   = lazy(`(?i)request too large for .* on tokens per min`)
+	reAuth     = lazy(`(?i)invalid (?:api key|x-api-key|username or password)`)
+	reNoModel  = lazy(`(?i)\bmodel\b.{0,200}?(?:does not exist|not found)|server is pinned to .{0,200}requested`)
+	reToolJSON = lazy(`(?i)could not parse region as json`) // transformers serve, on a broken tool call
+	reServing  = lazy(`(?i)not supported by (?:any )?provider|no provider supports`)
+	reBusy     = lazy(`(?i)overloaded|capacity|no available`)
+	reSign     = lazy("(?i)invalid `?signature`? in `?thinking`? block|thinking`? blocks.{0,80}cannot be modified")
+	reReason   = lazy("(?i)reasoning_content`?(?: is missing|.{0,80}must be passed back)")
+	reHistory  = lazy("(?i)without its required following item|`?tool_use`? ids.{0,200}without `?tool_result|" +
 		`no tool output found|must be followed by tool messages`)
 	reEffort = lazy(`(?i)(?:\b|_)effort\b|\boutput_config\b`)
 	reLevel  = lazy(`(?i)invalid|not supported|must be one of|not a valid|unrecognized|unknown|does not support|unsupported`)
@@ -140,7 +141,7 @@ func (c *reading) healable() llm.Class {
 	switch {
 	case reHistory().MatchString(c.text):
 		return llm.ClassToolHistory
-	case c.is("tool_use_failed"):
+	case c.is("tool_use_failed"), reToolJSON().MatchString(c.text):
 		return llm.ClassToolGeneration
 	}
 	return ""

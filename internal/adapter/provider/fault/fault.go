@@ -56,7 +56,7 @@ func FromStream(provider, model string, raw []byte, afterOutput bool) *llm.Fault
 	f := build(provider, model, 0, env)
 	f.Wait = waitHint(nil, env)
 	f.AfterOutput = afterOutput
-	if !json.Valid(raw) {
+	if !json.Valid(raw) && f.Class != llm.ClassToolGeneration {
 		f.Class = llm.ClassServer
 		f.Message = "undecodable data in the stream: " + cut(clean(string(raw)), 200)
 	}

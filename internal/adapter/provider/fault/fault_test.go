@@ -100,6 +100,7 @@ func TestCheck02_Classes(t *testing.T) {
 		{"orphaned reasoning", 400, errorBody("Item 'rs_1' of type 'reasoning' was provided without its required following item."), seen{Class: llm.ClassToolHistory}},
 		{"unanswered calls", 400, errorBody("`tool_use` ids were found without `tool_result` blocks immediately after: toolu_1"), seen{Class: llm.ClassToolHistory}},
 		{"unanswered chat calls", 400, errorBody("An assistant message with 'tool_calls' must be followed by tool messages"), seen{Class: llm.ClassToolHistory}},
+		{"pinned server", 400, `{"detail":"Server is pinned to 'tiny-trainer'; requested 'nosuch'."}`, seen{Class: llm.ClassModelNotFound}},
 		{"groq tool", 400, `{"error":{"message":"Failed to call a function.","type":"invalid_request_error","code":"tool_use_failed","failed_generation":"<function=ls>"}}`, seen{Class: llm.ClassToolGeneration, Retryable: transient}},
 
 		{"408", 408, ``, seen{Class: llm.ClassTimeout, Retryable: transient}},
