@@ -322,12 +322,6 @@ func shorten(s string, n int) string {
 	return string(r[:n]) + "…"
 }
 
-// hang puts label in front of the first line and as much space in front of the
-// others.
-func hang(label, s string) string {
-	return label + strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n"+strings.Repeat(" ", len(label)))
-}
-
 func indent(s string) string {
 	return "    " + strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n    ")
 }
