@@ -180,7 +180,7 @@ func (s *Session) build(state *history.State, tools []tool.Tool) error {
 		s.overhead += window.Tool(llm.ToolSpec{Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters})
 	}
 	s.agent, err = agent.New(agent.Options{
-		SessionID: s.ID, Journal: s.journal, State: state, Caller: caller, Describe: a.Models.Describe,
+		SessionID: s.ID, Journal: s.journal, State: state, Caller: caller, Describe: a.Models.Describe, Count: a.Models.Count,
 		Tools: tools, Policy: rules, Settings: settings,
 		System:      func() string { return system },
 		KeepSystem:  a.keepsSystem(state, settings),

@@ -165,6 +165,21 @@ func (p *Provider) probe(ctx context.Context, t target, req llm.Request) (*llm.D
 	}, nil
 }
 
+// Count asks how many tokens a request has, where a service tells that for
+// free: Anthropic. ok is false everywhere else and when it does not answer.
+func (p *Provider) Count(ctx context.Context, req llm.Request) (tokens int, ok bool) {
+	t, err := p.target(ctx, req.Model)
+	if err != nil || t.route.Provider != modelid.Anthropic {
+		return 0, false
+	}
+	client, err := p.anthropicClient(t)
+	if err != nil {
+		return 0, false
+	}
+	tokens, err = client.CountTokens(ctx, req)
+	return tokens, err == nil
+}
+
 // anthropicClient returns a client bound to what t was resolved to.
 func (p *Provider) anthropicClient(t target) (*anthropic.Client, error) {
 	key, token := t.key, ""

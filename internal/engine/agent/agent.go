@@ -86,7 +86,7 @@ func New(o Options) (*Agent, error) {
 	a := &Agent{opts: o, toolbox: h, set: o.Settings, inbox: inbox.New()}
 	a.capacity = capacity.New(capacity.Options{
 		Describe: o.Describe, Summarise: a.summarise,
-		Facts: func() compact.Facts { return compact.Facts{Plan: a.currentPlan()} },
+		Facts: func() compact.Facts { return compact.Facts{Plan: a.currentPlan()} }, Count: a.count,
 	})
 	a.adopt(Opened{SessionID: o.SessionID, Journal: o.Journal, State: o.State}, o.KeepSystem)
 	return a, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -39,6 +40,23 @@ func (a *Agent) compactIfNeeded(ctx context.Context) bool {
 		a.emit(ctx, event.Compacted{OldTokens: res.OldTokens, NewTokens: res.NewTokens})
 	}
 	return res.Fits
+}
+
+// countLimit bounds how long the provider may take to count a request.
+const countLimit = 5 * time.Second
+
+// count asks the provider for the size of the next request.
+func (a *Agent) count(ctx context.Context) (int, bool) {
+	if a.opts.Count == nil {
+		return 0, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, countLimit)
+	defer cancel()
+	set := a.Settings()
+	return a.opts.Count(ctx, llm.Request{
+		Model: set.Model, Kind: llm.KindMain, SessionID: a.sessionID(), Messages: a.conversation.Messages(),
+		Tools: a.toolbox.Specs(), Effort: set.Effort,
+	})
 }
 
 // condense runs the compactor over the history.

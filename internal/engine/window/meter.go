@@ -117,6 +117,12 @@ func (m *Meter) Overflowed(window int) {
 	m.last, m.since = max(m.Tokens(), window+1), 0
 }
 
+// Measured says that the provider has counted what the next request would send.
+func (m *Meter) Measured(prompt int) {
+	m.learn(prompt)
+	m.last, m.since = prompt, 0
+}
+
 // Tokens is the size of the context as far as it is known: what the next
 // request would send.
 func (m *Meter) Tokens() int {

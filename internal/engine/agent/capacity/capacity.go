@@ -22,6 +22,9 @@ type Options struct {
 	// Summarise asks the model for a summary of at most maxTokens.
 	Summarise func(ctx context.Context, messages []llm.Message, maxTokens int) (string, error)
 	Facts     func() compact.Facts
+	// Count asks the provider how many tokens the next request has, where that
+	// is free; ok is false where it cannot tell. It may be nil.
+	Count func(ctx context.Context) (tokens int, ok bool)
 }
 
 // Capacity is the window of a session's models; it belongs to one goroutine.
@@ -46,9 +49,15 @@ func (r *Capacity) Size(ctx context.Context, model string) int {
 	return info.Window
 }
 
-// Crowded reports whether the estimate has passed the threshold.
+// Crowded reports whether the context has passed the threshold. Above four
+// fifths of the window the estimate is checked with the provider.
 func (r *Capacity) Crowded(ctx context.Context, model string, meter *window.Meter) bool {
 	size := r.Size(ctx, model)
+	if size > 0 && r.o.Count != nil && meter.Tokens()*5 > size*4 {
+		if n, ok := r.o.Count(ctx); ok {
+			meter.Measured(n)
+		}
+	}
 	return size > 0 && meter.Tokens() > window.Threshold(size)
 }
 

@@ -68,6 +68,9 @@ type Options struct {
 	State    *history.State
 	Caller   *inference.Caller
 	Describe func(ctx context.Context, id string) (llm.Info, error)
+	// Count asks the provider how many tokens a request has, where that is
+	// free; ok is false where it cannot tell. It may be nil.
+	Count    func(ctx context.Context, req llm.Request) (tokens int, ok bool)
 	Tools    []tool.Tool
 	Policy   *policy.Policy
 	Settings Settings
