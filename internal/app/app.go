@@ -134,6 +134,7 @@ func (a *App) models() error {
 	if err != nil {
 		return fmt.Errorf("make the HTTP client: %w", err)
 	}
+	a.http.Transport = &limitLog{next: a.http.Transport, note: a.Debug}
 	c := a.Config()
 	a.Models, err = provider.New(provider.Options{
 		HTTP: a.http, Env: a.env, Token: func(context.Context) string { return a.Token() }, Plan: a.plan,
