@@ -45,7 +45,7 @@ func (a *App) CallTools(ctx context.Context, run oneshot.Run) error {
 	if err != nil {
 		return err
 	}
-	return run.Drive(ctx, ag, events)
+	return run.Drive(ctx, ag, model, events)
 }
 
 // CheckToolCalls refuses names that no tool has.

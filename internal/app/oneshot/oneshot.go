@@ -43,13 +43,14 @@ type Run struct {
 type drive struct {
 	Run
 	agent    *agent.Agent
+	script   *Script
 	answered map[string]bool // gates by approval id
 }
 
 // Drive runs the conversation to its end. The agent is a fresh one whose model
-// is [Script] with the same calls, and events its journal. The end of ctx
+// is script, with the same calls, and events its journal. The end of ctx
 // interrupts the running call.
-func (r Run) Drive(ctx context.Context, ag *agent.Agent, events *journal.Journal) error {
+func (r Run) Drive(ctx context.Context, ag *agent.Agent, script *Script, events *journal.Journal) error {
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, ag.Interrupt)()
@@ -62,7 +63,7 @@ func (r Run) Drive(ctx context.Context, ag *agent.Agent, events *journal.Journal
 		cancel()
 		return errors.Join(err, <-ended)
 	}
-	d := &drive{Run: r, agent: ag, answered: map[string]bool{}}
+	d := &drive{Run: r, agent: ag, script: script, answered: map[string]bool{}}
 	result := errors.New("the calls did not run to their end")
 	over := false
 	for ev, err := range events.Follow(inner, 0) {
@@ -103,6 +104,7 @@ func (d *drive) take(ctx context.Context, ev event.Event) (over bool, err error)
 			d.agent.Interrupt()
 			return true, ErrFailed
 		}
+		d.script.pass()
 	case event.TypeApprovalRequired:
 		return d.gate(ctx, ev)
 	case event.TypeError:
@@ -144,10 +146,20 @@ const Model = "tools/call"
 type Script struct {
 	calls []Call
 	next  int
+	// passed holds one token when the newest call has succeeded: before that
+	// nobody may make the next one.
+	passed chan struct{}
 }
 
 // NewScript returns the model of a run.
-func NewScript(calls []Call) *Script { return &Script{calls: calls} }
+func NewScript(calls []Call) *Script { return &Script{calls: calls, passed: make(chan struct{}, 1)} }
+
+func (s *Script) pass() {
+	select {
+	case s.passed <- struct{}{}:
+	default:
+	}
+}
 
 // Describe tells that the model is free and holds everything.
 func (s *Script) Describe(context.Context, string) (llm.Info, error) {
@@ -157,9 +169,17 @@ func (s *Script) Describe(context.Context, string) (llm.Info, error) {
 	}, nil
 }
 
-// Stream answers with the next call.
-func (s *Script) Stream(context.Context, llm.Request) iter.Seq2[llm.Chunk, error] {
+// Stream answers with the next call, once the one before has succeeded.
+func (s *Script) Stream(ctx context.Context, _ llm.Request) iter.Seq2[llm.Chunk, error] {
 	return func(yield func(llm.Chunk, error) bool) {
+		if s.next > 0 {
+			select {
+			case <-s.passed:
+			case <-ctx.Done():
+				yield(nil, ctx.Err())
+				return
+			}
+		}
 		if s.next >= len(s.calls) {
 			yield(llm.Done{Message: llm.Message{Role: llm.Assistant, Text: "Done."}, Finish: llm.FinishStop}, nil)
 			return
