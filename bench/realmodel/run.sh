@@ -22,7 +22,7 @@ if [ ! -x "$venv/bin/python" ]; then
 	python3 -m venv "$venv"
 	"$venv/bin/pip" install --quiet -r "$here/requirements.txt"
 fi
-if [ ! -x "$program" ]; then
+if [ -z "${ML_INTERN:-}" ]; then # always anew: an old program would prove nothing
 	(cd "$here/../.." && CGO_ENABLED=0 go build -o "$program" ./cmd/ml-intern)
 fi
 if [ ! -f "$dir/model/tiny-trainer.gguf" ]; then
