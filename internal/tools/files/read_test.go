@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/ml-intern/ml-intern/internal/platform/fixturetest"
 	"github.com/ml-intern/ml-intern/internal/tools/files"
 )
 
@@ -195,7 +196,7 @@ func TestHomeStandsForTilde(t *testing.T) {
 
 // The notebook a code host serves, read as a file of the workspace.
 func TestReadNotebookFixture(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(fixtures(t), "research", "gh-contents-notebook.json"))
+	data, err := os.ReadFile(filepath.Join(fixturetest.Dir(t, "research"), "gh-contents-notebook.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,34 +209,4 @@ func TestReadNotebookFixture(t *testing.T) {
 	d := newDesk(t)
 	d.put("tiny.ipynb", string(answer.Content))
 	good(t, d.read("tiny.ipynb"), "print('hello')", "noise")
-}
-
-// fixtures is the folder of recorded answers; where it is absent the test is
-// skipped, except in continuous integration.
-func fixtures(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("ML_INTERN_FIXTURES")
-	if dir == "" {
-		root, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-				break
-			}
-			if root == filepath.Dir(root) {
-				t.Fatal("no go.mod above the test")
-			}
-			root = filepath.Dir(root)
-		}
-		dir = filepath.Join(root, "..", "shared", "fixtures")
-	}
-	if _, err := os.Stat(dir); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("fixtures are required in CI: %v", err)
-		}
-		t.Skipf("no fixtures: %v", err)
-	}
-	return dir
 }

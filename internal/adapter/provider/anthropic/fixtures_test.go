@@ -19,37 +19,8 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/anthropic"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/platform/fixturetest"
 )
-
-// fixtures returns the folder of recorded provider answers, or skips.
-func fixtures(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("ML_INTERN_FIXTURES")
-	if dir == "" {
-		root, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-				break
-			}
-			if root == filepath.Dir(root) {
-				t.Fatal("no go.mod above the test")
-			}
-			root = filepath.Dir(root)
-		}
-		dir = filepath.Join(root, "..", "shared", "fixtures")
-	}
-	dir = filepath.Join(dir, "llm")
-	if _, err := os.Stat(dir); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("fixtures are required in CI: %v", err)
-		}
-		t.Skipf("no recorded provider answers: %v", err)
-	}
-	return dir
-}
 
 // long is a text that expected.json gives whole, or by its ends and hash.
 type long struct {
@@ -172,7 +143,7 @@ func hello(model string) llm.Request {
 // Acceptance checks 1, 20 (what is kept) and 38 (usage) of the model layer:
 // every recorded stream, whole, in pieces and from a real server.
 func TestCheck01_RecordedStreams(t *testing.T) {
-	dir := fixtures(t)
+	dir := fixturetest.Dir(t, "llm")
 	raw, err := os.ReadFile(filepath.Join(dir, "expected.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -305,7 +276,7 @@ func (fx fixture) checkThinking(t *testing.T, m llm.Message) {
 // Acceptance check 20 of the model layer: the recorded answer goes back as the
 // recorded request shows, and not at all to another model.
 func TestCheck20_RecordedReplay(t *testing.T) {
-	dir := filepath.Join(fixtures(t), "anthropic")
+	dir := filepath.Join(fixturetest.Dir(t, "llm"), "anthropic")
 	stream, err := os.ReadFile(filepath.Join(dir, "thinking_tool.sse"))
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/catalog"
+	"github.com/ml-intern/ml-intern/internal/platform/fixturetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -349,7 +350,7 @@ func TestPrewarm(t *testing.T) {
 
 // Acceptance check 39 on the recorded list.
 func TestRecordedCatalogue(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(fixtures(t), "llm", "hf-router", "models_catalog.json"))
+	data, err := os.ReadFile(filepath.Join(fixturetest.Dir(t, "llm"), "hf-router", "models_catalog.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -364,33 +365,4 @@ func TestRecordedCatalogue(t *testing.T) {
 	if len(m.Live()) != 5 {
 		t.Errorf("live: %v", m.Live())
 	}
-}
-
-// fixtures returns the folder of recorded answers beside the checkout.
-func fixtures(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("ML_INTERN_FIXTURES")
-	if dir == "" {
-		root, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-				break
-			}
-			if filepath.Dir(root) == root {
-				t.Fatal("go.mod not found above the test")
-			}
-			root = filepath.Dir(root)
-		}
-		dir = filepath.Join(root, "..", "shared", "fixtures")
-	}
-	if _, err := os.Stat(dir); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("recorded answers are required in CI: %v", err)
-		}
-		t.Skipf("recorded answers are not at %s", dir)
-	}
-	return dir
 }

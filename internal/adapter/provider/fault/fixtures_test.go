@@ -14,38 +14,9 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/fault"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/platform/fixturetest"
 	"github.com/ml-intern/ml-intern/internal/platform/sse"
 )
-
-// fixtures returns the folder of recorded provider answers, or skips.
-func fixtures(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("ML_INTERN_FIXTURES")
-	if dir == "" {
-		root, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-				break
-			}
-			if root == filepath.Dir(root) {
-				t.Fatal("no go.mod above the test")
-			}
-			root = filepath.Dir(root)
-		}
-		dir = filepath.Join(root, "..", "shared", "fixtures")
-	}
-	dir = filepath.Join(dir, "llm")
-	if _, err := os.Stat(dir); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("fixtures are required in CI: %v", err)
-		}
-		t.Skipf("no recorded provider answers: %v", err)
-	}
-	return dir
-}
 
 type fixture struct {
 	File string
@@ -73,7 +44,7 @@ type fixture struct {
 // Part of acceptance check 2 of the model layer: every recorded error, of
 // every provider, with its status and headers.
 func TestCheck02_RecordedErrors(t *testing.T) {
-	dir := fixtures(t)
+	dir := fixturetest.Dir(t, "llm")
 	raw, err := os.ReadFile(filepath.Join(dir, "expected.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/platform/fixturetest"
 )
 
 // Server answers every request with the next of Replies, the last one again
@@ -159,13 +160,10 @@ type Fixture struct {
 // recordings are absent the test is skipped, except under CI.
 func Fixtures(t testing.TB, keep func(Fixture) bool) []Fixture {
 	t.Helper()
-	dir := filepath.Join(fixtureRoot(t), "llm")
+	dir := fixturetest.Dir(t, "llm")
 	list, err := os.ReadFile(filepath.Join(dir, "expected.json"))
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("recorded answers are required: %v", err)
-		}
-		t.Skipf("no recorded answers: %v", err)
+		t.Fatal(err)
 	}
 	var all, kept []Fixture
 	if err := json.Unmarshal(list, &all); err != nil {
@@ -184,27 +182,6 @@ func Fixtures(t testing.TB, keep func(Fixture) bool) []Fixture {
 		t.Fatal("no recorded answer was kept")
 	}
 	return kept
-}
-
-func fixtureRoot(t testing.TB) string {
-	t.Helper()
-	if dir := os.Getenv("ML_INTERN_FIXTURES"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, "..", "shared", "fixtures")
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = parent
-	}
 }
 
 // Serve is a server that answers with f.
