@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider"
+	"github.com/ml-intern/ml-intern/internal/adapter/provider/modelid"
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/price"
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
 	"github.com/ml-intern/ml-intern/internal/app/debuglog"
@@ -29,7 +30,7 @@ import (
 )
 
 // DefaultModel is the model of the shipped configuration.
-const DefaultModel = "anthropic/claude-opus-4.8:fal-ai"
+const DefaultModel = modelid.DefaultRouter
 
 // version is set by release builds.
 var version = "0.1.0-dev"
@@ -167,17 +168,11 @@ func (a *App) Token() string {
 // Model is the model to use: the configured one, or, when none was chosen and
 // there is no Hub token, a direct one whose key is there.
 func (a *App) Model() string {
-	c := a.Config()
-	if c.ModelName != DefaultModel || a.modelChosen || a.Token() != "" {
-		return c.ModelName
+	name := a.Config().ModelName
+	if name != DefaultModel || a.modelChosen || a.Token() != "" {
+		return name
 	}
-	switch {
-	case a.Loaded.Env("ANTHROPIC_API_KEY") != "" || a.Loaded.Env("ANTHROPIC_AUTH_TOKEN") != "":
-		return "anthropic/claude-opus-4-8"
-	case a.Loaded.Env("OPENAI_API_KEY") != "":
-		return "openai/gpt-5.5"
-	}
-	return c.ModelName
+	return a.Models.DefaultModel(context.Background())
 }
 
 func (a *App) retries() int {
