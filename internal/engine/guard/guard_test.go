@@ -415,7 +415,7 @@ func TestDifferentResultsNeverHit(t *testing.T) {
 }
 
 func TestTextsForTheModelAreMarked(t *testing.T) {
-	for _, text := range []string{guard.EmptyReply(), guard.Closing(300), guard.Closing(1), guard.Continue()} {
+	for _, text := range []string{guard.EmptyReply(), guard.Closing(300), guard.Closing(1)} {
 		if !strings.HasPrefix(text, llm.SyntheticPrefix) {
 			t.Errorf("%q is not marked", text)
 		}

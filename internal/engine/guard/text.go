@@ -23,12 +23,6 @@ func Closing(limit int) string {
 		"where the results are (paths, repositories, URLs, job ids), what is still running, and the next step.", count(limit, "model call"))
 }
 
-// Continue asks a model to take up an answer whose stream broke.
-func Continue() string {
-	return "[SYSTEM: CONTINUE] The connection broke in the middle of your answer; what arrived stands above. " +
-		"Continue exactly where it stops, without repeating anything. Calls that were not finished did not run."
-}
-
 // Refusal is the result of a call that was not run because it only repeats.
 func Refusal(pattern string) string {
 	return fmt.Sprintf("ERROR: Not run. This repeats %s, which has brought the same result several times in this turn. "+

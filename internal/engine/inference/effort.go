@@ -158,19 +158,6 @@ func (c *Caller) Effort(model string) (llm.Effort, bool) {
 	return level, known
 }
 
-// Ping sends the smallest request a model can answer, to find out whether it
-// is there.
-func (c *Caller) Ping(ctx context.Context, model string, obs Observer) error {
-	fault, err := c.probeOnce(ctx, model, "", llm.EffortOff, obs)
-	if err != nil {
-		return err
-	}
-	if fault != nil {
-		return fault
-	}
-	return nil
-}
-
 // silent observes nothing.
 type silent struct{}
 

@@ -36,9 +36,6 @@ const (
 // locals are the prefixes of servers on the user's machine.
 var locals = []string{Ollama, VLLM, LMStudio, LlamaCPP}
 
-// Locals returns the prefixes of local servers, without the slash.
-func Locals() []string { return slices.Clone(locals) }
-
 // ID is a model id that has passed the format check.
 type ID struct {
 	// Text is the id without surrounding blanks and without "huggingface/".
