@@ -1,0 +1,111 @@
+// Package answer writes the Hub's answers: JSON, its errors with their headers,
+// paging links and addresses under the name the client called. It knows no
+// route.
+package answer
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// Codes of the header X-Error-Code.
+const (
+	RepoNotFound     = "RepoNotFound"
+	RevisionNotFound = "RevisionNotFound"
+	EntryNotFound    = "EntryNotFound"
+	GatedRepo        = "GatedRepo"
+)
+
+// Error is a refusal in the Hub's words. Handlers return it; Fail writes it.
+type Error struct {
+	Status  int
+	Code    string // X-Error-Code; empty for most
+	Message string
+	// Extra are further members of the body, such as the url of what exists.
+	Extra map[string]any
+	// Header are further headers.
+	Header http.Header
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Errorf-free constructors of the common refusals.
+
+// NotFound is a 404 with a code.
+func NotFound(code, message string) *Error {
+	return &Error{Status: http.StatusNotFound, Code: code, Message: message}
+}
+
+// Refuse is a refusal without a code.
+func Refuse(status int, message string) *Error { return &Error{Status: status, Message: message} }
+
+// JSON writes v. HTML characters stay as they are, as on the Hub.
+func JSON(w http.ResponseWriter, status int, v any) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		Fail(w, Refuse(http.StatusInternalServerError, "encode the answer: "+err.Error()))
+		return
+	}
+	body := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client has gone
+}
+
+// Fail writes err: an *Error as it is, anything else as a 500.
+func Fail(w http.ResponseWriter, err error) {
+	e, ok := err.(*Error)
+	if !ok {
+		e = Refuse(http.StatusInternalServerError, err.Error())
+	}
+	for k, vs := range e.Header {
+		w.Header()[k] = vs
+	}
+	if e.Code != "" {
+		w.Header().Set("X-Error-Code", e.Code)
+	}
+	w.Header().Set("X-Error-Message", oneLine(e.Message))
+	body := map[string]any{"error": e.Message}
+	for k, v := range e.Extra {
+		body[k] = v
+	}
+	JSON(w, e.Status, body)
+}
+
+func oneLine(s string) string {
+	return string(bytes.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return ' '
+		}
+		return r
+	}, []byte(s)))
+}
+
+// Handler is a route that may refuse.
+type Handler func(w http.ResponseWriter, r *http.Request) error
+
+func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h(w, r); err != nil {
+		Fail(w, err)
+	}
+}
+
+// Base is the endpoint the client called, such as http://127.0.0.1:7870: URLs
+// in answers stand below it.
+func Base(r *http.Request) string { return "http://" + r.Host }
+
+// NextPage adds the Link header to the next page: this request with the query
+// values of next put over its own.
+func NextPage(w http.ResponseWriter, r *http.Request, next url.Values) {
+	q := r.URL.Query()
+	for k, vs := range next {
+		q[k] = vs
+	}
+	w.Header().Add("Link", "<"+Base(r)+r.URL.EscapedPath()+"?"+q.Encode()+`>; rel="next"`)
+}
