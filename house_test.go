@@ -40,6 +40,18 @@ var rooms = map[string][]string{
 	"internal/adapter/provider/local":     {"internal/domain", "internal/platform", "internal/adapter/provider/modelid"},
 	"internal/adapter/provider/replay":    {"internal/domain", "internal/platform", "internal/adapter/provider/modelid"},
 
+	// The Hub's client: every part stands on one wire.
+	"internal/adapter/hub/repo":       {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	"internal/adapter/hub/download":   {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	"internal/adapter/hub/commit":     {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	"internal/adapter/hub/discussion": {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	"internal/adapter/hub/collection": {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	"internal/adapter/hub/bucket":     {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	"internal/adapter/hub/settings":   {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	"internal/adapter/hub/account":    {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	"internal/adapter/hub/job":        {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	"internal/adapter/hub/space":      {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+
 	"internal/engine":           {"internal/domain"},
 	"internal/engine/policy":    {"internal/domain", "internal/engine/policy"},
 	"internal/engine/window":    {"internal/domain", "internal/engine/window"},
@@ -49,14 +61,45 @@ var rooms = map[string][]string{
 		"internal/engine/window", "internal/engine/arguments", "internal/engine/agent",
 	},
 
-	"internal/tools":  {"internal/domain", "internal/platform", "internal/adapter", "internal/lab"},
-	"internal/sink":   {"internal/domain", "internal/platform", "internal/adapter"},
-	"internal/ui":     {"internal/domain", "internal/platform"},
-	"internal/hubsim": {"internal/platform"},
-	"internal/app":    {"internal"},
-	"cmd":             {"internal/app", "internal/platform/proc"},
-	"bench":           {"internal"},
+	"internal/tools": {"internal/domain", "internal/platform", "internal/adapter", "internal/lab"},
+	"internal/sink":  {"internal/domain", "internal/platform", "internal/adapter"},
+	"internal/ui":    {"internal/domain", "internal/platform"},
+	// The simulator: time, accounts and answers are the ground; repositories
+	// stand on git and content, everything that shows or runs them on those.
+	"internal/hubsim":            {"internal/platform"},
+	"internal/hubsim/account":    {"internal/hubsim/clock"},
+	"internal/hubsim/fault":      {"internal/hubsim/clock"},
+	"internal/hubsim/git":        {"internal/hubsim/clock"},
+	"internal/hubsim/content":    simulatorGround,
+	"internal/hubsim/identity":   simulatorGround,
+	"internal/hubsim/exec":       {"internal/platform", "internal/hubsim/clock"},
+	"internal/hubsim/repo":       simulatorOnRepos,
+	"internal/hubsim/catalogue":  simulatorOnRepos,
+	"internal/hubsim/discussion": simulatorOnRepos,
+	"internal/hubsim/collection": simulatorOnRepos,
+	"internal/hubsim/bucket":     simulatorOnRepos,
+	"internal/hubsim/webhook":    simulatorOnRepos,
+	"internal/hubsim/neighbour":  simulatorOnRepos,
+	"internal/hubsim/job":        append([]string{"internal/hubsim/exec"}, simulatorOnRepos...),
+	"internal/hubsim/space":      append([]string{"internal/hubsim/exec"}, simulatorOnRepos...),
+	"internal/hubsim/seed":       append([]string{"internal/hubsim/neighbour"}, simulatorOnRepos...),
+
+	"internal/app": {"internal"},
+	"cmd":          {"internal/app", "internal/platform/proc"},
+	"bench":        {"internal"},
 }
+
+// simulatorGround is what every part of the simulator may import, and
+// simulatorOnRepos what those that stand on its repositories may.
+var (
+	simulatorGround = []string{
+		"internal/platform", "internal/hubsim/clock", "internal/hubsim/answer", "internal/hubsim/account",
+		"internal/hubsim/fault",
+	}
+	simulatorOnRepos = append([]string{
+		"internal/hubsim/git", "internal/hubsim/content", "internal/hubsim/repo",
+	}, simulatorGround...)
+)
 
 // clientMay is what a client of a provider may import.
 var clientMay = []string{
