@@ -1,0 +1,116 @@
+package answer
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxBody is how much of a JSON body is read.
+const maxBody = 16 << 20
+
+// Body reads a JSON body into v; an empty one leaves v as it is.
+func Body(w http.ResponseWriter, r *http.Request, v any) error {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return Refuse(http.StatusRequestEntityTooLarge, "request entity too large")
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return Refuse(http.StatusBadRequest, "Invalid JSON body: "+err.Error())
+	}
+	return nil
+}
+
+// Values lists what the query says of name, also in the spelling name[].
+func Values(q url.Values, name string) []string {
+	return slices.Concat(q[name], q[name+"[]"])
+}
+
+// Flag reads a boolean of the query; ok is false where it is absent.
+func Flag(q url.Values, name string) (value, ok bool) {
+	switch strings.ToLower(q.Get(name)) {
+	case "":
+		return false, false
+	case "true", "1":
+		return true, true
+	}
+	return false, true
+}
+
+// Limit reads the length of a page: standard where the query names none, most
+// at most.
+func Limit(q url.Values, standard, most int) (int, error) {
+	s := q.Get("limit")
+	if s == "" {
+		return standard, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, Refuse(http.StatusBadRequest, `"limit" must be a positive number`)
+	}
+	return min(n, most), nil
+}
+
+// Cursor writes a place in a list so that clients take it as it is.
+func Cursor(place string) string { return base64.RawURLEncoding.EncodeToString([]byte(place)) }
+
+// Place reads a cursor; one that Cursor did not write is refused.
+func Place(cursor string) (string, error) {
+	place, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil {
+		return "", Refuse(http.StatusBadRequest, "Invalid cursor")
+	}
+	return string(place), nil
+}
+
+// Page sorts items by their places and returns those behind the request's
+// cursor, limit at most; where more follow the answer gets its Link header. A
+// cursor is the place of the last item seen, so what comes and goes between two
+// pages moves nothing that stays.
+func Page[T any](w http.ResponseWriter, r *http.Request, items []T, limit int, place func(T) string) ([]T, error) {
+	type row struct {
+		place string
+		item  T
+	}
+	after, seen := "", r.URL.Query().Has("cursor")
+	if seen {
+		var err error
+		if after, err = Place(r.URL.Query().Get("cursor")); err != nil {
+			return nil, err
+		}
+	}
+	rows := make([]row, 0, len(items))
+	for _, item := range items {
+		if p := place(item); !seen || p > after {
+			rows = append(rows, row{p, item})
+		}
+	}
+	slices.SortFunc(rows, func(x, y row) int { return strings.Compare(x.place, y.place) })
+	if len(rows) > limit {
+		rows = rows[:limit]
+		NextPage(w, r, url.Values{"cursor": {Cursor(rows[limit-1].place)}})
+	}
+	page := make([]T, len(rows))
+	for i, r := range rows {
+		page[i] = r.item
+	}
+	return page, nil
+}
+
+// Ascending writes n so that places have the order of numbers.
+func Ascending(n int64) string {
+	s := strconv.FormatUint(uint64(n)^1<<63, 16)
+	return strings.Repeat("0", 16-len(s)) + s
+}
+
+// Descending writes n so that places have the opposite order.
+func Descending(n int64) string { return Ascending(^n) }
