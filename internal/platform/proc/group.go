@@ -46,6 +46,10 @@ func (g Group) Alive() bool { return g.alive() }
 // left, or soon after KILL.
 func (g Group) Kill() { g.end() }
 
+// Signal asks the processes of the group to end, or makes them with kill. Unlike
+// Kill it does not wait.
+func (g Group) Signal(kill bool) { g.signal(kill) }
+
 func (g Group) end() {
 	g.signal(false)
 	if !g.waitGone(Grace) {

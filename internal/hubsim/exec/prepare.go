@@ -1,0 +1,250 @@
+package exec
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/platform/proc"
+)
+
+// A command's directory: work, where it starts unless Spec.Dir is set; home;
+// tmp; bin with the stubs; mount/0, mount/1 … .
+const (
+	work = "work"
+	home = "home"
+	tmp  = "tmp"
+	bin  = "bin"
+)
+
+func (p *Process) mount(i int) string { return filepath.Join(p.dir, "mount", strconv.Itoa(i)) }
+
+// prepare fills the directory and returns what is to be started in it.
+func (p *Process) prepare(ctx context.Context) (proc.Command, error) {
+	for _, d := range []string{work, home, tmp, bin} {
+		if err := os.MkdirAll(filepath.Join(p.dir, d), 0o700); err != nil {
+			return proc.Command{}, fmt.Errorf("make the command's directory: %w", err)
+		}
+	}
+	if p.spec.Dir != nil {
+		if err := p.spec.Dir(ctx, filepath.Join(p.dir, work)); err != nil {
+			return proc.Command{}, fmt.Errorf("fill the working directory: %w", err)
+		}
+	}
+	for i, m := range p.spec.Mounts {
+		if err := os.MkdirAll(p.mount(i), 0o700); err != nil {
+			return proc.Command{}, fmt.Errorf("make the directory for %s: %w", m.Path, err)
+		}
+		if m.Fill == nil {
+			continue
+		}
+		if err := m.Fill(ctx, p.mount(i)); err != nil {
+			return proc.Command{}, fmt.Errorf("fill the volume at %s: %w", m.Path, err)
+		}
+	}
+	env := p.environment()
+	if err := p.stubs(env["HF_ENDPOINT"]); err != nil {
+		return proc.Command{}, err
+	}
+	return p.command(env)
+}
+
+// command puts the fence and a shell, which has the right words for a missing
+// program, around the command.
+func (p *Process) command(env map[string]string) (proc.Command, error) {
+	c := proc.Command{
+		Path: "/bin/sh", Args: []string{"-c", `exec "$@"`, "sh"}, Dir: filepath.Join(p.dir, work),
+		Output: &lines{emit: p.line},
+	}
+	if p.runner.fence == nil {
+		p.runner.warn()
+	} else {
+		fence, err := p.runner.fence.Allow([]string{p.dir}, nil)
+		if err != nil {
+			return c, err
+		}
+		c.Sandbox = fence
+	}
+	paths := p.paths()
+	for _, arg := range p.spec.Command {
+		c.Args = append(c.Args, paths.rewrite(arg))
+	}
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		c.Env = append(c.Env, name+"="+env[name])
+	}
+	return c, nil
+}
+
+// environment is all the command sees; nothing comes from our own.
+func (p *Process) environment() map[string]string {
+	s := p.spec
+	env := map[string]string{
+		"PATH":   filepath.Join(p.dir, bin) + ":" + p.runner.o.Path,
+		"HOME":   filepath.Join(p.dir, home),
+		"TMPDIR": filepath.Join(p.dir, tmp),
+		"LANG":   "C.UTF-8",
+		"JOB_ID": s.ID, "ACCELERATOR": s.Accelerator, "CPU_CORES": s.CPUCores, "MEMORY": s.Memory,
+	}
+	for _, v := range p.runner.o.Env() {
+		name, value, _ := strings.Cut(v, "=")
+		env[name] = value
+	}
+	paths := p.paths()
+	for name, value := range s.Environment {
+		env[name] = paths.rewriteList(value)
+	}
+	maps.Copy(env, s.Secrets)
+	if len(s.Ports) > 0 {
+		declared, err := strconv.Atoi(env["PORT"])
+		if _, ok := p.ports[declared]; err != nil || !ok {
+			declared = s.Ports[0]
+		}
+		env["PORT"] = strconv.Itoa(p.ports[declared])
+	}
+	return env
+}
+
+// place is a path that a command uses and where it is.
+type place struct {
+	path *regexp.Regexp // at the beginning of a text
+	dir  string
+	// below: the path's own last element is kept below dir.
+	below bool
+}
+
+// scriptDir is where scripts are unpacked in a container.
+const scriptDir = `^/tmp/ml-intern-[0-9a-f]{8}`
+
+// paths lists the places, the longest first: /data/sub is not /data.
+func (p *Process) paths() places {
+	var all places
+	for i, m := range p.spec.Mounts {
+		if path := strings.TrimRight(m.Path, "/"); path != "" {
+			all = append(all, place{path: regexp.MustCompile("^" + regexp.QuoteMeta(path)), dir: p.mount(i)})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b place) int { return len(b.path.String()) - len(a.path.String()) })
+	return append(all, place{path: regexp.MustCompile(scriptDir), dir: filepath.Join(p.dir, tmp), below: true})
+}
+
+type places []place
+
+// match returns how long the known path is that text begins with, and where it
+// lies; 0 when there is none.
+func (ps places) match(text string) (int, string) {
+	for _, p := range ps {
+		path := p.path.FindString(text)
+		if path == "" || len(text) > len(path) && (named(text[len(path)]) || text[len(path)] == '.') {
+			continue
+		}
+		if p.below {
+			return len(path), filepath.Join(p.dir, filepath.Base(path))
+		}
+		return len(path), p.dir
+	}
+	return 0, ""
+}
+
+// named reports whether c can stand within a file's name.
+func named(c byte) bool {
+	return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// rewrite replaces every known path in text, where no longer path holds it.
+func (ps places) rewrite(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		if text[i] == '/' && (i == 0 || !named(text[i-1]) && !strings.ContainsRune("./~})*", rune(text[i-1]))) {
+			if n, dir := ps.match(text[i:]); n > 0 {
+				b.WriteString(dir)
+				i += n
+				continue
+			}
+		}
+		b.WriteByte(text[i])
+		i++
+	}
+	return b.String()
+}
+
+// rewriteList replaces paths that begin an element of value, which may be a
+// list with colons: other values, such as encoded scripts, stay as they are.
+func (ps places) rewriteList(value string) string {
+	parts := strings.Split(value, ":")
+	for i, part := range parts {
+		if n, dir := ps.match(part); n > 0 {
+			parts[i] = dir + part[n:]
+		}
+	}
+	return strings.Join(parts, ":")
+}
+
+// reserve finds a free local port for each declared one.
+func reserve(declared []int) (map[int]int, error) {
+	ports := map[int]int{}
+	var held []net.Listener
+	defer func() {
+		for _, l := range held {
+			_ = l.Close()
+		}
+	}()
+	for _, d := range declared {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("find a free port for %d: %w", d, err)
+		}
+		held = append(held, l) // together, so that all differ
+		ports[d] = l.Addr().(*net.TCPAddr).Port
+	}
+	return ports, nil
+}
+
+// line passes a line on, with its time.
+func (p *Process) line(text string) {
+	if p.spec.Line != nil {
+		p.spec.Line(strings.ToValidUTF8(text, "\uFFFD"), p.runner.o.Clock.Stamp())
+	}
+}
+
+// lineLimit is the longest line kept in one piece, in bytes.
+const lineLimit = 8 << 20
+
+// lines cuts output into lines; the last one needs no line end.
+type lines struct {
+	emit func(string)
+	rest []byte
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	n := len(p)
+	for {
+		i := bytes.IndexByte(p, '\n')
+		if i < 0 {
+			break
+		}
+		l.emit(string(append(l.rest, p[:i]...)))
+		l.rest, p = l.rest[:0], p[i+1:]
+	}
+	l.rest = append(l.rest, p...)
+	if len(l.rest) > lineLimit {
+		l.emit(string(l.rest))
+		l.rest = l.rest[:0]
+	}
+	return n, nil
+}
+
+func (l *lines) Close() error {
+	if len(l.rest) > 0 {
+		l.emit(string(l.rest))
+		l.rest = nil
+	}
+	return nil
+}
