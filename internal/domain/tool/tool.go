@@ -33,6 +33,18 @@ type Spec struct {
 	// MaxOutput is the most characters a result has; the tool cuts by itself.
 	// 0 lets the engine cut at 30,000, keeping head and tail.
 	MaxOutput int
+	// Synonyms are not told to the model.
+	Synonyms Synonyms
+}
+
+// Synonyms are other names and values that a tool takes at its top level. They
+// are replaced before anything is checked.
+type Synonyms struct {
+	// Names maps another name to the argument's own.
+	Names map[string]string
+	// Values maps, for an argument, another value to its own; letter case and
+	// blanks do not matter.
+	Values map[string]map[string]string
 }
 
 // Gate says whether a call asks before any mode or rule is considered.
@@ -95,8 +107,13 @@ type Cost struct {
 type Result struct {
 	Output string
 	OK     bool
-	// ActualMicroUSD replaces the reservation of a call with a cost; nil keeps it.
+	// ActualMicroUSD replaces the reservation of a call with a cost; nil keeps
+	// the estimate as what was spent.
 	ActualMicroUSD *int64
+	// Holding names the outside thing, such as "job:acme/66aa…", that goes on
+	// costing after the call: the reservation stays open under the call's id,
+	// and the tool settles it through its Session.
+	Holding string
 }
 
 // Failed returns a failed result.
@@ -121,6 +138,9 @@ type Env interface {
 	Plan() []event.PlanItem
 	// SetPlan replaces the plan and announces it.
 	SetPlan(items []event.PlanItem)
+	// Abandoned reports, to Recover, that the turn of the call is not taken up
+	// again: what has become of the call is told without waiting for its end.
+	Abandoned() bool
 }
 
 // Outcome is what a keyed tool finds out about an earlier call.

@@ -8,7 +8,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/approval"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/budget"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/capacity"
@@ -51,10 +51,11 @@ type Agent struct {
 
 	mu     sync.Mutex // guards what other goroutines set or read
 	set    Settings
-	plan   []event.PlanItem
 	record *record.Record
 	id     string
 	inputs int // texts accepted without an id
+
+	plan conversation.Plan
 
 	// Owned by Run.
 	conversation *conversation.Conversation
@@ -63,6 +64,7 @@ type Agent struct {
 	gates        int
 	warned       map[string]bool
 	longWait     bool
+	attached     bool // the tools have been given this session
 	dead         bool // session_terminated: only new and shutdown work
 	freshSystem  bool // the stored system prompt was replaced and not told yet
 	turn         *progress.Progress
@@ -86,14 +88,15 @@ func New(o Options) (*Agent, error) {
 	a := &Agent{opts: o, toolbox: h, set: o.Settings, inbox: inbox.New()}
 	a.capacity = capacity.New(capacity.Options{
 		Describe: o.Describe, Summarise: a.summarise,
-		Facts: func() compact.Facts { return compact.Facts{Plan: a.currentPlan()} }, Count: a.count,
+		Facts: func() compact.Facts { return compact.Facts{Plan: a.plan.Items()} }, Count: a.count,
 	})
 	a.adopt(Opened{SessionID: o.SessionID, Journal: o.Journal, State: o.State}, o.KeepSystem)
 	return a, nil
 }
 
-// closeLimit bounds the closing of tools at the end of a session.
-const closeLimit = 5 * time.Second
+// closeLimit bounds the closing of tools at the end of a session: a sandbox is
+// deleted then, with a few tries.
+const closeLimit = 30 * time.Second
 
 // Run works until shutdown or until ctx is done. A turn that was cut short
 // earlier is taken up first when resume is true. It returns the error that
@@ -234,7 +237,7 @@ func (a *Agent) failure() error { return a.journal().Err() }
 
 // leaving reports that the program, not the person, ends what runs in ctx.
 func (a *Agent) leaving(ctx context.Context) bool {
-	return a.failure() != nil || ctx.Err() != nil && !inbox.Interrupted(ctx)
+	return a.failure() != nil || ctx.Err() != nil && !tool.Interrupted(ctx)
 }
 
 // note emits a line of the engine's own.
@@ -254,14 +257,7 @@ func (a *Agent) closeTools(ctx context.Context) {
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 	defer cancel()
 	if err := a.toolbox.Close(closing); err != nil {
-		a.debug(err.Error())
-	}
-}
-
-// debug passes on what only an operator should see.
-func (a *Agent) debug(text string) {
-	if a.opts.Debug != nil {
-		a.opts.Debug(text)
+		a.opts.Debug(err.Error())
 	}
 }
 
@@ -269,16 +265,4 @@ func (a *Agent) sessionID() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.id
-}
-
-func (a *Agent) currentPlan() []event.PlanItem {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clone(a.plan)
-}
-
-func (a *Agent) setPlan(items []event.PlanItem) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.plan = slices.Clone(items)
 }

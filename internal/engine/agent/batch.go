@@ -8,6 +8,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/approval"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/companion"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
@@ -119,13 +120,24 @@ func (a *Agent) session(ctx context.Context) *execution.Session {
 	return &execution.Session{
 		SessionID: a.sessionID(),
 		Append:    func(ps ...event.Payload) error { return record.Append(ctx, turnID, ps...) },
-		Plan:      a.currentPlan,
-		SetPlan:   a.setPlan,
+		Plan:      a.plan.Items,
+		SetPlan:   a.plan.Set,
 		Reserve: func(callID string, cost tool.Cost) ([]event.Payload, *event.Block) {
 			return money.Reserve(callID, cost, a.Settings().CapMicroUSD)
 		},
 		Settle:  money.Settle,
 		Leaving: func() bool { return a.leaving(ctx) },
-		Debug:   a.debug,
+		Debug:   a.opts.Debug,
+	}
+}
+
+// attach gives the tools that go on between calls this session, once.
+func (a *Agent) attach() {
+	if !a.attached {
+		a.attached = true
+		a.toolbox.Attach(&companion.Session{
+			SessionID: a.sessionID(), Record: a.record, Money: a.budget,
+			Cap: func() int64 { return a.Settings().CapMicroUSD },
+		})
 	}
 }

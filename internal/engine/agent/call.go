@@ -7,7 +7,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/observer"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 	"github.com/ml-intern/ml-intern/internal/engine/inference"
@@ -73,7 +73,7 @@ func (a *Agent) afterFailedCall(ctx context.Context, set Settings, v *observer.O
 			a.emit(ctx, event.StreamEnd{Discarded: true, Reason: "error"})
 		}
 		return
-	case !inbox.Interrupted(ctx):
+	case !tool.Interrupted(ctx):
 		return
 	}
 	if r.Usage.Total > 0 {
@@ -156,7 +156,7 @@ func (a *Agent) failed(ctx context.Context, err error) outcome {
 	}
 	a.emit(ctx, observer.Error(f))
 	if f.Err != nil {
-		a.debug(fmt.Sprintf("model call: %v: %v", f, f.Err))
+		a.opts.Debug(fmt.Sprintf("model call: %v: %v", f, f.Err))
 	}
 	return ended
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/observer"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
@@ -126,7 +126,7 @@ func (a *Agent) compactNow(ctx context.Context) {
 	a.followModel(ctx)
 	res, err := a.condense(ctx, true)
 	switch {
-	case inbox.Interrupted(ctx):
+	case tool.Interrupted(ctx):
 		a.emit(ctx, event.Interrupted{})
 	case err != nil:
 		a.opError(ctx, fmt.Sprintf("compaction failed: %v", err), "The conversation is unchanged.")

@@ -72,6 +72,7 @@ func (a *Agent) leaveUnfinished(ctx context.Context) {
 		return
 	}
 	session := a.session(ctx)
+	session.Abandoned = true
 	for _, c := range a.conversation.Open() {
 		f := a.fact(c.ID)
 		if f == nil || f.Started == nil {
@@ -108,6 +109,7 @@ func (a *Agent) reenter(ctx context.Context, reason string) bool {
 	if a.restored == nil || a.restored.Turn == nil || a.facts != nil {
 		return false
 	}
+	a.attach()
 	a.facts = map[string]bool{}
 	t := a.restored.Turn
 	a.turn = progress.New(t.ID, t.Attempt+1)

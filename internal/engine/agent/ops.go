@@ -71,8 +71,8 @@ func (a *Agent) rewind(ctx context.Context, reason string, cut func() ([]llm.Mes
 	}
 	if len(kept) != a.conversation.Len() {
 		plan := append([]event.PlanItem{}, window.PlanAt(kept)...)
-		changed := !slices.Equal(plan, a.currentPlan())
-		a.setPlan(plan)
+		changed := !slices.Equal(plan, a.plan.Items())
+		a.plan.Set(plan)
 		a.rewrite(ctx, reason, kept)
 		if changed {
 			a.emit(ctx, event.PlanUpdate{Plan: plan})
@@ -89,7 +89,7 @@ func (a *Agent) rewrite(ctx context.Context, reason string, messages []llm.Messa
 
 // tellHistory tells the whole history.
 func (a *Agent) tellHistory(ctx context.Context, reason string) {
-	a.emit(ctx, event.HistoryRewritten{Reason: reason, Messages: a.conversation.Messages(), Plan: a.currentPlan()})
+	a.emit(ctx, event.HistoryRewritten{Reason: reason, Messages: a.conversation.Messages(), Plan: a.plan.Items()})
 }
 
 // newChat goes on in a fresh session of the same runtime.
@@ -163,13 +163,14 @@ func (a *Agent) adopt(o Opened, keepSystem bool) {
 		messages[0] = llm.Message{Role: llm.System, Text: a.opts.System()}
 	}
 	a.mu.Lock()
-	a.id, a.record, a.plan = o.SessionID, record.New(o.Journal, a.inbox.Close), slices.Clone(s.Plan)
+	a.id, a.record = o.SessionID, record.New(o.Journal, a.inbox.Close)
 	a.mu.Unlock()
+	a.plan.Set(s.Plan)
 	a.conversation = conversation.New(a.toolbox.Specs(), messages, s.MessageIDs)
 	a.budget = budget.New(s.Spend)
 	a.turns, a.gates, a.warned = s.Turns, s.Gates, map[string]bool{}
 	a.turn, a.gate, a.restored, a.facts = nil, nil, s, nil
-	a.dead, a.longWait, a.lastCall = s.Terminated, false, ""
+	a.dead, a.longWait, a.lastCall, a.attached = s.Terminated, false, "", false
 	for _, in := range s.Queue {
 		var op event.Operation = event.UserInput{Text: in.Text}
 		if in.Steer {

@@ -6,8 +6,8 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/approval"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 	"github.com/ml-intern/ml-intern/internal/engine/guard"
 	"github.com/ml-intern/ml-intern/internal/engine/inference"
@@ -24,6 +24,7 @@ const (
 
 // beginTurn opens a turn with a person's text.
 func (a *Agent) beginTurn(ctx context.Context, sub event.Submission, text string) {
+	a.attach()
 	a.turns++
 	a.turn = progress.New(fmt.Sprintf("turn_%d", a.turns), 1)
 	set := a.Settings()
@@ -64,7 +65,7 @@ func (a *Agent) segment(ctx context.Context) {
 // cutOff ends a turn whose context is done. When the program itself ends the
 // turn stays open, for the next run to take up.
 func (a *Agent) cutOff(ctx context.Context) {
-	if inbox.Interrupted(ctx) && a.failure() == nil {
+	if tool.Interrupted(ctx) && a.failure() == nil {
 		a.interrupted(ctx)
 	}
 }
@@ -203,7 +204,7 @@ func (a *Agent) answer(ctx context.Context, r inference.Reply) outcome {
 // answered ends the turn with a text that is in the history, unless something
 // is left to do.
 func (a *Agent) answered(ctx context.Context, text string) outcome {
-	nudge, unfinished := a.turn.Unfinished(a.currentPlan(), text, a.Settings().Headless, ctx.Err() != nil)
+	nudge, unfinished := a.turn.Unfinished(a.plan.Items(), text, a.Settings().Headless, ctx.Err() != nil)
 	if unfinished {
 		a.rememberSynthetic(ctx, nudge)
 		a.note(ctx, guard.PlanLog())

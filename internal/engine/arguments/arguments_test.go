@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/arguments"
 )
 
@@ -31,7 +32,7 @@ const schema = `{"type":"object","additionalProperties":false,"required":["path"
  "id":{"type":"string","pattern":"^[a-z]+$"}},
  "$defs":{"file":{"type":"object","required":["name"],"properties":{"name":{"type":"string"},"size":{"type":"integer"}}}}}`
 
-func compile(t testing.TB, schema string, s ...arguments.Synonyms) *arguments.Checker {
+func compile(t testing.TB, schema string, s ...tool.Synonyms) *arguments.Checker {
 	t.Helper()
 	c, err := arguments.Compile(json.RawMessage(schema), s...)
 	if err != nil {
@@ -195,7 +196,7 @@ func TestWrapped(t *testing.T) {
 
 func TestSynonyms(t *testing.T) {
 	c := compile(t, `{"type":"object","properties":{"operation":{"type":"string","enum":["run","scheduled run"]},"hardware_flavor":{"type":"string"}}}`,
-		arguments.Synonyms{
+		tool.Synonyms{
 			Names:  map[string]string{"flavor": "hardware_flavor", "hardware": "hardware_flavor"},
 			Values: map[string]map[string]string{"operation": {"uv": "run", "scheduled uv": "scheduled run"}},
 		})

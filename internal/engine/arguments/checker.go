@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
 )
 
 // ErrMalformed says that arguments are no JSON object at all.
@@ -50,26 +52,16 @@ func (p Problem) String() string {
 	return fmt.Sprintf("argument %q is %s, want %s", p.Field, p.Value, p.Want)
 }
 
-// Synonyms are other names and values that a tool takes at its top level. They
-// are replaced before anything is checked.
-type Synonyms struct {
-	// Names maps another name to the argument's own.
-	Names map[string]string
-	// Values maps, for an argument, another value to its own; letter case and
-	// blanks do not matter.
-	Values map[string]map[string]string
-}
-
 // Checker checks the arguments of one tool. It is safe for concurrent use.
 type Checker struct {
 	schema   *jsonschema.Schema
 	resolved *jsonschema.Resolved
-	synonyms []Synonyms
+	synonyms []tool.Synonyms
 }
 
 // Compile reads a tool's schema; an empty one takes any object. Patterns that
 // Go's regular expressions cannot express are not checked.
-func Compile(schema json.RawMessage, synonyms ...Synonyms) (*Checker, error) {
+func Compile(schema json.RawMessage, synonyms ...tool.Synonyms) (*Checker, error) {
 	schema = bytes.TrimSpace(schema)
 	if len(schema) == 0 || string(schema) == "null" {
 		schema = json.RawMessage("{}")

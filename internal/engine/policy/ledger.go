@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -75,17 +76,25 @@ func (l *Ledger) Spent() int64 {
 	return settled + reserved
 }
 
-// Open returns the ids of reservations that are neither settled nor released,
-// in order: after a crash each must become one or the other.
-func (l *Ledger) Open() []string {
-	var ids []string
-	for id, s := range l.entries {
-		if s.State == event.SpendReserved {
-			ids = append(ids, id)
+// Open returns the reservations of a kind that are neither settled nor
+// released, by id.
+func (l *Ledger) Open(kind event.SpendKind) []event.Spend {
+	var open []event.Spend
+	for _, s := range l.entries {
+		if s.State == event.SpendReserved && s.Kind == kind {
+			open = append(open, s)
 		}
 	}
-	slices.Sort(ids)
-	return ids
+	slices.SortFunc(open, func(x, y event.Spend) int { return strings.Compare(x.ID, y.ID) })
+	return open
+}
+
+// Hold returns the event that keeps a reservation open for the outside thing
+// ref names.
+func (l *Ledger) Hold(id, ref string) event.Spend {
+	s := l.entry(id)
+	s.Ref = ref
+	return s
 }
 
 // Remaining returns the dollars left under the cap, at least 0, or nil without

@@ -101,13 +101,13 @@ func TestCheck20_Reconcile(t *testing.T) {
 		if settled, reserved, _ := l.Total(); settled != dollar || reserved != 1_250_000 || l.Spent() != 2_250_000 {
 			t.Fatalf("reserved: %d and %d", settled, reserved)
 		}
-		if open := l.Open(); len(open) != 1 || open[0] != "s" {
+		if open := l.Open(event.SpendSandbox); len(open) != 1 || open[0].ID != "s" {
 			t.Errorf("open %v", open)
 		}
 		s := c.settle(l)
 		l.Apply(s)
 		settled, reserved, incomplete := l.Total()
-		if settled != c.want || reserved != 0 || incomplete || len(l.Open()) != 0 {
+		if settled != c.want || reserved != 0 || incomplete || len(l.Open(event.SpendSandbox)) != 0 {
 			t.Errorf("%s: settled %d reserved %d, want %d and 0", c.name, settled, reserved, c.want)
 		}
 		if s.ToolCallID != "call_7" || s.Kind != event.SpendSandbox || *s.USDPerHour != 1.25 || s.PriceSource != "static" {

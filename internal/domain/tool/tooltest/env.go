@@ -1,7 +1,10 @@
 package tooltest
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -13,6 +16,8 @@ import (
 type Env struct {
 	Session string
 	Call    string
+	// Left makes Recover look without waiting.
+	Left bool
 
 	mu      sync.Mutex
 	logs    []string
@@ -118,4 +123,110 @@ func (e *Env) PlanUpdates() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.plans
+}
+
+// Abandoned is Left.
+func (e *Env) Abandoned() bool { return e.Left }
+
+// Session is a ledger and a list of events for tools that go on between calls.
+// A cap of 0 lets everything pass. It is safe for concurrent use.
+type Session struct {
+	SessionID string
+	CapMicro  int64
+
+	mu     sync.Mutex
+	events []event.Payload
+	spends map[string]event.Spend
+}
+
+var _ tool.Session = (*Session)(nil)
+
+// ID is SessionID, or a fixed one.
+func (s *Session) ID() string { return cmp.Or(s.SessionID, "session") }
+
+// Emit keeps the events.
+func (s *Session) Emit(ps ...event.Payload) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, ps...)
+}
+
+// Emitted are the events so far.
+func (s *Session) Emitted() []event.Payload {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.events)
+}
+
+// Reserve keeps cost under id when it fits under the cap.
+func (s *Session) Reserve(id, ref string, cost tool.Cost) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sum := cost.MicroUSD
+	for _, open := range s.spends {
+		if open.State != event.SpendReleased && open.MicroUSD != nil {
+			sum += *open.MicroUSD
+		}
+	}
+	if s.CapMicro > 0 && sum > s.CapMicro {
+		return fmt.Errorf("estimated cost %d exceeds the remaining budget", cost.MicroUSD)
+	}
+	micro := cost.MicroUSD
+	s.put(event.Spend{ID: id, Ref: ref, Kind: cost.Kind, State: event.SpendReserved, MicroUSD: &micro, PriceSource: cost.Source})
+	return nil
+}
+
+// Put adds an entry to the ledger, such as one an earlier run has left.
+func (s *Session) Put(entry event.Spend) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(entry)
+}
+
+func (s *Session) put(entry event.Spend) {
+	if s.spends == nil {
+		s.spends = map[string]event.Spend{}
+	}
+	s.spends[entry.ID] = entry
+}
+
+// Settle closes a reservation.
+func (s *Session) Settle(id string, micro *int64) { s.end(id, event.SpendSettled, micro) }
+
+// Release gives a reservation back.
+func (s *Session) Release(id string) { s.end(id, event.SpendReleased, new(int64)) }
+
+func (s *Session) end(id string, state event.SpendState, micro *int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entry, ok := s.spends[id]
+	if !ok || entry.State != event.SpendReserved {
+		return
+	}
+	if entry.State = state; micro != nil {
+		entry.MicroUSD = micro
+	}
+	s.spends[id] = entry
+}
+
+// Spend is the newest entry of id.
+func (s *Session) Spend(id string) (event.Spend, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entry, ok := s.spends[id]
+	return entry, ok
+}
+
+// Reserved lists the open reservations of a kind, by id.
+func (s *Session) Reserved(kind event.SpendKind) []event.Spend {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var open []event.Spend
+	for _, entry := range s.spends {
+		if entry.State == event.SpendReserved && entry.Kind == kind {
+			open = append(open, entry)
+		}
+	}
+	slices.SortFunc(open, func(x, y event.Spend) int { return strings.Compare(x.ID, y.ID) })
+	return open
 }

@@ -85,11 +85,57 @@ func (p *Budget) Settle(callID string, r tool.Result, keep bool) []event.Payload
 		return nil
 	}
 	s := p.ledger.Settle(callID, r.ActualMicroUSD)
-	if r.ActualMicroUSD == nil && !r.OK && !keep {
+	switch {
+	case r.Holding != "":
+		s = p.ledger.Hold(callID, r.Holding)
+	case r.ActualMicroUSD == nil && !r.OK && !keep:
 		s = p.ledger.Release(callID)
 	}
 	p.ledger.Apply(s)
 	return []event.Payload{s}
+}
+
+// Hold reserves cost under id for the outside thing ref names, without a call.
+// A block says why it does not fit.
+func (p *Budget) Hold(id, ref string, cost tool.Cost, capMicro int64) ([]event.Payload, *event.Block) {
+	ps, block := p.Reserve(id, cost, capMicro)
+	if len(ps) == 0 {
+		return nil, block
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.ledger.Hold(id, ref)
+	s.ToolCallID = ""
+	p.ledger.Apply(s)
+	return []event.Payload{s}, nil
+}
+
+// Close ends the reservation id: with what was spent, nil for the estimate, or
+// released when nothing was. There are no events without a reservation.
+func (p *Budget) Close(id string, micro *int64, released bool) []event.Payload {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.ledger.Reserved(id) {
+		return nil
+	}
+	var s event.Spend
+	switch {
+	case released:
+		s = p.ledger.Release(id)
+	case micro != nil:
+		s = p.ledger.SettleExact(id, *micro)
+	default:
+		s = p.ledger.Settle(id, nil)
+	}
+	p.ledger.Apply(s)
+	return []event.Payload{s}
+}
+
+// Open lists the open reservations of a kind, by id.
+func (p *Budget) Open(kind event.SpendKind) []event.Spend {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ledger.Open(kind)
 }
 
 // Fits reports whether a model call's worst case fits under the cap; next is

@@ -66,6 +66,8 @@ func (e *environment) Effect(ref string) error {
 
 func (e *environment) Plan() []event.PlanItem { return e.session.Plan() }
 
+func (e *environment) Abandoned() bool { return e.session.Abandoned }
+
 func (e *environment) SetPlan(items []event.PlanItem) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

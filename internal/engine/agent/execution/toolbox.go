@@ -43,6 +43,8 @@ type Session struct {
 	// Leaving reports that the program ends: unfinished calls are then left as
 	// they are, for the next run to look after.
 	Leaving func() bool
+	// Abandoned says that the turn is closed, not taken up.
+	Abandoned bool
 	// Debug receives what only an operator should see.
 	Debug func(text string)
 }
@@ -69,7 +71,7 @@ func New(tools []tool.Tool) (*Toolbox, error) {
 		if _, twice := h.index[spec.Name]; twice {
 			return nil, fmt.Errorf("register tool %s: the name is taken", spec.Name)
 		}
-		checker, err := arguments.Compile(spec.Parameters)
+		checker, err := arguments.Compile(spec.Parameters, spec.Synonyms)
 		if err != nil {
 			return nil, fmt.Errorf("register tool %s: %w", spec.Name, err)
 		}
@@ -94,6 +96,15 @@ func (h *Toolbox) Close(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Attach gives the tools that go on between calls their session.
+func (h *Toolbox) Attach(s tool.Session) {
+	for _, t := range h.tools {
+		if c, ok := t.(tool.Companion); ok {
+			c.Attach(s)
+		}
+	}
 }
 
 // Call is one tool call on its way through a batch.

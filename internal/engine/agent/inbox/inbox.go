@@ -5,15 +5,12 @@ package inbox
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
 )
-
-// ErrInterrupt is the cause of an operation's context after an interrupt.
-var ErrInterrupt = errors.New("interrupted")
 
 // item is one submission that waits.
 type item struct {
@@ -113,7 +110,7 @@ func (b *Inbox) begin(ctx context.Context) (context.Context, event.Submission, b
 	}
 	opCtx := b.start(ctx)
 	if pending {
-		b.cancel(ErrInterrupt)
+		b.cancel(tool.ErrInterrupt)
 	}
 	return opCtx, it.sub, true, nil
 }
@@ -139,13 +136,10 @@ func (b *Inbox) Done() {
 	if b.cancel == nil {
 		return
 	}
-	b.interrupt = b.gate && Interrupted(b.ctx)
+	b.interrupt = b.gate && tool.Interrupted(b.ctx)
 	b.cancel(nil)
 	b.ctx, b.cancel = nil, nil
 }
-
-// Interrupted reports whether an interrupt has ended ctx.
-func Interrupted(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrInterrupt) }
 
 // Interrupt ends the running operation, or the one that is about to begin. An
 // open gate is handed to the taker; when idle nothing happens.
@@ -154,7 +148,7 @@ func (b *Inbox) Interrupt() {
 	defer b.mu.Unlock()
 	switch {
 	case b.cancel != nil:
-		b.cancel(ErrInterrupt)
+		b.cancel(tool.ErrInterrupt)
 	case b.parked && !b.gate:
 	default:
 		b.interrupt = true

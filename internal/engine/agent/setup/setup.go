@@ -94,6 +94,9 @@ func (o *Options) Check() error {
 	if o.Journal == nil || o.Caller == nil || o.Describe == nil || o.Policy == nil || o.System == nil {
 		return errors.New("make agent: Journal, Caller, Describe, Policy and System are required")
 	}
+	if o.Debug == nil {
+		o.Debug = func(string) {}
+	}
 	if o.Settings.MaxParallel <= 0 {
 		o.Settings.MaxParallel = defaultParallel
 	}
