@@ -28,7 +28,8 @@ type transport struct {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	w := newWatch(t.limits)
+	limits, apart := t.limitsOf(req.Context())
+	w := newWatch(limits)
 	ctx, cancel := context.WithCancelCause(req.Context())
 	w.stop = func(cause error) { cancel(cause) }
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -37,6 +38,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	})
 	req = req.Clone(ctx)
 	t.dress(req)
+	if apart && req.Body != nil && req.Body != http.NoBody {
+		req.Body = &upload{req.Body, w}
+	}
 	w.connected()
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
@@ -98,7 +102,9 @@ func (w *watch) connecting() { w.arm(phaseConnect, w.limits.connect, w.limits.co
 func (w *watch) connected() { w.armFirst() }
 
 func (w *watch) armFirst() {
+	w.mu.Lock()
 	left := w.limits.firstByte - time.Since(w.start)
+	w.mu.Unlock()
 	if w.limits.firstByte <= 0 {
 		left = 0
 	} else if left <= 0 {

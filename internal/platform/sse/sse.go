@@ -29,6 +29,8 @@ const readSize = 32 << 10
 type Event struct {
 	Name string
 	Data []byte
+	// Cut says that [ReadCut] dropped the end of the data.
+	Cut bool
 }
 
 // Read yields the events of r. Lines end in \n, \r\n or \r; comments and
@@ -41,8 +43,18 @@ type Event struct {
 // [ErrTooLong], any other read error with that error. An error is always the
 // last pair.
 func Read(r io.Reader, maxLine int) iter.Seq2[Event, error] {
+	return read(r, maxLine, false)
+}
+
+// ReadCut is [Read], but of a line, or of the joined data of one event, over
+// the limit it keeps the beginning and marks the event as cut.
+func ReadCut(r io.Reader, maxLine int) iter.Seq2[Event, error] {
+	return read(r, maxLine, true)
+}
+
+func read(r io.Reader, maxLine int, cut bool) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		p := &parser{max: maxLine, yield: yield}
+		p := &parser{max: maxLine, yield: yield, cut: cut}
 		buf := make([]byte, readSize)
 		for {
 			n, err := r.Read(buf)
@@ -61,6 +73,7 @@ func Read(r io.Reader, maxLine int) iter.Seq2[Event, error] {
 type parser struct {
 	max   int
 	yield func(Event, error) bool
+	cut   bool // what is over the limit is dropped, not refused
 
 	line   []byte // the start of a line whose end has not arrived
 	begun  bool   // the first line has been seen
@@ -69,6 +82,8 @@ type parser struct {
 	name    string
 	data    []byte
 	hasData bool
+	long    bool // the line has lost its end
+	short   bool // the event's data has lost its end
 }
 
 // feed takes the next bytes of the stream and reports whether to go on.
@@ -108,8 +123,11 @@ func lineEnd(chunk []byte) int {
 
 // keep stores the start of an unfinished line.
 func (p *parser) keep(part []byte) bool {
-	if len(p.line)+len(part) > p.max {
-		return p.tooLong()
+	if room := p.max - len(p.line); len(part) > room {
+		if !p.cut {
+			return p.tooLong()
+		}
+		part, p.long = part[:room], true
 	}
 	p.line = append(p.line, part...)
 	return true
@@ -125,10 +143,13 @@ func (p *parser) endLine(tail []byte) bool {
 		line = p.line
 	}
 	if len(line) > p.max {
-		return p.tooLong()
+		if !p.cut {
+			return p.tooLong()
+		}
+		line, p.long = line[:p.max], true
 	}
 	ok := p.field(line)
-	p.line = p.line[:0]
+	p.line, p.long = p.line[:0], false
 	return ok
 }
 
@@ -156,9 +177,13 @@ func (p *parser) addData(value []byte) bool {
 	if p.hasData {
 		p.data = append(p.data, '\n')
 	}
-	if len(p.data)+len(value) > p.max {
-		return p.tooLong()
+	if room := p.max - len(p.data); len(value) > room {
+		if !p.cut {
+			return p.tooLong()
+		}
+		value, p.short = value[:max(room, 0)], true
 	}
+	p.short = p.short || p.long
 	p.data = append(p.data, value...)
 	p.hasData = true
 	return true
@@ -166,8 +191,8 @@ func (p *parser) addData(value []byte) bool {
 
 // dispatch yields the pending event, if it has data, and starts a new one.
 func (p *parser) dispatch() bool {
-	ev, ok := Event{Name: p.name, Data: p.data}, p.hasData
-	p.name, p.data, p.hasData = "", nil, false
+	ev, ok := Event{Name: p.name, Data: p.data, Cut: p.short}, p.hasData
+	p.name, p.data, p.hasData, p.short = "", nil, false, false
 	if !ok {
 		return true
 	}
