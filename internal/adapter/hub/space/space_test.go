@@ -187,8 +187,8 @@ func TestShapes(t *testing.T) {
 		Body json.RawMessage `json:"responseBody"`
 	}
 	var recorded struct {
-		PauseRestart []exchange `json:"pauseRestart"`
-		Static       exchange   `json:"static"`
+		PauseRestart []exchange    `json:"pauseRestart"`
+		Static       space.Runtime `json:"static"`
 	}
 	if data, err = os.ReadFile(filepath.Join(dir, "space-runtime.json")); err != nil {
 		t.Fatal(err)
@@ -196,7 +196,10 @@ func TestShapes(t *testing.T) {
 	if err := json.Unmarshal(data, &recorded); err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range append(recorded.PauseRestart, recorded.Static) {
+	if recorded.Static.Stage != space.Running || recorded.Static.Hardware.Current != "" {
+		t.Errorf("static: %+v", recorded.Static)
+	}
+	for _, e := range recorded.PauseRestart {
 		if !strings.HasSuffix(e.Path, "/runtime") {
 			continue
 		}
