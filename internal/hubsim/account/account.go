@@ -5,6 +5,7 @@ package account
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,6 +37,9 @@ type Entity struct {
 	CanPay      bool              `json:"canPay,omitempty"`
 	BillingMode string            `json:"billingMode,omitempty"` // prepaid or postpaid
 	Members     map[string]string `json:"members,omitempty"`     // org: user name to role
+	// Restrictions are, by member, what keeps a token from reading the
+	// organisation until it is cleared: mfa, token-policy, token-revoked, sso, ip.
+	Restrictions map[string][]string `json:"restrictions,omitempty"`
 	// CreditMicroUSD is what is left, in millionths of a dollar.
 	CreditMicroUSD int64 `json:"creditMicroUSD,omitempty"`
 }
@@ -145,11 +149,12 @@ type Book struct {
 	entities map[string]*Entity // by lower-case name
 	tokens   map[string]*Token
 	charges  []Charge
+	charged  chan struct{} // closed at the next charge
 }
 
 // New returns an empty book.
 func New(c *clock.Clock) *Book {
-	return &Book{clock: c, entities: map[string]*Entity{}, tokens: map[string]*Token{}}
+	return &Book{clock: c, entities: map[string]*Entity{}, tokens: map[string]*Token{}, charged: make(chan struct{})}
 }
 
 // Put adds or replaces an entity; an empty id is filled in.
@@ -218,6 +223,47 @@ func (b *Book) Authenticate(value string) (*Caller, bool) {
 	return &Caller{User: user, Token: t, book: b}, true
 }
 
+// EndToken ends a token: revoked, or expired at this moment.
+func (b *Book) EndToken(value string, revoke bool) {
+	now := b.clock.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t, ok := b.tokens[value]
+	if !ok {
+		return
+	}
+	next := *t // readers hold the old one
+	if revoke {
+		next.Revoked = true
+	} else {
+		next.ExpiresAt = now
+	}
+	b.tokens[value] = &next
+}
+
+// Tokens lists the tokens of a user, by value.
+func (b *Book) Tokens(owner string) []Token {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []Token
+	for _, t := range b.tokens {
+		if strings.EqualFold(t.Owner, owner) {
+			all = append(all, *t)
+		}
+	}
+	slices.SortFunc(all, func(x, y Token) int { return strings.Compare(x.Value, y.Value) })
+	return all
+}
+
+// Entities lists users and organisations, by name.
+func (b *Book) Entities() []*Entity {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := slices.Collect(maps.Values(b.entities))
+	slices.SortFunc(all, func(x, y *Entity) int { return strings.Compare(x.Name, y.Name) })
+	return all
+}
+
 // Charge is one thing somebody paid for.
 type Charge struct {
 	Entity    string    `json:"entity"`
@@ -237,6 +283,8 @@ type Charge struct {
 func (b *Book) Charge(c Charge) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	close(b.charged)
+	b.charged = make(chan struct{})
 	var before int64
 	i := slices.IndexFunc(b.charges, func(old Charge) bool {
 		return old.Product == c.Product && old.Entity == c.Entity && old.Ref == c.Ref
@@ -255,6 +303,13 @@ func (b *Book) Charge(c Charge) int64 {
 	next.CreditMicroUSD -= (c.NanoUSD - before) / 1000
 	b.entities[strings.ToLower(c.Entity)] = &next
 	return next.CreditMicroUSD
+}
+
+// Charged is closed at the next charge, whoever pays it.
+func (b *Book) Charged() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.charged
 }
 
 // Charges lists what an entity paid for, oldest first.

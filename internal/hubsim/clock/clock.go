@@ -42,6 +42,7 @@ type Clock struct {
 	timers  []*Timer  // waiting, manual clock only
 	counter uint64
 	seed    uint64
+	source  *rand.PCG
 	rand    *rand.Rand
 	stopped bool
 	running sync.WaitGroup // functions of timers
@@ -55,9 +56,10 @@ func New(o Options) *Clock {
 			o.Start = time.Now().UTC()
 		}
 	}
+	source := rand.NewPCG(o.Seed, 0x68756273696d)
 	return &Clock{
 		scale: o.Scale, origin: time.Now(), start: o.Start, now: o.Start.Truncate(time.Millisecond),
-		seed: o.Seed, rand: rand.New(rand.NewPCG(o.Seed, 0x68756273696d)),
+		seed: o.Seed, source: source, rand: rand.New(source),
 	}
 }
 

@@ -64,7 +64,7 @@ func (s *Set) remember(d Do, rec *recorder) {
 	if u, err := url.Parse(made.URL); err == nil {
 		names = append(names, strings.TrimPrefix(strings.TrimPrefix(strings.Trim(u.Path, "/"), "datasets/"), "spaces/"))
 	}
-	until := s.o.Clock.Now().Add(time.Duration(d.HideForMs) * time.Millisecond)
+	until := s.o.Now().Add(time.Duration(d.HideForMs) * time.Millisecond)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, name := range names {

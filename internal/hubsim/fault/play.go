@@ -200,7 +200,7 @@ func (s *Set) gone(host string, r *http.Request) string {
 	if len(s.hidden) == 0 || host != Hub {
 		return ""
 	}
-	path, now := strings.ToLower(r.URL.Path)+"/", s.o.Clock.Now()
+	path, now := strings.ToLower(r.URL.Path)+"/", s.o.Now()
 	for name, until := range s.hidden {
 		if !now.Before(until) {
 			delete(s.hidden, name)

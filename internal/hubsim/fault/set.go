@@ -12,13 +12,12 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
 )
 
 // Options of a set of faults. The functions may be nil.
 type Options struct {
-	Clock *clock.Clock
+	// Now is the simulated time; nil is the real one.
+	Now func() time.Time
 	// Owner names the user of a request's token.
 	Owner func(*http.Request) string
 	// EndToken expires or revokes the token a request carries.
@@ -45,6 +44,9 @@ type Set struct {
 
 // New returns a set without rules.
 func New(o Options) *Set {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	return &Set{o: o, hidden: map[string]time.Time{}, expired: map[string]bool{}}
 }
 
