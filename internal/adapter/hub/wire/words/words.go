@@ -15,7 +15,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 )
 
-// limit bounds one text, in bytes.
+// limit bounds one text, in characters.
 const limit = 400
 
 // RetryAfter reads the header of that name: seconds or a date.
