@@ -1,0 +1,138 @@
+package hubsim
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/hubsim/account"
+	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
+	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
+)
+
+// exposed are the headers a browser may read.
+const exposed = "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Hash"
+
+// neighbours are the first path elements of the services around the Hub, which
+// have their own tokens and no limits of the Hub's.
+var neighbours = []string{
+	"__jobs", "__spaces", "ar5iv", "arxiv", "arxiv-api", "brave", "datasets-server", "github", "gradio", "gradio-search",
+	"mcp", "openalex", "router", "s2", "searxng", "slack", "tavily", "web", "web-search",
+}
+
+// neighbour reports whether path belongs to a service beside the Hub.
+func neighbour(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return slices.Contains(neighbours, first)
+}
+
+// ownTokens reports whether an Authorization header that is no Hub token is for
+// the service behind path to judge.
+func ownTokens(path string) bool {
+	return strings.HasPrefix(path, "/oauth/") ||
+		neighbour(path) && !strings.HasPrefix(path, "/router/") && !strings.HasPrefix(path, "/datasets-server/")
+}
+
+// door is what every request to one of the hosts passes: it gets its id, its
+// line in the log and the headers all answers have.
+func (h *Hub) door(host string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		h.serving.Add(1)
+		defer h.serving.Done()
+		if host == fault.Hub && strings.HasPrefix(r.URL.Path, controlPath) {
+			h.control(out, r)
+			return
+		}
+		id := h.requestID(r)
+		e := h.entry(host, id, r)
+		h.log.add(e)
+		w := &statusWriter{ResponseWriter: out}
+		w.Header().Set("X-Request-Id", id)
+		allowOrigin(w, r)
+		ctx, trace := fault.Watch(r.Context())
+		r = r.WithContext(ctx)
+		body := watchBody(r)
+		defer func() { h.log.end(e, w.status, body, trace.Names) }()
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			preflight(w, r)
+			return
+		}
+		if err := h.admit(host, w, r); err != nil {
+			answer.Fail(w, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			h.changed()
+		}
+	})
+}
+
+// requestID is the next id of an answer, with the client's own at its end.
+func (h *Hub) requestID(r *http.Request) string {
+	id := fmt.Sprintf("Root=1-%08x-%024x", uint32(h.Clock().Now().Unix()), h.requests.Add(1))
+	if own := r.Header.Get("X-Amzn-Trace-Id"); own != "" && len(own) <= 200 {
+		id += ";" + own
+	}
+	return id
+}
+
+// allowOrigin lets pages of other origins read the answer.
+func allowOrigin(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Access-Control-Expose-Headers", exposed)
+	if origin := r.Header.Get("Origin"); origin != "" {
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+		w.Header().Add("Vary", "Origin")
+	}
+}
+
+func preflight(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Access-Control-Allow-Methods", "GET,HEAD,POST,PUT,PATCH,DELETE")
+	w.Header().Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
+	w.Header().Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serveHub finds the caller and asks the routes.
+func (h *Hub) serveHub(w http.ResponseWriter, r *http.Request) {
+	caller, ok := h.Accounts().Caller(r)
+	path := r.URL.Path
+	switch {
+	case !ok && path == "/api/whoami-v2":
+		answer.Fail(w, answer.Refuse(http.StatusUnauthorized, "Invalid user token."))
+		return
+	case !ok && !ownTokens(path):
+		answer.Fail(w, answer.Refuse(http.StatusUnauthorized, "Invalid credentials in Authorization header"))
+		return
+	case caller == nil && strings.HasPrefix(path, "/api/"):
+		w.Header().Add("X-HF-Warning", "unauthenticated; You are sending requests without a token. Log in for higher rate limits.")
+	}
+	h.world.Load().hub.ServeHTTP(w, r.WithContext(account.With(r.Context(), caller)))
+}
+
+// serveCDN asks the content store: no tokens are known here.
+func (h *Hub) serveCDN(w http.ResponseWriter, r *http.Request) {
+	h.world.Load().cdn.ServeHTTP(w, r)
+}
+
+// unserved answers what no route serves.
+func (h *Hub) unserved(w http.ResponseWriter, r *http.Request) {
+	if !h.o.AllowUnserved {
+		h.log.noteUnserved(r.Method + " " + r.URL.EscapedPath())
+	}
+	answer.Fail(w, answer.Refuse(http.StatusNotFound, "Sorry, we can't find the page you are looking for."))
+}
+
+// owner names the user of a request's token, for the faults.
+func (h *Hub) owner(r *http.Request) string {
+	caller, _ := h.Accounts().Caller(r)
+	return caller.Name()
+}
+
+// endToken ends the token of a request, for the faults.
+func (h *Hub) endToken(r *http.Request, revoke bool) {
+	if value, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		h.Accounts().EndToken(strings.TrimSpace(value), revoke)
+	}
+}

@@ -1,0 +1,252 @@
+// Package hubsim is a simulated Hugging Face Hub for tests, demonstrations and
+// work without a network: accounts, repositories, jobs, Spaces and the services
+// around the Hub, on two loopback addresses. This package puts the parts
+// together and stands at the door: request ids, tokens, rate limits, faults and
+// the request log. It knows no route of the Hub.
+package hubsim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/hubsim/account"
+	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
+	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
+)
+
+// Ways to run a job's command.
+const (
+	Local    = "local"    // as a process of this machine
+	Scripted = "scripted" // not at all: a script is played
+)
+
+// Options of a simulator. The zero value is the seed acme on a manual clock,
+// with jobs played by scripts, nothing on disk and no limits enforced.
+type Options struct {
+	// Seed is what exists at the start: "acme", "empty", or a directory. It is
+	// not read when StateDir already holds a state.
+	Seed string
+	// StateDir keeps everything over restarts; empty keeps it in memory.
+	StateDir string
+	Clock    clock.Options
+	Exec     string // Local or Scripted
+	// Listen and CDNListen are the addresses of the two hosts; empty is a free
+	// loopback port each.
+	Listen, CDNListen string
+	// Router answers below /router/v1 instead of the seed's scripts.
+	Router http.Handler
+	// Limits enforces the rate limits; their headers are sent in any case.
+	Limits bool
+	// WhoamiLimit is how many whoami requests an account has in 300 seconds; 0
+	// is no limit of its own.
+	WhoamiLimit int
+	// AllowUnserved does not note requests that no route serves.
+	AllowUnserved bool
+	// MultipartAbove is the size in bytes above which files go up in parts of
+	// PartSize; 0 is the store's own.
+	MultipartAbove, PartSize int64
+	// VisibilityDelay is how long a duplicated repository is not to be found;
+	// nil is no time.
+	VisibilityDelay func() time.Duration
+	// Control serves /__hubsim/ to loopback clients.
+	Control bool
+	// Home is the HF_HOME of Env; empty is a folder among the simulator's own
+	// files.
+	Home string
+	// Say is told once, in one line, what the user should know, such as jobs
+	// that run without a sandbox; nil is nobody.
+	Say func(string)
+}
+
+// Hub is a simulator. It is safe for concurrent use.
+type Hub struct {
+	// Faults are the rules in force.
+	Faults *fault.Set
+
+	o     Options
+	log   *requestLog
+	limit *limiter
+	hub   http.Handler // as the clients see it
+	cdn   http.Handler
+
+	world    atomic.Pointer[world]
+	requests atomic.Uint64 // how many there were: their ids
+	change   sync.Mutex    // held while the world is replaced or saved
+	store    *store        // nil without a state directory
+	serving  sync.WaitGroup
+
+	mu      sync.Mutex
+	origin  [2]string // of hub and content host, known after Start
+	servers []*http.Server
+	stop    context.CancelFunc
+	ended   sync.WaitGroup // the servers' goroutines
+	closed  bool
+}
+
+// New returns a simulator that does not listen yet.
+func New(o Options) (*Hub, error) {
+	if o.Seed == "" {
+		o.Seed = "acme"
+	}
+	if o.Exec == "" {
+		o.Exec = Scripted
+	}
+	if o.Exec != Local && o.Exec != Scripted {
+		return nil, fmt.Errorf("exec is %q: it must be local or scripted", o.Exec)
+	}
+	if o.Clock.Scale < 0 {
+		return nil, fmt.Errorf("clock scale is %g: it must not be negative", o.Clock.Scale)
+	}
+	if o.Say == nil {
+		o.Say = func(string) {}
+	}
+	if o.Exec == Local {
+		for _, addr := range []string{o.Listen, o.CDNListen} {
+			if err := loopback(addr); err != nil {
+				return nil, err
+			}
+		}
+	}
+	h := &Hub{o: o, log: &requestLog{}, limit: newLimiter()}
+	h.Faults = fault.New(fault.Options{
+		Now: func() time.Time { return h.Clock().Now() }, Owner: h.owner, EndToken: h.endToken,
+		MoveHead: h.moveHead, Foreign: h.CDNURL, CloseIdle: h.closeIdle,
+	})
+	if err := h.open(); err != nil {
+		return nil, err
+	}
+	h.hub = h.door(fault.Hub, h.Faults.Middleware(fault.Hub, http.HandlerFunc(h.serveHub)))
+	h.cdn = h.door(fault.CDN, h.Faults.Middleware(fault.CDN, http.HandlerFunc(h.serveCDN)))
+	return h, nil
+}
+
+// loopback refuses an address that other machines reach: jobs run as the user.
+func loopback(addr string) error {
+	if addr == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("listen address %q: %w", addr, err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("listen address %q is not a loopback address: jobs that run on this machine are for it alone", addr)
+	}
+	return nil
+}
+
+// Handler is the Hub itself, CDN the host of signed addresses.
+func (h *Hub) Handler() http.Handler { return h.hub }
+
+// CDN is the host that signed addresses point to.
+func (h *Hub) CDN() http.Handler { return h.cdn }
+
+// Start listens on both addresses and serves until Close.
+func (h *Hub) Start(ctx context.Context) error {
+	hub, err := listen(h.o.Listen)
+	if err != nil {
+		return err
+	}
+	cdn, err := listen(h.o.CDNListen)
+	if err != nil {
+		_ = hub.Close()
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.servers != nil || h.closed {
+		_, _ = hub.Close(), cdn.Close()
+		return errors.New("the simulator was started before")
+	}
+	_, port, _ := net.SplitHostPort(cdn.Addr().String())
+	h.origin = [2]string{"http://" + hub.Addr().String(), "http://localhost:" + port}
+	ctx, h.stop = context.WithCancel(ctx)
+	h.serve(ctx, h.Faults.Listener(fault.Hub, hub), h.hub)
+	h.serve(ctx, h.Faults.Listener(fault.CDN, cdn), h.cdn)
+	return nil
+}
+
+func listen(addr string) (net.Listener, error) {
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	return net.Listen("tcp", addr)
+}
+
+// serve runs a server; the caller holds the lock.
+func (h *Hub) serve(ctx context.Context, l net.Listener, handler http.Handler) {
+	s := &http.Server{
+		Handler:           handler,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: time.Minute,
+	}
+	h.servers = append(h.servers, s)
+	h.ended.Go(func() { _ = s.Serve(l) }) // ends with Close
+}
+
+// URL is the endpoint, HF_ENDPOINT; empty before Start.
+func (h *Hub) URL() string { return h.at(0) }
+
+// CDNURL is the origin of signed addresses; empty before Start.
+func (h *Hub) CDNURL() string { return h.at(1) }
+
+func (h *Hub) at(i int) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.origin[i]
+}
+
+// closeIdle closes connections that wait for a request.
+func (h *Hub) closeIdle() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.servers {
+		s.SetKeepAlivesEnabled(false)
+		s.SetKeepAlivesEnabled(true)
+	}
+}
+
+// closeTimeout is how long Close lets requests end by themselves.
+const closeTimeout = 2 * time.Second
+
+// Close ends all requests, jobs and apps, writes the state and waits for
+// everything that runs.
+func (h *Hub) Close() error {
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		return nil
+	}
+	h.closed = true
+	servers, stop := h.servers, h.stop
+	h.mu.Unlock()
+	if stop != nil {
+		stop() // event streams end
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	for _, s := range servers {
+		if s.Shutdown(ctx) != nil {
+			_ = s.Close()
+		}
+	}
+	h.ended.Wait()
+	h.serving.Wait()
+	err := h.closeStore()
+	return errors.Join(err, h.world.Load().close())
+}
+
+// Clock is the simulated time.
+func (h *Hub) Clock() *clock.Clock { return h.world.Load().clock }
+
+// Advance moves the simulated time and runs what falls due.
+func (h *Hub) Advance(d time.Duration) { h.Clock().Advance(d) }
+
+// Accounts are the users, organisations and tokens.
+func (h *Hub) Accounts() *account.Book { return h.world.Load().accounts }

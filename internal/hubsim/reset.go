@@ -1,0 +1,50 @@
+package hubsim
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// Reset puts everything back to the seed: accounts, repositories, jobs, faults,
+// the clock, limits and the request log.
+func (h *Hub) Reset() error {
+	h.change.Lock()
+	old := h.world.Load()
+	err := old.close()
+	if h.o.StateDir != "" {
+		err = errors.Join(err, h.wipe())
+	}
+	if err == nil {
+		var w *world
+		if w, err = h.create(nil); err == nil {
+			h.world.Store(w)
+		}
+	}
+	h.change.Unlock()
+	h.Faults.Clear()
+	h.log.clear()
+	h.limit.clear()
+	h.requests.Store(0)
+	h.changed()
+	return err
+}
+
+// wipe removes what the state directory holds, but the lock.
+func (h *Hub) wipe() error {
+	entries, err := os.ReadDir(h.o.StateDir)
+	for _, e := range entries {
+		if e.Name() != "lock" {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(h.o.StateDir, e.Name())))
+		}
+	}
+	return err
+}
+
+// Plant adds a seed, by name or directory, to what exists.
+func (h *Hub) Plant(seed string) error {
+	h.change.Lock()
+	defer h.change.Unlock()
+	defer h.changed()
+	return h.plant(h.world.Load(), seed)
+}
