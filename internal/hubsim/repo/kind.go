@@ -1,0 +1,75 @@
+// Package repo keeps the repositories of the simulated Hub: who may see and
+// change them, their names past and present, their history and files, and the
+// git side of pull requests. Spaces, jobs, discussions and lists stand on it; it
+// knows none of them. Its children are the routes.
+package repo
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Type is the kind of a repository, as bodies write it.
+type Type string
+
+// Types of repositories.
+const (
+	Model   Type = "model"
+	Dataset Type = "dataset"
+	Space   Type = "space"
+)
+
+// Types lists the types in the order of the routes.
+func Types() []Type { return []Type{Model, Dataset, Space} }
+
+// Plural is the type in API paths.
+func (t Type) Plural() string { return string(t) + "s" }
+
+// Prefix stands before the id in addresses of pages and files.
+func (t Type) Prefix() string {
+	if t == Model {
+		return ""
+	}
+	return t.Plural() + "/"
+}
+
+// ParseType reads the type of a body, where an absent one is a model.
+func ParseType(s string) (Type, bool) {
+	if s == "" {
+		return Model, true
+	}
+	t := Type(s)
+	return t, t == Model || t == Dataset || t == Space
+}
+
+// ParsePlural reads the type of a path.
+func ParsePlural(s string) (Type, bool) {
+	t := Type(strings.TrimSuffix(s, "s"))
+	return t, t.Plural() == s && (t == Model || t == Dataset || t == Space)
+}
+
+// namePattern is what names of repositories consist of, first and last
+// character included.
+const namePattern = `^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?$`
+
+// CheckName says what is wrong with the name of a repository, without its
+// namespace.
+func CheckName(name string) error {
+	ok, err := regexp.MatchString(namePattern, name)
+	if err != nil || !ok || strings.Contains(name, "--") || strings.Contains(name, "..") ||
+		strings.HasSuffix(strings.ToLower(name), ".git") || strings.HasSuffix(strings.ToLower(name), ".ipynb") {
+		return fmt.Errorf("invalid repository name %q: it has 1 to 96 characters of [A-Za-z0-9_.-], no - or . at its ends, no -- or .., and does not end in .git", name)
+	}
+	return nil
+}
+
+// Moved says that a repository has another name than the one it was asked by.
+type Moved struct {
+	Type     Type
+	From, To string // ids
+}
+
+func (m *Moved) Error() string {
+	return fmt.Sprintf("%s %s is now called %s", m.Type, m.From, m.To)
+}
