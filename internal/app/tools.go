@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
 	"github.com/ml-intern/ml-intern/internal/config/environ"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
@@ -62,18 +63,21 @@ func (a *App) kit(ctx context.Context, session string) (*kit, error) {
 		return nil, err
 	}
 	k := &kit{}
-	commands, err := shell.New(shell.Options{
-		Dir: a.Loaded.Dir, SpillDir: a.spillDir, Environ: a.Loaded.Environ(), ForwardHFToken: c.BashForwardHFToken,
+	here, err := local.New(local.Options{
+		Dir: a.Loaded.Dir, Root: a.Loaded.Workspace, Confine: local.Confine(c.ConfineFiles),
+		Extra: []string{a.spillDir(session)}, Home: a.Loaded.Places.Home, Python: a.python(),
+		SpillDir: a.spillDir, Environ: a.Loaded.Environ(), ForwardHFToken: c.BashForwardHFToken,
 		AllowEnv: c.BashEnvAllow, DropEnv: secretVariables(), Sandbox: fence,
 	})
+	if err != nil {
+		return nil, fmt.Errorf("open the workspace: %w", err)
+	}
+	commands, err := shell.New(shell.Options{Workspace: here.Open, Dir: a.Loaded.Dir, Close: here.Close})
 	if err != nil {
 		return nil, fmt.Errorf("make the tool bash: %w", err)
 	}
 	k.bash, k.jobs = commands.Tools()
-	if k.files, err = files.New(files.Options{
-		Dir: a.Loaded.Dir, Root: a.Loaded.Workspace, Confine: files.Confine(c.ConfineFiles),
-		Extra: []string{a.spillDir(session)}, Home: a.Loaded.Places.Home, Python: a.python(),
-	}); err != nil {
+	if k.files, err = files.New(files.Options{Workspace: here.Open, Resolve: here.Resolve}); err != nil {
 		return nil, fmt.Errorf("make the file tools: %w", err)
 	}
 	if k.plan, err = plan.New(); err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
 	"github.com/ml-intern/ml-intern/internal/adapter/provider"
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/wire/wiretest"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -239,7 +240,12 @@ func (s *stack) join(set setup) {
 	s.seen = s.journal.LastSeq()
 	rules, err := policy.New(policy.Options{Mode: policy.ModeYolo, Workspace: []string{s.dir}, Headless: true})
 	must(err)
-	disk, err := files.New(files.Options{Dir: s.dir, Root: s.dir, Python: func() string { return "" }})
+	here, err := local.New(local.Options{
+		Dir: s.dir, Root: s.dir, Python: func() string { return "" },
+		SpillDir: func(session string) string { return filepath.Join(s.t.TempDir(), session) },
+	})
+	must(err)
+	disk, err := files.New(files.Options{Workspace: here.Open, Resolve: here.Resolve})
 	must(err)
 	planner, err := plan.New()
 	must(err)

@@ -1,15 +1,17 @@
 package files
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"path"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 )
 
 // order is a call of write or edit, as far as the two are alike.
@@ -24,21 +26,20 @@ type order struct {
 
 // draft is a change that may be made but is not yet.
 type draft struct {
-	at     *place
+	at     target
 	before loaded
 	data   []byte
 	note   string
 }
 
-// draft works out what o comes to. It changes nothing. The caller closes
-// d.at, also when there is an error and d is not nil.
-func (f *Files) draft(ctx context.Context, session string, at *place, o order) (*draft, error) {
+// draft works out what o comes to. It changes nothing.
+func (f *Files) draft(ctx context.Context, session string, at target, o order) (*draft, error) {
 	d := &draft{at: at}
 	var err error
 	if d.before, err = at.load(ctx, o.whole); err != nil {
 		return nil, err
 	}
-	if d.before.info != nil {
+	if d.before.info.Exists && !f.opts.Unguarded {
 		if err := f.known(session, at, d.before, o.verb); err != nil {
 			return nil, err
 		}
@@ -48,8 +49,8 @@ func (f *Files) draft(ctx context.Context, session string, at *place, o order) (
 }
 
 // known refuses to change what the session has not seen as it is now.
-func (f *Files) known(session string, at *place, now loaded, verb string) error {
-	last, ok := f.seen.last(session, at.real)
+func (f *Files) known(session string, at target, now loaded, verb string) error {
+	last, ok := f.seen.last(session, at.info.Path)
 	if !ok {
 		return refuse("%s exists and was not read in this session: read it first, then %s", at.shown, verb)
 	}
@@ -61,12 +62,11 @@ func (f *Files) known(session string, at *place, now loaded, verb string) error 
 
 // change makes the change o asks for.
 func (f *Files) change(ctx context.Context, env tool.Env, o order) (*draft, error) {
-	at, err := f.places.open(o.path, true)
+	at, err := f.find(ctx, o.path)
 	if err != nil {
 		return nil, err
 	}
-	defer at.Close()
-	defer f.seen.lock(at.real)()
+	defer f.seen.lock(at.info.Path)()
 	d, err := f.draft(ctx, env.SessionID(), at, o)
 	if err != nil {
 		return nil, err
@@ -74,11 +74,11 @@ func (f *Files) change(ctx context.Context, env tool.Env, o order) (*draft, erro
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	info, err := at.replace(d.data, d.before.info)
+	info, err := at.place.Write(ctx, at.info.Path, bytes.NewReader(d.data), workspace.WriteOptions{Over: d.before.info.Version})
 	if err != nil {
-		return nil, err
+		return nil, worded(o.path, err)
 	}
-	f.seen.put(env.SessionID(), at.real, snap(info, sum(d.data)))
+	f.seen.put(env.SessionID(), at.info.Path, snap(info, sum(d.data)))
 	return d, nil
 }
 
@@ -87,17 +87,17 @@ func (f *Files) report(ctx context.Context, first string, d *draft) tool.Result 
 	var b strings.Builder
 	b.WriteString(first)
 	limit := diffLines
-	if d.before.info == nil {
+	if !d.before.info.Exists {
 		limit = newLines
 	}
-	if d.before.info == nil || d.before.content != nil {
+	if !d.before.info.Exists || d.before.content != nil {
 		if lines := diff(d.at.shown, d.before.content, d.data, limit); lines != "" {
 			b.WriteString("\n\n" + lines)
 		} else if string(d.before.content) == string(d.data) {
 			b.WriteString("\n(no change)")
 		}
 	}
-	warnings := f.checker.Warnings(ctx, d.at.real, d.data)
+	warnings := f.warnings(ctx, d)
 	if len(warnings) > 0 {
 		b.WriteString("\n\nValidation warnings:")
 	}
@@ -108,22 +108,18 @@ func (f *Files) report(ctx context.Context, first string, d *draft) tool.Result 
 }
 
 // risk is what a call on path could do.
-func (f *Files) risk(path string) tool.Risk {
-	real := f.where(path)
+func (f *Files) risk(named string) tool.Risk {
 	r := tool.Risk{Effect: event.Keyed}
-	if real != "" {
+	if f.opts.Resolve == nil { // no file of this machine
+		if named != "" {
+			r.Lane = "file:" + path.Clean(named)
+		}
+		return r
+	}
+	if real := f.opts.Resolve(named); real != "" {
 		r.Writes, r.Lane = []string{real}, "file:"+real
 	}
 	return r
-}
-
-// where is the real path of a call, or the next best to it.
-func (f *Files) where(path string) string {
-	real, err := f.places.resolve(path)
-	if err != nil {
-		real, _ = f.places.absolute(path)
-	}
-	return real
 }
 
 // intent is what is needed to find out later whether a change was made.
@@ -140,12 +136,11 @@ type intent struct {
 // intend works out the intent of o.
 func (f *Files) intend(ctx context.Context, env tool.Env, o order) (json.RawMessage, error) {
 	in := intent{Refused: true}
-	at, err := f.places.open(o.path, true)
+	at, err := f.find(ctx, o.path)
 	if err == nil {
-		defer at.Close()
 		var d *draft
 		if d, err = f.draft(ctx, env.SessionID(), at, o); err == nil {
-			in = intent{Path: at.real, Before: d.before.sum, After: sum(d.data)}
+			in = intent{Path: at.info.Path, Before: d.before.sum, After: sum(d.data)}
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -166,22 +161,21 @@ func (f *Files) look(ctx context.Context, env tool.Env, raw json.RawMessage, ver
 	case in.Path == "" || in.After == "":
 		return tool.Unknown, tool.Result{}, errors.New("the intent of " + verb + " names no file")
 	}
-	at, err := f.places.open(in.Path, true)
+	at, err := f.find(ctx, in.Path)
 	if err != nil {
 		return tool.Unknown, tool.Result{}, err
 	}
-	defer at.Close()
 	now, err := at.load(ctx, 0)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return tool.Unknown, tool.Result{}, err
 	}
-	if at.real != in.Path { // a link stands there now
+	if at.info.Path != in.Path { // a link stands there now
 		return tool.Unknown, tool.Result{}, nil
 	}
 	// What the call knew of the file, the session knows again: a restart has
 	// lost it.
-	if now.info != nil && (now.sum == in.After || now.sum == in.Before) {
-		f.seen.put(env.SessionID(), at.real, snap(now.info, now.sum))
+	if now.info.Exists && (now.sum == in.After || now.sum == in.Before) {
+		f.seen.put(env.SessionID(), in.Path, snap(now.info, now.sum))
 	}
 	switch now.sum {
 	case in.After:

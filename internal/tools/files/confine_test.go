@@ -9,15 +9,15 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/ml-intern/ml-intern/internal/tools/files"
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
 )
 
-func confined(t *testing.T, c files.Confine, extra ...string) *desk {
+func confined(t *testing.T, c local.Confine, extra ...string) *desk {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("needs symbolic links")
 	}
-	return newDesk(t, func(o *files.Options) { o.Confine, o.Extra = c, extra })
+	return newDesk(t, func(o *local.Options) { o.Confine, o.Extra = c, extra })
 }
 
 func link(t *testing.T, to, at string) {
@@ -29,7 +29,7 @@ func link(t *testing.T, to, at string) {
 
 // Acceptance check 15, first half.
 func TestCheck15NothingOutsideIsRead(t *testing.T) {
-	d := confined(t, files.All)
+	d := confined(t, local.All)
 	outside := t.TempDir()
 	if err := os.WriteFile(filepath.Join(outside, "x"), []byte("secret"), 0o644); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func TestCheck15NothingOutsideIsRead(t *testing.T) {
 }
 
 func TestConfineWriteLeavesReadingFree(t *testing.T) {
-	d := confined(t, files.Write)
+	d := confined(t, local.Write)
 	outside := filepath.Join(t.TempDir(), "x")
 	if err := os.WriteFile(outside, []byte("seen\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestConfineWriteLeavesReadingFree(t *testing.T) {
 
 func TestExtraFoldersAreReadableInEveryConfinement(t *testing.T) {
 	spill := filepath.Join(t.TempDir(), "spill") // comes into being later
-	d := confined(t, files.All, spill)
+	d := confined(t, local.All, spill)
 	bad(t, d.read(filepath.Join(spill, "a.txt")), "outside")
 	if err := os.MkdirAll(spill, 0o700); err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestCheck15RacingSwapNeverWritesOutside(t *testing.T) {
 		link   string // for what, outside
 	}{{"folder", "sub", ""}, {"file", "sub/f.txt", "f.txt"}} {
 		t.Run(c.name, func(t *testing.T) {
-			d := confined(t, files.All)
+			d := confined(t, local.All)
 			outside := t.TempDir()
 			bait := filepath.Join(outside, "f.txt")
 			if err := os.WriteFile(bait, []byte("outside\n"), 0o644); err != nil {

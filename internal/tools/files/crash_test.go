@@ -2,6 +2,7 @@ package files_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/domain/tool/tooltest"
 	"github.com/ml-intern/ml-intern/internal/tools/files"
@@ -21,7 +23,7 @@ import (
 // restart gives the desk tools that know nothing, as after a crash.
 func (d *desk) restart() {
 	d.t.Helper()
-	f, err := files.New(files.Options{Dir: d.dir, Python: func() string { return "" }})
+	f, err := newTools(local.Options{Dir: d.dir, Python: func() string { return "" }, SpillDir: func(string) string { return d.dir }})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -114,7 +116,7 @@ func TestMain(m *testing.M) {
 // writeForever replaces a.txt again and again, each time by one other letter,
 // and prints a byte when it has begun.
 func writeForever(dir string) error {
-	f, err := files.New(files.Options{Dir: dir})
+	f, err := newTools(local.Options{Dir: dir, SpillDir: func(string) string { return dir }})
 	if err != nil {
 		return err
 	}
@@ -172,7 +174,8 @@ func TestKilledWriter(t *testing.T) {
 		leftovers += len(d.temporary())
 	}
 	// One more for certain, named as the child names its own.
-	d.put(files.TempName("a.txt"), "left")
+	name := sha256.Sum256([]byte("a.txt"))
+	d.put(fmt.Sprintf(".ml-intern-%x-ANOTHER0-12345678.tmp", name[:6]), "left")
 	good(t, d.read("a.txt"))
 	good(t, d.write("a.txt", "new\n"))
 	if left := d.temporary(); len(left) != 0 {

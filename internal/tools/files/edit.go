@@ -38,10 +38,10 @@ func (p EditParams) request() edit.Request {
 func (p EditParams) order(done *edit.Result) order {
 	return order{path: p.Path, verb: "edit", whole: editBytes, compose: func(before loaded) ([]byte, string, error) {
 		switch {
-		case before.info == nil:
+		case !before.info.Exists:
 			return nil, "", refuse("file not found: %s (make it with write)", shown(p.Path))
 		case before.content == nil:
-			return nil, "", refuse("%s has %s, too much for edit; change it with a program in bash", shown(p.Path), size(before.info.Size()))
+			return nil, "", refuse("%s has %s, too much for edit; change it with a program in bash", shown(p.Path), size(before.info.Size))
 		}
 		result, err := edit.Apply(before.content, p.request())
 		if err != nil {

@@ -9,46 +9,34 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 	"github.com/ml-intern/ml-intern/internal/tools/files/check"
 )
 
-// Confine says which tools must stay inside the workspace.
-type Confine string
-
-// The confinements.
-const (
-	Off   Confine = "off"
-	Write Confine = "write" // write and edit
-	All   Confine = "all"   // read too
-)
-
-// Options are what the tools need to know of the machine.
+// Options are where the tools work.
 type Options struct {
-	// Dir is the absolute folder that relative paths begin in.
-	Dir string
-	// Root is the absolute workspace; empty means Dir.
-	Root string
-	// Confine is empty or Off for no confinement.
-	Confine Confine
-	// Extra are absolute folders that read may show in every confinement, such
-	// as the session's spill folder. They need not exist yet.
-	Extra []string
-	// Home stands for a leading ~ in paths; empty leaves ~ as it is.
-	Home string
-	// Python returns the interpreter that checks Python files, empty for none.
-	// Nil looks for .venv/bin/python in Root, then for python3 in the path.
-	Python func() string
+	// Workspace returns the place of the files. It may wait for one that is
+	// still being made; its error is what the model reads.
+	Workspace func(ctx context.Context) (workspace.Workspace, error)
+	// Resolve returns the real path on the user's machine that a call means, for
+	// whoever judges the call. Nil where the workspace is elsewhere.
+	Resolve func(path string) string
+	// Signatures also compares the calls in Python files with what the packages
+	// installed in the workspace accept, which imports those packages.
+	Signatures bool
+	// Unguarded lets write and edit change what the session has not read: the
+	// caller keeps track of that.
+	Unguarded bool
 }
 
 // Files are the three tools with what they share.
 type Files struct {
-	places  *places
+	opts    Options
 	seen    *seen
 	checker *check.Checker
 	specs   map[string]tool.Spec
@@ -71,33 +59,11 @@ var editDescription []byte
 
 // New checks o and returns the tools.
 func New(o Options) (*Files, error) {
-	if !filepath.IsAbs(o.Dir) {
-		return nil, fmt.Errorf("files: Dir %q is not absolute", o.Dir)
+	if o.Workspace == nil {
+		return nil, errors.New("files option Workspace: it is needed")
 	}
-	if o.Root == "" {
-		o.Root = o.Dir
-	}
-	if !filepath.IsAbs(o.Root) {
-		return nil, fmt.Errorf("files: Root %q is not absolute", o.Root)
-	}
-	switch o.Confine {
-	case "":
-		o.Confine = Off
-	case Off, Write, All:
-	default:
-		return nil, fmt.Errorf("files: Confine is %q, not off, write or all", o.Confine)
-	}
-	for _, extra := range o.Extra {
-		if !filepath.IsAbs(extra) {
-			return nil, fmt.Errorf("files: Extra %q is not absolute", extra)
-		}
-	}
-	if o.Python == nil {
-		o.Python = func() string { return check.Interpreter(o.Root) }
-	}
-	f := &Files{
-		places: &places{Options: o}, seen: newSeen(), checker: check.New(o.Python), specs: map[string]tool.Spec{},
-	}
+	f := &Files{opts: o, seen: newSeen(), specs: map[string]tool.Spec{}}
+	f.checker = check.New(check.Options{Python: f.python, Signatures: o.Signatures})
 	for _, d := range []struct {
 		data []byte
 		max  int
@@ -110,6 +76,10 @@ func New(o Options) (*Files, error) {
 	}
 	return f, nil
 }
+
+// Forget makes the tools know nothing of what was read: the files are others
+// now.
+func (f *Files) Forget() { f.seen.forget() }
 
 // Tools returns read, write and edit, in the order the model sees them.
 func (f *Files) Tools() []tool.Tool { return []tool.Tool{f.Read(), f.Write(), f.Edit()} }

@@ -1,7 +1,9 @@
 package files_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,9 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/domain/tool/tooltest"
+	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 	"github.com/ml-intern/ml-intern/internal/tools/files"
 )
 
@@ -24,21 +28,30 @@ type desk struct {
 	env   *tooltest.Env
 }
 
-func newDesk(t *testing.T, change ...func(*files.Options)) *desk {
+func newDesk(t *testing.T, change ...func(*local.Options)) *desk {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := files.Options{Dir: dir, Python: func() string { return "" }}
+	o := local.Options{Dir: dir, Python: func() string { return "" }, SpillDir: func(string) string { return dir }}
 	for _, c := range change {
 		c(&o)
 	}
-	f, err := files.New(o)
+	f, err := newTools(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &desk{t: t, dir: dir, files: f, env: &tooltest.Env{}}
+}
+
+// newTools are the tools over a workspace on this machine.
+func newTools(o local.Options) (*files.Files, error) {
+	here, err := local.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return files.New(files.Options{Workspace: here.Open, Resolve: here.Resolve})
 }
 
 func (d *desk) path(name string) string { return filepath.Join(d.dir, filepath.FromSlash(name)) }
@@ -389,14 +402,52 @@ func TestRisk(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	abs := t.TempDir()
-	for _, o := range []files.Options{
-		{}, {Dir: "rel"}, {Dir: abs, Root: "rel"}, {Dir: abs, Confine: "maybe"}, {Dir: abs, Extra: []string{"rel"}},
-	} {
-		if _, err := files.New(o); err == nil {
-			t.Errorf("%+v was accepted", o)
+	if _, err := files.New(files.Options{}); err == nil || !strings.Contains(err.Error(), "Workspace") {
+		t.Errorf("no workspace: %v", err)
+	}
+}
+
+// In a workspace elsewhere a call names no file of the user's machine, and what
+// keeps the workspace away is what the model reads.
+func TestElsewhere(t *testing.T) {
+	away := errors.New("Sandbox is still starting. Please retry shortly.")
+	f, err := files.New(files.Options{Workspace: func(context.Context) (workspace.Workspace, error) { return nil, away }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := json.RawMessage(`{"path":"/etc/../x","content":"a","old_str":"a","new_str":"b"}`)
+	for _, tl := range f.Tools() {
+		if r := tl.Risk(args); len(r.Writes)+len(r.Reads) != 0 || tl.Spec().Name != "read" && r.Lane != "file:/x" {
+			t.Errorf("%s: risk %+v", tl.Spec().Name, r)
+		}
+		if r, err := tl.Run(t.Context(), new(tooltest.Env), args); err != nil || r.OK || r.Output != away.Error() {
+			t.Errorf("%s: %+v, %v", tl.Spec().Name, r, err)
 		}
 	}
+}
+
+// What a workspace that has lost its files makes the tools do.
+func TestForget(t *testing.T) {
+	d := newDesk(t)
+	d.put("a.txt", "old\n")
+	good(t, d.read("a.txt"))
+	d.files.Forget()
+	bad(t, d.write("a.txt", "new\n"), "not read in this session")
+}
+
+func TestUnguarded(t *testing.T) {
+	d := newDesk(t)
+	here, err := local.New(local.Options{Dir: d.dir, SpillDir: func(string) string { return d.dir }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.files, err = files.New(files.Options{Workspace: here.Open, Unguarded: true}); err != nil {
+		t.Fatal(err)
+	}
+	d.put("a.txt", "old\n")
+	good(t, d.edit("a.txt", "old", "new"))
+	good(t, d.write("a.txt", "newer\n"))
+	d.has("a.txt", "newer\n")
 }
 
 func TestLargeEditIsFast(t *testing.T) {
@@ -414,7 +465,7 @@ func TestLargeEditIsFast(t *testing.T) {
 
 func BenchmarkEdit5MB(b *testing.B) {
 	dir := b.TempDir()
-	f, err := files.New(files.Options{Dir: dir})
+	f, err := newTools(local.Options{Dir: dir, SpillDir: func(string) string { return dir }})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 	"github.com/ml-intern/ml-intern/internal/platform/markup"
 )
 
@@ -52,7 +53,10 @@ func (t reader) Risk(args json.RawMessage) tool.Risk {
 	var p ReadParams
 	_ = json.Unmarshal(args, &p) // arguments that are wrong read no file
 	r := tool.Risk{Effect: event.Read}
-	if real := t.where(p.Path); real != "" {
+	if t.opts.Resolve == nil { // no file of this machine
+		return r
+	}
+	if real := t.opts.Resolve(p.Path); real != "" {
 		r.Reads = []string{real}
 	}
 	return r
@@ -80,31 +84,30 @@ func (t reader) Run(ctx context.Context, env tool.Env, args json.RawMessage) (to
 
 // show renders the file and remembers what the session has seen.
 func (t reader) show(ctx context.Context, session string, p ReadParams) (string, error) {
-	at, err := t.places.open(p.Path, false)
+	place, err := t.place(ctx)
 	if err != nil {
 		return "", err
 	}
-	defer at.Close()
-	f, info, err := at.open()
+	f, info, err := place.Read(ctx, p.Path, workspace.ReadOptions{})
 	if err != nil {
-		return "", err
+		return "", worded(p.Path, err)
 	}
 	defer f.Close()
-	huge := info.Size() > wholeBytes
+	huge := info.Size > wholeBytes
 	if huge && p.Offset == 0 && p.Limit == 0 {
-		return "", refuse("%s has %s; give offset and limit to read a part of it", at.shown, size(info.Size()))
+		return "", refuse("%s has %s; give offset and limit to read a part of it", shown(p.Path), size(info.Size))
 	}
 	h := sha256.New()
-	in := bufio.NewReaderSize(io.TeeReader(patient{ctx, f}, h), 64<<10)
+	in := bufio.NewReaderSize(io.TeeReader(f, h), 64<<10)
 	start, err := in.Peek(sniffBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}
 	if bytes.IndexByte(start, 0) >= 0 {
-		return "", t.binary(session, at, info, start, in, h)
+		return "", t.binary(session, shown(p.Path), info, start, in, h)
 	}
 	page := newPage(p.Offset, p.Limit)
-	if strings.EqualFold(filepath.Ext(at.real), ".ipynb") && !huge {
+	if strings.EqualFold(filepath.Ext(info.Path), ".ipynb") && !huge {
 		err = page.notebook(in)
 	} else {
 		err = page.fill(in, huge)
@@ -116,23 +119,23 @@ func (t reader) show(ctx context.Context, session string, p ReadParams) (string,
 	if page.stopped { // only a part was summed
 		shot.sum = ""
 	}
-	t.seen.put(session, at.real, shot)
-	return page.render(at.shown)
+	t.seen.put(session, info.Path, shot)
+	return page.render(shown(p.Path))
 }
 
 // binary says what is known of a file that is no text. Having been told that
 // counts as having read it.
-func (t reader) binary(session string, at *place, info fs.FileInfo, start []byte, in io.Reader, h hash.Hash) error {
+func (t reader) binary(session, name string, info workspace.Info, start []byte, in io.Reader, h hash.Hash) error {
 	guess := http.DetectContentType(start)
 	shot := snap(info, "")
-	if info.Size() <= wholeBytes {
+	if info.Size <= wholeBytes {
 		if _, err := io.Copy(io.Discard, in); err != nil {
 			return err
 		}
 		shot.sum = sumOf(h)
 	}
-	t.seen.put(session, at.real, shot)
-	return refuse("%s is a binary file: %s, probably %s", at.shown, size(info.Size()), guess)
+	t.seen.put(session, info.Path, shot)
+	return refuse("%s is a binary file: %s, probably %s", name, size(info.Size), guess)
 }
 
 // page collects the lines a call shows.

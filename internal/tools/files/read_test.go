@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
 	"github.com/ml-intern/ml-intern/internal/platform/fixturetest"
 	"github.com/ml-intern/ml-intern/internal/tools/files"
 )
@@ -188,7 +189,7 @@ func TestHomeStandsForTilde(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(home, "a.txt"), []byte("home\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	d := newDesk(t, func(o *files.Options) { o.Home = home })
+	d := newDesk(t, func(o *local.Options) { o.Home = home })
 	good(t, d.read("~/a.txt"), "home")
 	d.put("~a", "not home\n")
 	good(t, d.read("~a"), "not home")

@@ -1,9 +1,10 @@
 package files
 
 import (
-	"io/fs"
 	"sync"
 	"time"
+
+	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 )
 
 // snapshot is a file as a session has last seen it.
@@ -15,8 +16,8 @@ type snapshot struct {
 	sum string
 }
 
-func snap(info fs.FileInfo, sum string) snapshot {
-	return snapshot{size: info.Size(), modTime: info.ModTime(), sum: sum}
+func snap(info workspace.Info, sum string) snapshot {
+	return snapshot{size: info.Size, modTime: info.ModTime, sum: sum}
 }
 
 // same reports whether the file is still what was seen. A file that was only
@@ -54,6 +55,13 @@ func (s *seen) last(session, real string) (snapshot, bool) {
 	defer s.mu.Unlock()
 	shot, ok := s.sessions[session][real]
 	return shot, ok
+}
+
+// forget drops what all sessions have seen.
+func (s *seen) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.sessions)
 }
 
 // lock takes the file for a change and returns what gives it back.

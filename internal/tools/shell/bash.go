@@ -3,23 +3,15 @@ package shell
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
-)
-
-const (
-	// defaultTimeout and maxTimeout are seconds.
-	defaultTimeout = 120
-	maxTimeout     = 36000
-	// farewell is how long a cancelled call waits for its processes, so that
-	// their last words are in the result. They are ended in any case.
-	farewell = 500 * time.Millisecond
+	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 )
 
 // bashParams are the arguments of bash.
@@ -33,15 +25,18 @@ type bashParams struct {
 }
 
 // limit is how long the command may take; 0 is for ever.
-func (p bashParams) limit() time.Duration {
-	seconds := min(p.Timeout, maxTimeout)
-	if seconds <= 0 && p.Background {
+func (o Options) limit(p bashParams) time.Duration {
+	if p.Timeout <= 0 && p.Background {
 		return 0
 	}
-	if seconds <= 0 {
-		seconds = defaultTimeout
+	if p.Timeout <= 0 {
+		return o.DefaultTimeout
 	}
-	return time.Duration(seconds) * time.Second
+	most := o.MaxTimeout
+	if p.Background {
+		most = MaxTimeout
+	}
+	return time.Duration(min(int64(p.Timeout), int64(most/time.Second))) * time.Second
 }
 
 type bashTool struct{ shell *Shell }
@@ -56,10 +51,15 @@ func (b *bashTool) Risk(args json.RawMessage) tool.Risk {
 	if err := tool.Decode(args, &p); err != nil {
 		return tool.Risk{Effect: event.Once} // the call fails
 	}
-	return tool.Risk{
-		Effect: event.Once, Command: p.Command, Dir: b.shell.resolve(p.WorkDir),
-		Poll: regexp.MustCompile(onlySleeps).MatchString(p.Command),
+	risk := tool.Risk{Effect: event.Once, Poll: regexp.MustCompile(onlySleeps).MatchString(p.Command)}
+	if b.shell.opts.Dir == "" { // it runs on no machine of the user's
+		return risk
 	}
+	risk.Command, risk.Dir = p.Command, filepath.Join(b.shell.opts.Dir, p.WorkDir)
+	if filepath.IsAbs(p.WorkDir) {
+		risk.Dir = filepath.Clean(p.WorkDir)
+	}
+	return risk
 }
 
 func (b *bashTool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (tool.Result, error) {
@@ -73,91 +73,72 @@ func (b *bashTool) Run(ctx context.Context, env tool.Env, args json.RawMessage) 
 	if strings.TrimSpace(p.Command) == "" {
 		return tool.Failed("command is empty: give the command line to run"), nil
 	}
-	if p.Background {
-		return b.background(env, p)
+	place, err := b.shell.opts.Workspace(ctx)
+	if err != nil && ctx.Err() != nil {
+		return tool.Result{}, err
 	}
-	var j *job
-	log := newStream(env.Log, func() string { return j.where() }, func() int64 { return j.size() })
-	j, err := b.shell.start(env.SessionID(), p, log)
 	if err != nil {
-		return failedStart(err)
+		return tool.Failed(err.Error()), nil
+	}
+	c := workspace.Command{
+		Session: env.SessionID(), Line: p.Command, Dir: p.WorkDir, Limit: b.shell.opts.limit(p),
+		Background: p.Background, Keep: p.Keep,
+	}
+	if p.Background {
+		return b.background(ctx, env, place, c)
+	}
+	return b.foreground(ctx, env, place, c)
+}
+
+func (b *bashTool) foreground(ctx context.Context, env tool.Env, place workspace.Workspace, c workspace.Command) (tool.Result, error) {
+	var started workspace.Process
+	log := newStream(env.Log,
+		func() string { _, file := started.Progress(); return file },
+		func() int64 { n, _ := started.Progress(); return n })
+	c.Output = log.write
+	var err error
+	if started, err = place.Start(ctx, c); err != nil {
+		return failed(ctx, "bash", err)
 	}
 	go log.run()
-	if err := env.Effect(j.proc.Group().String()); err != nil {
+	if err := env.Effect(started.Ref()); err != nil {
 		log.end()
-		j.proc.Stop()
-		b.shell.leave(j, true)
-		return tool.Failed(fmt.Sprintf("bash error: the command was ended because its start could not be recorded: %v", err)), nil
+		started.Stop()
+		return unrecorded(err), nil
 	}
-	end := j.wait(ctx, p.limit())
+	out, err := started.Wait(ctx)
 	log.end()
-	r := j.report(end, p.limit())
-	if id := b.shell.leave(j, end != ended); id != "" {
-		r.Output += fmt.Sprintf("\n[process group %d of this command still runs, as background job %s: see bash_jobs]", j.proc.Group().ID, id)
+	if err != nil {
+		return unknown(out, err), nil
+	}
+	r := report(out, c.Limit)
+	if out.Left != nil {
+		r.Output += fmt.Sprintf("\n[process group %d of this command still runs, as background job %s: see bash_jobs]", out.Left.PID, out.Left.ID)
 	}
 	return r, nil
 }
 
-// failedStart turns an error into a result, but for a session that is over.
-func failedStart(err error) (tool.Result, error) {
-	if errors.Is(err, errClosed) {
-		return tool.Result{}, err
-	}
-	return tool.Failed("bash error: " + err.Error()), nil
+func unrecorded(err error) tool.Result {
+	return tool.Failed(fmt.Sprintf("bash error: the command was ended because its start could not be recorded: %v", err))
 }
 
-func (b *bashTool) background(env tool.Env, p bashParams) (tool.Result, error) {
-	j, err := b.shell.start(env.SessionID(), p, nil)
+func (b *bashTool) background(ctx context.Context, env tool.Env, place workspace.Workspace, c workspace.Command) (tool.Result, error) {
+	started, err := place.Start(ctx, c)
 	if err != nil {
-		return failedStart(err)
+		return failed(ctx, "bash", err)
 	}
-	b.shell.mu.Lock()
-	id := j.id
-	b.shell.watch(j, p.limit())
-	b.shell.mu.Unlock()
-	if err := env.Effect(j.proc.Group().String()); err != nil {
-		j.proc.Stop()
-		return tool.Failed(fmt.Sprintf("bash error: the command was ended because its start could not be recorded: %v", err)), nil
+	if err := env.Effect(started.Ref()); err != nil {
+		started.Stop()
+		return unrecorded(err), nil
 	}
 	stay := "It ends with the session."
-	if p.Keep {
+	if c.Keep {
 		stay = "It stays when the session ends."
 	}
+	j := started.Status()
 	return tool.Success(fmt.Sprintf("id: %s\npid: %d\nlog: %s\nStarted in the background. See its output with bash_jobs "+
-		`{"operation":"tail","id":"%s"}, end it with operation kill. %s`, id, j.proc.Group().ID, j.log, id, stay)), nil
+		`{"operation":"tail","id":"%s"}, end it with operation kill. %s`, j.ID, j.PID, j.Log, j.ID, stay)), nil
 }
 
 // Close ends all commands of the session but those to be kept.
 func (b *bashTool) Close(ctx context.Context) error { return b.shell.Close(ctx) }
-
-// ending is why a call stopped waiting.
-type ending int
-
-const (
-	ended ending = iota
-	timedOut
-	cancelled
-)
-
-// wait waits for the command, for its time limit or for ctx; in the last two
-// cases it ends the command's group.
-func (j *job) wait(ctx context.Context, limit time.Duration) ending {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-j.proc.Settled():
-		return ended
-	case <-timer.C:
-		select {
-		case <-j.proc.Stop():
-			return timedOut
-		case <-ctx.Done():
-		}
-	case <-ctx.Done():
-	}
-	select {
-	case <-j.proc.Stop():
-	case <-time.After(farewell):
-	}
-	return cancelled
-}

@@ -28,6 +28,3 @@ func (s *stream) WriteString(text string) { s.write([]byte(text)) }
 
 // End ends the stream.
 func (s *stream) End() { s.end() }
-
-// LastLines is what tail shows of a text.
-func LastLines(text string, n int) string { return lastLines(text, n) }

@@ -11,6 +11,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
@@ -49,46 +50,43 @@ func (t *jobsTool) Run(ctx context.Context, env tool.Env, args json.RawMessage) 
 	if err := tool.Decode(args, &p); err != nil {
 		return tool.Failed(err.Error()), nil
 	}
-	jobs := t.shell.jobsOf(env.SessionID())
+	if !slices.Contains([]string{"list", "tail", "kill"}, p.Operation) {
+		return tool.Failed(fmt.Sprintf("operation %q: it must be list, tail or kill", p.Operation)), nil
+	}
+	place, err := t.shell.opts.Workspace(ctx)
+	if err != nil && ctx.Err() == nil {
+		return tool.Failed(err.Error()), nil
+	}
+	if err != nil {
+		return tool.Result{}, err
+	}
+	jobs, err := place.Jobs(ctx, env.SessionID())
+	if err != nil {
+		return failed(ctx, "bash_jobs", err)
+	}
 	if p.Operation == "list" {
 		return tool.Success(table(jobs)), nil
 	}
-	if p.Operation != "tail" && p.Operation != "kill" {
-		return tool.Failed(fmt.Sprintf("operation %q: it must be list, tail or kill", p.Operation)), nil
-	}
-	i := slices.IndexFunc(jobs, func(j *job) bool { return j.id == p.ID })
+	i := slices.IndexFunc(jobs, func(j workspace.Status) bool { return j.ID == p.ID })
 	if i < 0 {
 		return tool.Failed(fmt.Sprintf("id %q: there is no such job.\n%s", p.ID, table(jobs))), nil
 	}
 	if p.Operation == "kill" {
-		return kill(ctx, jobs[i]), nil
+		return kill(ctx, place, env.SessionID(), jobs[i])
 	}
-	return jobs[i].show(p.Lines), nil
+	return show(ctx, place, env.SessionID(), p)
 }
 
-// jobsOf returns the background jobs of a session, oldest first.
-func (s *Shell) jobsOf(session string) []*job {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []*job
-	for _, j := range s.live {
-		if j.id != "" && j.session == session {
-			out = append(out, j)
-		}
-	}
-	return out
-}
-
-func table(jobs []*job) string {
+func table(jobs []workspace.Status) string {
 	if len(jobs) == 0 {
 		return "No background jobs in this session."
 	}
 	var b strings.Builder
 	for _, j := range jobs {
-		fmt.Fprintf(&b, "%s: %s, pid %d, started %v ago: %s", j.id, j.state(), j.proc.Group().ID,
-			time.Since(j.began).Round(time.Second), oneLine(j.command))
-		if j.log != "" {
-			fmt.Fprintf(&b, " (log %s)", j.log)
+		fmt.Fprintf(&b, "%s: %s, pid %d, started %v ago: %s", j.ID, state(j), j.PID,
+			j.Age.Round(time.Second), oneLine(j.Command))
+		if j.Log != "" {
+			fmt.Fprintf(&b, " (log %s)", j.Log)
 		}
 		b.WriteByte('\n')
 	}
@@ -103,35 +101,53 @@ func oneLine(command string) string {
 	return text
 }
 
-// show returns the last lines of j's output and how j is.
-func (j *job) show(lines int) tool.Result {
-	if lines <= 0 {
-		lines = defaultLines
+// state says in a word or two how a job is.
+func state(j workspace.Status) string {
+	if j.Running {
+		return "running"
 	}
-	text, err := j.tail(min(lines, maxLines))
+	how := "finished"
+	if j.Exit.Signal != "" {
+		how = "killed by " + j.Exit.Signal
+	} else if !j.Exit.OK() {
+		how = fmt.Sprintf("failed with exit code %d", j.Exit.Code)
+	}
+	if j.Alive {
+		return how + ", child processes still run"
+	}
+	return how
+}
+
+// show returns the last lines of a job's output and how it is.
+func show(ctx context.Context, place workspace.Workspace, session string, p jobsParams) (tool.Result, error) {
+	if p.Lines <= 0 {
+		p.Lines = defaultLines
+	}
+	text, j, err := place.Tail(ctx, session, p.ID, min(p.Lines, maxLines))
 	if err != nil {
-		return tool.Failed(fmt.Sprintf("bash_jobs error: %v", err))
+		return failed(ctx, "bash_jobs", err)
 	}
 	if strings.TrimSpace(text) == "" {
 		text = "(no output yet)"
 	}
-	return tool.Success(fmt.Sprintf("%s\n[%s: %s]", text, j.id, j.state()))
+	return tool.Success(fmt.Sprintf("%s\n[%s: %s]", text, j.ID, state(j))), nil
 }
 
 // kill ends j and waits for it, unless ctx is done before.
-func kill(ctx context.Context, j *job) tool.Result {
-	if j.finished() {
-		return tool.Success(fmt.Sprintf("%s had already ended: %s", j.id, j.state()))
+func kill(ctx context.Context, place workspace.Workspace, session string, j workspace.Status) (tool.Result, error) {
+	if !j.Alive {
+		return tool.Success(fmt.Sprintf("%s had already ended: %s", j.ID, state(j))), nil
 	}
-	select {
-	case <-j.proc.Stop():
-		if j.finished() {
-			return tool.Success(fmt.Sprintf("%s and all its processes have been killed.", j.id))
-		}
-		return tool.Failed(fmt.Sprintf("%s was killed, but a process of it has not ended yet (it may hang in a driver).", j.id))
-	case <-ctx.Done():
-		return tool.Failed(fmt.Sprintf("%s is being killed; cancelled before its end was seen.", j.id))
+	now, err := place.Kill(ctx, session, j.ID)
+	switch {
+	case ctx.Err() != nil:
+		return tool.Failed(fmt.Sprintf("%s is being killed; cancelled before its end was seen.", j.ID)), nil
+	case err != nil:
+		return failed(ctx, "bash_jobs", err)
+	case now.Alive:
+		return tool.Failed(fmt.Sprintf("%s was killed, but a process of it has not ended yet (it may hang in a driver).", j.ID)), nil
 	}
+	return tool.Success(fmt.Sprintf("%s and all its processes have been killed.", j.ID)), nil
 }
 
 // Close ends all commands of the session but those to be kept.

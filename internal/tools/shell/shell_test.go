@@ -19,9 +19,11 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/domain/tool/tooltest"
+	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
 	"github.com/ml-intern/ml-intern/internal/tools/shell"
 )
@@ -41,18 +43,21 @@ type bench struct {
 	spill      string
 }
 
-func setUp(t testing.TB, change func(*shell.Options)) *bench {
+func setUp(t testing.TB, change func(*local.Options)) *bench {
 	t.Helper()
 	b := &bench{env: new(tooltest.Env), spill: filepath.Join(t.TempDir(), "sessions")}
-	o := shell.Options{
+	o := local.Options{
 		Dir: t.TempDir(), SpillDir: func(session string) string { return filepath.Join(b.spill, session, "spill") },
 		Environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")},
 	}
 	if change != nil {
 		change(&o)
 	}
-	var err error
-	if b.shell, err = shell.New(o); err != nil {
+	here, err := local.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.shell, err = shell.New(shell.Options{Workspace: here.Open, Dir: o.Dir, Close: here.Close}); err != nil {
 		t.Fatal(err)
 	}
 	b.bash, b.jobs = b.shell.Tools()
@@ -311,17 +316,17 @@ func TestNoWordIsTorn(t *testing.T) {
 func TestCheck6_SecretsStayOut(t *testing.T) {
 	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=/home/u", "OPENAI_API_KEY=sk-secret", "HF_TOKEN=hf_secret", "SLACK_CHANNEL=c", "MY_PASSWORD=p"}
 	for name, c := range map[string]struct {
-		change func(*shell.Options)
+		change func(*local.Options)
 		want   []string
 		not    []string
 	}{
-		"plain":   {func(*shell.Options) {}, nil, []string{"OPENAI", "HF_TOKEN", "SLACK", "PASSWORD"}},
-		"forward": {func(o *shell.Options) { o.ForwardHFToken = true }, []string{"HF_TOKEN=hf_secret"}, []string{"OPENAI"}},
-		"allow":   {func(o *shell.Options) { o.AllowEnv = []string{"MY_PASSWORD"} }, []string{"MY_PASSWORD=p"}, []string{"OPENAI"}},
-		"drop":    {func(o *shell.Options) { o.DropEnv = []string{"HOME"} }, nil, []string{"HOME="}},
+		"plain":   {func(*local.Options) {}, nil, []string{"OPENAI", "HF_TOKEN", "SLACK", "PASSWORD"}},
+		"forward": {func(o *local.Options) { o.ForwardHFToken = true }, []string{"HF_TOKEN=hf_secret"}, []string{"OPENAI"}},
+		"allow":   {func(o *local.Options) { o.AllowEnv = []string{"MY_PASSWORD"} }, []string{"MY_PASSWORD=p"}, []string{"OPENAI"}},
+		"drop":    {func(o *local.Options) { o.DropEnv = []string{"HOME"} }, nil, []string{"HOME="}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := setUp(t, func(o *shell.Options) {
+			b := setUp(t, func(o *local.Options) {
 				o.Environ = environ
 				c.change(o)
 			})
@@ -436,7 +441,7 @@ func (failing) Effect(string) error { return errors.New("disk full") }
 
 func TestWorkDir(t *testing.T) {
 	var dir string
-	b := setUp(t, func(o *shell.Options) { dir = o.Dir })
+	b := setUp(t, func(o *local.Options) { dir = o.Dir })
 	sub := filepath.Join(dir, "sub")
 	if err := os.Mkdir(sub, 0o755); err != nil {
 		t.Fatal(err)
@@ -457,7 +462,7 @@ func TestWorkDir(t *testing.T) {
 
 func TestRisk(t *testing.T) {
 	var dir string
-	b := setUp(t, func(o *shell.Options) { dir = o.Dir })
+	b := setUp(t, func(o *local.Options) { dir = o.Dir })
 	got := b.bash.Risk(json.RawMessage(`{"command":"rm -r x","work_dir":"sub"}`))
 	if got.Effect != event.Once || got.Command != "rm -r x" || got.Dir != filepath.Join(dir, "sub") || got.Poll || got.Gate != tool.Open {
 		t.Errorf("bash: %+v", got)
@@ -619,7 +624,7 @@ func TestSandboxedCommands(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := setUp(t, func(o *shell.Options) { o.Dir, o.Sandbox = work, box })
+			b := setUp(t, func(o *local.Options) { o.Dir, o.Sandbox = work, box })
 			if r := b.run(t, shell.BashParams{Command: "echo x > f && cat f && echo y > $TMPDIR/t && cat $TMPDIR/t"}); r.Output != "x\ny\n" {
 				t.Errorf("inside: %+v", r)
 			}
@@ -638,11 +643,46 @@ func TestSandboxedCommands(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	spill := func(string) string { return "/tmp" }
-	for want, o := range map[string]shell.Options{"Dir": {Dir: "x", SpillDir: spill}, "SpillDir": {Dir: "/"}} {
+	open := func(context.Context) (workspace.Workspace, error) { return nil, nil }
+	for want, o := range map[string]shell.Options{
+		"Workspace":  {Dir: "/"},
+		"Dir":        {Dir: "x", Workspace: open},
+		"MaxTimeout": {Workspace: open, MaxTimeout: time.Second},
+	} {
 		if _, err := shell.New(o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v", o, err)
 		}
+	}
+}
+
+// In a workspace elsewhere the numbers differ, nobody is told of a command on
+// the user's machine, and what keeps the workspace away is what the model reads.
+func TestElsewhere(t *testing.T) {
+	away := errors.New("Sandbox is still starting. Please retry shortly.")
+	s, err := shell.New(shell.Options{
+		Workspace: func(context.Context) (workspace.Workspace, error) { return nil, away },
+		DirName:   "/app", DefaultTimeout: 240 * time.Second, MaxTimeout: 1200 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bash, jobs := s.Tools()
+	for _, want := range []string{"Default 240, at most 1200.", "Default: /app."} {
+		if !strings.Contains(string(bash.Spec().Parameters), want) {
+			t.Errorf("%q is not in %s", want, bash.Spec().Parameters)
+		}
+	}
+	if r := bash.Risk(json.RawMessage(`{"command":"sudo rm -r /","work_dir":"/"}`)); r.Command != "" || r.Dir != "" || r.Effect != event.Once {
+		t.Errorf("risk %+v", r)
+	}
+	env := new(tooltest.Env)
+	for tl, args := range map[tool.Tool]string{bash: `{"command":"echo x"}`, jobs: `{"operation":"list"}`} {
+		if r := call(t, tl, env, args); r.OK || r.Output != away.Error() {
+			t.Errorf("%s: %+v", tl.Spec().Name, r)
+		}
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

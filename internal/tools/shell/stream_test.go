@@ -172,14 +172,3 @@ func TestStreamOfNothing(t *testing.T) {
 		t.Errorf("lines %q", texts(lines))
 	}
 }
-
-func TestLastLines(t *testing.T) {
-	for n, want := range map[int]string{1: "three", 2: "two\nthree", 3: "one\ntwo\nthree", 9: "one\ntwo\nthree"} {
-		if got := shell.LastLines("one\ntwo\nthree\n", n); got != want {
-			t.Errorf("last %d lines: %q, want %q", n, got, want)
-		}
-	}
-	if got := shell.LastLines("", 3); got != "" {
-		t.Errorf("nothing has lines %q", got)
-	}
-}

@@ -10,11 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -26,37 +23,31 @@ import (
 )
 
 const (
-	// pythonLimit ends an interpreter that does not answer.
+	// pythonLimit ends an interpreter that does not answer, and importLimit one
+	// that imports what a program imports.
 	pythonLimit = 3 * time.Second
-	// pythonGrace is how long its pipes may stay open after it was ended.
-	pythonGrace = 200 * time.Millisecond
+	importLimit = 20 * time.Second
 	// largest is the largest content that is checked, in bytes.
 	largest = 4 << 20
 )
 
-// Checker checks files by their name.
-type Checker struct{ python func() string }
-
-// New returns a checker that parses Python with the interpreter python names;
-// an empty name leaves the syntax of Python unchecked.
-func New(python func() string) *Checker { return &Checker{python: python} }
-
-// Interpreter is the Python of a workspace: its virtual environment's, else
-// the one in the path, else empty.
-func Interpreter(root string) string {
-	own := filepath.Join(root, ".venv", "bin", "python")
-	if runtime.GOOS == "windows" {
-		own = filepath.Join(root, ".venv", "Scripts", "python.exe")
-	}
-	if info, err := os.Stat(own); err == nil && !info.IsDir() {
-		return own
-	}
-	path, err := exec.LookPath("python3")
-	if err != nil {
-		return ""
-	}
-	return path
+// Options say how Python is checked.
+type Options struct {
+	// Python runs the text of a program with an isolated interpreter, input as
+	// its standard input, and returns what it prints; nothing when there is no
+	// interpreter, or when it fails or takes longer than limit. Nil leaves
+	// Python unchecked.
+	Python func(ctx context.Context, program string, input []byte, limit time.Duration) []byte
+	// Signatures also compares calls with what the installed packages accept,
+	// which imports those packages in that interpreter.
+	Signatures bool
 }
+
+// Checker checks files by their name.
+type Checker struct{ opts Options }
+
+// New returns a checker.
+func New(o Options) *Checker { return &Checker{o} }
 
 // Warnings says what is wrong with content as a file of that name.
 func (c *Checker) Warnings(ctx context.Context, name string, content []byte) []string {
@@ -67,7 +58,11 @@ func (c *Checker) Warnings(ctx context.Context, name string, content []byte) []s
 	var err error
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".py":
-		return append(c.syntax(ctx, content), training(content)...)
+		broken := c.syntax(ctx, content)
+		if broken == nil {
+			broken = c.signatures(ctx, content)
+		}
+		return append(broken, training(content)...)
 	case ".json":
 		err = checkJSON(content)
 	case ".ipynb":
@@ -117,19 +112,11 @@ except (SyntaxError, ValueError) as e:
 
 // syntax asks the interpreter; one that is missing, late or broken says nothing.
 func (c *Checker) syntax(ctx context.Context, content []byte) []string {
-	python := c.python()
-	if python == "" || ctx.Err() != nil {
+	if c.opts.Python == nil || ctx.Err() != nil {
 		return nil
 	}
-	ctx, stop := context.WithTimeout(ctx, pythonLimit)
-	defer stop()
-	cmd := exec.CommandContext(ctx, python, "-I", "-c", parse)
-	cmd.Stdin = bytes.NewReader(content)
-	cmd.Env = cleanEnv()
-	cmd.Dir = os.TempDir()
-	cmd.WaitDelay = pythonGrace
-	out, err := cmd.Output()
-	if err != nil || len(bytes.TrimSpace(out)) == 0 {
+	out := c.opts.Python(ctx, parse, content, pythonLimit)
+	if len(bytes.TrimSpace(out)) == 0 {
 		return nil
 	}
 	var problem struct {
@@ -140,17 +127,6 @@ func (c *Checker) syntax(ctx context.Context, content []byte) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("Python syntax error on line %d: %s", problem.line, problem.text)}
-}
-
-// cleanEnv is what an interpreter needs to start and nothing else: no tokens.
-func cleanEnv() []string {
-	env := []string{"LC_ALL=C.UTF-8"}
-	for _, name := range []string{"PATH", "HOME", "SYSTEMROOT", "TMPDIR", "TEMP"} {
-		if v, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+v)
-		}
-	}
-	return env
 }
 
 func checkJSON(content []byte) error {

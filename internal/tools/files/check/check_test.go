@@ -10,11 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
 	"github.com/ml-intern/ml-intern/internal/tools/files/check"
 )
 
 func TestFormats(t *testing.T) {
-	c := check.New(func() string { return "" })
+	c := check.New(check.Options{})
 	for _, tc := range []struct{ name, content, want string }{
 		{"a.json", `{"a":1}`, ""},
 		{"a.json", "\uFEFF{\"a\":1}", ""},
@@ -45,7 +46,7 @@ func TestPythonSyntax(t *testing.T) {
 	if err != nil {
 		t.Skip("no python3 in the path")
 	}
-	c := check.New(func() string { return python })
+	c := check.New(check.Options{Python: with(t, python)})
 	if got := c.Warnings(t.Context(), "a.py", []byte("x = 1\nif x\n    pass\n")); len(got) != 1 || !strings.Contains(got[0], "line 2") {
 		t.Errorf("warnings %q, want one for line 2", got)
 	}
@@ -56,6 +57,24 @@ func TestPythonSyntax(t *testing.T) {
 	}
 	if _, err := os.Stat(mark); err == nil {
 		t.Error("the code was run")
+	}
+}
+
+// with is the interpreter of a workspace on this machine.
+func with(t *testing.T, python string) func(context.Context, string, []byte, time.Duration) []byte {
+	t.Helper()
+	here, err := local.New(local.Options{
+		Dir: t.TempDir(), SpillDir: func(string) string { return t.TempDir() }, Python: func() string { return python },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context, program string, input []byte, limit time.Duration) []byte {
+		out, err := here.Python(ctx, program, input, limit)
+		if err != nil {
+			t.Error(err)
+		}
+		return out
 	}
 }
 
@@ -76,7 +95,7 @@ func TestInterpreterIsIsolated(t *testing.T) {
 	t.Setenv("HF_TOKEN", "hf_secret")
 	out := filepath.Join(t.TempDir(), "seen")
 	python := fake(t, `echo "$1 $2" > `+out+`; env >> `+out+`; cat >> `+out)
-	check.New(func() string { return python }).Warnings(t.Context(), "a.py", []byte("the code"))
+	check.New(check.Options{Python: with(t, python)}).Warnings(t.Context(), "a.py", []byte("the code"))
 	data, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +108,7 @@ func TestInterpreterIsIsolated(t *testing.T) {
 
 func TestSlowInterpreterIsLeft(t *testing.T) {
 	python := fake(t, "exec sleep 60")
-	c := check.New(func() string { return python })
+	c := check.New(check.Options{Python: with(t, python)})
 	ctx, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer stop()
 	begun := time.Now()
@@ -98,22 +117,36 @@ func TestSlowInterpreterIsLeft(t *testing.T) {
 	}
 }
 
-func TestInterpreterOfTheWorkspace(t *testing.T) {
-	root := t.TempDir()
-	own := filepath.Join(root, ".venv", "bin", "python")
-	if runtime.GOOS == "windows" {
-		own = filepath.Join(root, ".venv", "Scripts", "python.exe")
+func TestSignatures(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no python3 in the path")
 	}
-	if got := check.Interpreter(root); got == own {
-		t.Errorf("interpreter %q does not exist", got)
+	content := []byte(`import json
+import os.path as p
+from subprocess import run as go, Popen
+from missing_package import thing
+json.dumps({}, indent=1, sortkeys=True)
+json.dumps({}, indent=1)
+p.join("a", b=1)
+go(["x"],
+   anything=1)
+Popen(["x"], shel=True, cwd=".")
+thing(x=1)
+def local(a): pass
+local(b=1)
+json = None
+`)
+	off := check.New(check.Options{Python: with(t, python)})
+	if got := off.Warnings(t.Context(), "a.py", content); len(got) != 0 {
+		t.Errorf("not asked for: %q", got)
 	}
-	if err := os.MkdirAll(filepath.Dir(own), 0o755); err != nil {
-		t.Fatal(err)
+	c := check.New(check.Options{Python: with(t, python), Signatures: true})
+	want := "Invalid kwarg: p.join(b=...) at line 7\nInvalid kwarg: Popen(shel=...) at line 10"
+	if got := strings.Join(c.Warnings(t.Context(), "a.py", content), "\n"); got != want {
+		t.Errorf("warnings %q, want %q", got, want)
 	}
-	if err := os.WriteFile(own, nil, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if got := check.Interpreter(root); got != own {
-		t.Errorf("interpreter %q, want %q", got, own)
+	if got := c.Warnings(t.Context(), "a.py", []byte("def f(:")); len(got) != 1 || !strings.Contains(got[0], "line 1") {
+		t.Errorf("broken syntax: %q", got)
 	}
 }

@@ -1,13 +1,24 @@
 //go:build unix
 
-package files
+package disk
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
 )
+
+// version names the state of a file: another file, size or time of change is
+// another version.
+func version(info fs.FileInfo) string {
+	at := info.ModTime().UnixNano()
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return fmt.Sprintf("%x-%x-%x-%x", uint64(st.Dev), uint64(st.Ino), info.Size(), at)
+	}
+	return fmt.Sprintf("%x-%x", info.Size(), at)
+}
 
 // keepOwner gives f the owner and group of before, as far as permitted, and
 // reports whether f has both now.

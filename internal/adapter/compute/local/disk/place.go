@@ -1,4 +1,4 @@
-package files
+package disk
 
 import (
 	"errors"
@@ -9,43 +9,50 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-)
 
-// places turns the paths of calls into files that may be used.
-type places struct{ Options }
+	"github.com/ml-intern/ml-intern/internal/domain/workspace"
+)
 
 // place is a file, held by an open folder above it: whatever becomes of the
 // path meanwhile, nothing outside that folder is reached.
 type place struct {
-	shown  string // as the call named it
+	named  string // as the call named it
 	real   string // absolute, symbolic links resolved
 	anchor *os.Root
 	rel    string // below anchor
 }
 
-func (p *place) Close() error { return p.anchor.Close() }
+func (at *place) Close() error { return at.anchor.Close() }
+
+func (at *place) fault(kind workspace.Kind, reason string) error {
+	return &workspace.Fault{Kind: kind, Path: at.named, Reason: reason}
+}
+
+func invalid(reason string) error {
+	return &workspace.Fault{Kind: workspace.Invalid, Reason: reason}
+}
 
 // absolute is path as it stands, made absolute.
-func (p *places) absolute(path string) (string, error) {
+func (d *Disk) absolute(path string) (string, error) {
 	if path == "" {
-		return "", refuse("path is required: name a file")
+		return "", invalid("path is required: name a file")
 	}
 	if strings.ContainsRune(path, 0) {
-		return "", refuse("path must not contain a NUL character")
+		return "", invalid("path must not contain a NUL character")
 	}
-	if rest, ok := strings.CutPrefix(path, "~"); ok && p.Home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
-		path = filepath.Join(p.Home, rest)
+	if rest, ok := strings.CutPrefix(path, "~"); ok && d.o.Home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
+		path = filepath.Join(d.o.Home, rest)
 	}
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(p.Dir, path)
+		path = filepath.Join(d.o.Dir, path)
 	}
 	return filepath.Clean(path), nil
 }
 
-// resolve is the real path a call means: of the file itself, or of what would
+// Resolve is the real path a call means: of the file itself, or of what would
 // be made.
-func (p *places) resolve(path string) (string, error) {
-	abs, err := p.absolute(path)
+func (d *Disk) Resolve(path string) (string, error) {
+	abs, err := d.absolute(path)
 	if err != nil {
 		return "", err
 	}
@@ -89,17 +96,17 @@ func realPath(path string) (string, error) {
 
 // open finds the file a call names and checks that it may be used. The caller
 // closes the place.
-func (p *places) open(path string, change bool) (*place, error) {
-	real, err := p.resolve(path)
+func (d *Disk) open(path string, change bool) (*place, error) {
+	real, err := d.Resolve(path)
 	if err != nil {
 		return nil, err
 	}
-	at := &place{shown: shown(path), real: real}
+	at := &place{named: path, real: real}
 	if !change && secret(real) {
-		return nil, refuse("%s is not shown: it holds the memory or the environment of a process", at.shown)
+		return nil, at.fault(workspace.Secret, "is not shown: it holds the memory or the environment of a process")
 	}
-	if p.Confine == All || p.Confine == Write && change {
-		err = p.confine(at, change)
+	if d.o.Confine == All || d.o.Confine == Write && change {
+		err = d.confine(at, change)
 	} else {
 		err = at.free()
 	}
@@ -111,10 +118,10 @@ func (p *places) open(path string, change bool) (*place, error) {
 
 // confine anchors at in the workspace or, for reading, in one of the extra
 // folders.
-func (p *places) confine(at *place, change bool) error {
-	roots := []string{p.Root}
+func (d *Disk) confine(at *place, change bool) error {
+	roots := []string{d.o.Root}
 	if !change {
-		roots = append(roots, p.Extra...)
+		roots = append(roots, d.o.Extra...)
 	}
 	for _, root := range roots {
 		real, err := filepath.EvalSymlinks(root)
@@ -131,7 +138,7 @@ func (p *places) confine(at *place, change bool) error {
 		at.rel = rel
 		return nil
 	}
-	return refuse("%s is outside %s, and files are confined to it", at.shown, p.Root)
+	return at.fault(workspace.Outside, "is outside "+d.o.Root+", and files are confined to it")
 }
 
 // free anchors at in the nearest folder above it that exists.
@@ -162,4 +169,14 @@ var secretFiles = sync.OnceValue(func() *regexp.Regexp {
 // the keys in our own environment.
 func secret(real string) bool {
 	return strings.HasPrefix(real, "/proc/") && secretFiles().MatchString(real)
+}
+
+// Where is the real path a call means, or the next best to it; empty when the
+// path means nothing.
+func (d *Disk) Where(path string) string {
+	real, err := d.Resolve(path)
+	if err != nil {
+		real, _ = d.absolute(path)
+	}
+	return real
 }

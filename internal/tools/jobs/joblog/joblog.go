@@ -1,0 +1,232 @@
+// Package joblog keeps the log of a running job: all of it in a file, its
+// beginning, its end and the lines about errors in memory, for a result that a
+// model can read. It does not know where the lines come from.
+package joblog
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// What is kept.
+const (
+	firstLines = 200
+	lastLines  = 2000
+	// lineLimit bounds a line in memory, in bytes; the file has all of it.
+	lineLimit = 4000
+	// fileLimit bounds the text in the file; the lines behind it are empty
+	// there, so that their number stays right.
+	fileLimit  = 256 << 20
+	errorLines = 20
+)
+
+// Log is the log of one job. One goroutine uses it.
+type Log struct {
+	file    *os.File
+	written int64
+	taken   int
+	first   []string
+	last    []string // a ring
+	next    int
+	dropped int
+	errors  []string
+	before  string
+	context int // lines that still belong to the newest error
+}
+
+// Open opens the log of a job in dir, which is made if needed. A log that is
+// there is read again: Taken says how many events it has.
+func Open(dir, id string) (*Log, error) {
+	l := &Log{}
+	if dir == "" {
+		return l, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder for the logs of jobs: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, id+".log"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log of job %s: %w", id, err)
+	}
+	l.file = file
+	if err := l.reread(); err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("read the log of job %s: %w", id, err)
+	}
+	return l, nil
+}
+
+// reread takes what an earlier run of the program has written. A torn last
+// line is cut off: it comes again.
+func (l *Log) reread() error {
+	r := bufio.NewReader(l.file)
+	for {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		l.written += int64(len(line))
+		l.taken++
+		if text := string(bytes.TrimSuffix(line, []byte("\n"))); text != "" {
+			l.remember(text)
+		}
+	}
+	if err := l.file.Truncate(l.written); err != nil {
+		return err
+	}
+	_, err := l.file.Seek(l.written, io.SeekStart)
+	return err
+}
+
+// Taken is the number of the newest event in the log.
+func (l *Log) Taken() int { return l.taken }
+
+// Path is where the whole log lies; empty without a file.
+func (l *Log) Path() string {
+	if l.file == nil {
+		return ""
+	}
+	return l.file.Name()
+}
+
+// Add appends event number n.
+func (l *Log) Add(n int, text string) error {
+	text = strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\r")
+	l.remember(text)
+	var out strings.Builder
+	for ; l.taken < n-1; l.taken++ { // events without a text
+		out.WriteByte('\n')
+	}
+	l.taken++
+	if l.written < fileLimit {
+		out.WriteString(text)
+	}
+	out.WriteByte('\n')
+	if l.file == nil {
+		return nil
+	}
+	m, err := l.file.WriteString(out.String())
+	l.written += int64(m)
+	if err != nil {
+		return fmt.Errorf("write the log of the job: %w", err)
+	}
+	return nil
+}
+
+// Close closes the file, which stays.
+func (l *Log) Close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}
+
+// telling are the lines that say what went wrong.
+var telling = regexp.MustCompile(`Traceback|Error\b|Exception\b|CUDA out of memory|\bKilled\b`)
+
+func (l *Log) remember(text string) {
+	text = Collapse(text)
+	if len(text) > lineLimit {
+		text = strings.ToValidUTF8(text[:lineLimit], "") + "…"
+	}
+	switch {
+	case len(l.first) < firstLines:
+		l.first = append(l.first, text)
+	case len(l.last) < lastLines:
+		l.last = append(l.last, text)
+	default:
+		l.keepError(l.last[l.next])
+		l.last[l.next] = text
+		l.next = (l.next + 1) % lastLines
+		l.dropped++
+	}
+}
+
+// keepError keeps a line that leaves memory when it tells of an error, with
+// one line before and two behind it.
+func (l *Log) keepError(text string) {
+	switch {
+	case len(l.errors) >= errorLines:
+	case telling.MatchString(text):
+		if l.context == 0 && l.before != "" {
+			l.errors = append(l.errors, l.before)
+		}
+		l.errors, l.context = append(l.errors, text), 2
+	case l.context > 0:
+		l.errors = append(l.errors, text)
+		l.context--
+	}
+	l.before = text
+}
+
+// Collapse leaves of a progress bar, which returns to the line's beginning
+// again and again, what is seen in the end.
+func Collapse(text string) string {
+	text = strings.TrimRight(text, "\r")
+	if i := strings.LastIndexByte(text, '\r'); i >= 0 {
+		return text[i+1:]
+	}
+	return text
+}
+
+var installed = regexp.MustCompile(`^Installed \d+ packages? in \d+(\.\d+)?\s*m?s`)
+
+// Lines are the lines in memory, without those that a package installation has
+// printed; a line says how many are left out.
+func (l *Log) Lines() []string {
+	lines := append([]string{}, l.first...)
+	if l.dropped > 0 {
+		lines = append(lines, fmt.Sprintf("… (%d lines omitted) …", l.dropped))
+		if len(l.errors) > 0 {
+			lines = append(append(append(lines, "[lines about errors among them:]"), l.errors...), "…")
+		}
+	}
+	lines = append(append(lines, l.last[l.next:]...), l.last[:l.next]...)
+	for i, line := range lines {
+		if installed.MatchString(line) {
+			return append([]string{"[installs truncated]"}, lines[i:]...)
+		}
+	}
+	return lines
+}
+
+// Text is the log in at most limit bytes: a fifth of that from the beginning,
+// the rest from the end, cut at lines.
+func (l *Log) Text(limit int) string {
+	lines := l.Lines()
+	text := strings.Join(lines, "\n")
+	if len(text) <= limit {
+		return text
+	}
+	head, tail := text[:limit/5], text[len(text)-limit*4/5:]
+	head = head[:strings.LastIndexByte(head, '\n')+1]
+	if i := strings.IndexByte(tail, '\n'); i >= 0 {
+		tail = tail[i+1:]
+	}
+	gap := text[len(head) : len(text)-len(tail)]
+	return strings.ToValidUTF8(fmt.Sprintf("%s… (%d lines omitted) …\n%s%s", head, strings.Count(gap, "\n"), tellingLines(gap), tail), "")
+}
+
+// tellingLines are the lines about errors in the part that is left out.
+func tellingLines(gap string) string {
+	var found []string
+	for line := range strings.Lines(gap) {
+		if telling.MatchString(line) && len(found) < errorLines {
+			found = append(found, strings.TrimRight(line, "\n"))
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return "[lines about errors among them:]\n" + strings.Join(found, "\n") + "\n…\n"
+}

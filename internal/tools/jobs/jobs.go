@@ -1,0 +1,293 @@
+// Package jobs is the tool that runs commands on the Hub's machines: it
+// delivers scripts, follows jobs to their real end, keeps their logs and their
+// money, and finds after a crash what it had started. It knows neither how the
+// Hub speaks nor who approves.
+package jobs
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/price"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/domain/workspace"
+)
+
+//go:embed hf_jobs.json
+var description []byte
+
+// maxOutput is the most characters of a result.
+const maxOutput = 30_000
+
+// Options of the tool.
+type Options struct {
+	Jobs *job.API
+	// Namespace finds who runs and pays: the one asked for, else the user.
+	Namespace func(ctx context.Context, requested string) (string, error)
+	Prices    *price.Book
+	// Workspace is where scripts are read; nil reads none.
+	Workspace func(ctx context.Context) (workspace.Workspace, error)
+	// Token is what jobs get as HF_TOKEN; "" is none. TokenBroad says that it
+	// may write everywhere, of which the user is told once.
+	Token      func() string
+	TokenBroad func() bool
+	// Secret reads a variable of the user's that may be passed to jobs.
+	Secret func(name string) (value string, allowed bool)
+	// Ship commits files for a job that carries too much for its environment,
+	// in a folder of the namespace's own repository for jobs.
+	Ship func(ctx context.Context, namespace, folder string, files map[string][]byte) (job.Volume, error)
+	// Hook is the text of the sitecustomize.py that notices what a script
+	// pushes; nil or "" is none.
+	Hook func(sessionID string) string
+	// Trackio makes a dashboard ready before its job starts; nil does nothing.
+	Trackio func(ctx context.Context, space, project string, log func(string)) error
+	// LogDir is where a session keeps the logs of its jobs; "" keeps none.
+	LogDir func(sessionID string) string
+	// Leave keeps jobs running when a person interrupts their call.
+	Leave bool
+	// HasSecret reports what kind of secret a text shows, "" for none.
+	HasSecret func(text string) string
+}
+
+// Tool is hf_jobs.
+type Tool struct {
+	opts Options
+	spec tool.Spec
+
+	mu      sync.Mutex
+	session tool.Session
+	own     map[string]bool // jobs of this session, by id
+	blocked map[string]bool // namespaces that had no credits
+	warned  bool            // of a broad token
+	// watching ends the watchers, which done waits for.
+	watching context.Context
+	stop     context.CancelFunc
+	done     sync.WaitGroup
+	closed   bool
+}
+
+var (
+	_ tool.KeyedTool = (*Tool)(nil)
+	_ tool.Resolver  = (*Tool)(nil)
+	_ tool.Companion = (*Tool)(nil)
+	_ tool.Closer    = (*Tool)(nil)
+)
+
+// New returns the tool. The flavors it offers are those of the price list at
+// hand.
+func New(o Options) (*Tool, error) {
+	if o.Jobs == nil || o.Namespace == nil || o.Prices == nil {
+		return nil, errors.New("make hf_jobs: Jobs, Namespace and Prices are required")
+	}
+	spec, err := tool.ParseSpec(description, maxOutput)
+	if err != nil {
+		return nil, err
+	}
+	if spec.Parameters, err = withFlavors(spec.Parameters, o.Prices.Known().Names()); err != nil {
+		return nil, err
+	}
+	spec.Synonyms = tool.Synonyms{
+		Names: map[string]string{"flavor": "hardware_flavor", "hardware": "hardware_flavor"},
+		Values: map[string]map[string]string{"operation": {
+			"uv": "run", "scheduled uv": "scheduled run", "list": "ps", "scheduled list": "scheduled ps",
+		}},
+	}
+	t := &Tool{opts: o, spec: spec, own: map[string]bool{}, blocked: map[string]bool{}}
+	t.watching, t.stop = context.WithCancel(context.Background())
+	return t, nil
+}
+
+// withFlavors puts the names of the flavors into the schema.
+func withFlavors(schema json.RawMessage, names []string) (json.RawMessage, error) {
+	const field = `"hardware_flavor":{`
+	enum, err := json.Marshal(names)
+	if err != nil {
+		return nil, err
+	}
+	text := string(schema)
+	if strings.Count(text, field) != 1 {
+		return nil, errors.New("make hf_jobs: its schema has no hardware_flavor")
+	}
+	return json.RawMessage(strings.Replace(text, field, field+`"enum":`+string(enum)+`,`, 1)), nil
+}
+
+// Params are the arguments of hf_jobs.
+type Params struct {
+	Operation       string            `json:"operation"`
+	Script          string            `json:"script,omitempty"`
+	Dependencies    []string          `json:"dependencies,omitempty"`
+	Python          string            `json:"python,omitempty"`
+	ScriptArgs      []string          `json:"script_args,omitempty"`
+	Command         []string          `json:"command,omitempty"`
+	Image           string            `json:"image,omitempty"`
+	HardwareFlavor  string            `json:"hardware_flavor,omitempty"`
+	Timeout         string            `json:"timeout,omitempty"`
+	Env             map[string]string `json:"env,omitempty"`
+	Secrets         map[string]string `json:"secrets,omitempty"`
+	TrackioSpaceID  string            `json:"trackio_space_id,omitempty"`
+	TrackioProject  string            `json:"trackio_project,omitempty"`
+	Namespace       string            `json:"namespace,omitempty"`
+	Detach          bool              `json:"detach,omitempty"`
+	Wait            string            `json:"wait,omitempty"`
+	Name            string            `json:"name,omitempty"`
+	Labels          map[string]string `json:"labels,omitempty"`
+	Volumes         []job.Volume      `json:"volumes,omitempty"`
+	Expose          []int             `json:"expose,omitempty"`
+	SSH             bool              `json:"ssh,omitempty"`
+	ResourceGroupID string            `json:"resource_group_id,omitempty"`
+	JobID           []string          `json:"job_id,omitempty"`
+	Tail            int               `json:"tail,omitempty"`
+	Follow          bool              `json:"follow,omitempty"`
+	All             bool              `json:"all,omitempty"`
+	Status          string            `json:"status,omitempty"`
+	ScheduledJobID  string            `json:"scheduled_job_id,omitempty"`
+	Schedule        string            `json:"schedule,omitempty"`
+}
+
+// submits reports whether the operation sends a job.
+func (p Params) submits() bool { return p.Operation == "run" || p.Operation == "scheduled run" }
+
+func (p Params) flavor() string {
+	if p.HardwareFlavor == "" {
+		return "cpu-basic"
+	}
+	return p.HardwareFlavor
+}
+
+// Spec describes the tool.
+func (t *Tool) Spec() tool.Spec { return t.spec }
+
+// Run does the operation.
+func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (tool.Result, error) {
+	var p Params
+	if err := tool.Decode(args, &p); err != nil {
+		return tool.Failed(fmt.Sprintf("hf_jobs was not run: %v", err)), nil
+	}
+	act, ok := operations[p.Operation]
+	if !ok {
+		return tool.Failed(fmt.Sprintf("Unknown operation %q. The operations are: %s.", p.Operation, operationNames())), nil
+	}
+	if err := p.check(); err != nil {
+		return tool.Failed(err.Error()), nil
+	}
+	ns, err := t.opts.Namespace(ctx, p.Namespace)
+	if err != nil {
+		return tool.Failed(err.Error()), ctx.Err()
+	}
+	p.Namespace = ns
+	r, err := act(t, ctx, env, p)
+	if err != nil && ctx.Err() == nil {
+		return tool.Failed(t.problem(p, err)), nil
+	}
+	return r, err
+}
+
+// operation is one thing the tool does.
+type operation func(t *Tool, ctx context.Context, env tool.Env, p Params) (tool.Result, error)
+
+// operations are all of them.
+var operations = map[string]operation{
+	"run": (*Tool).run, "ps": (*Tool).list, "logs": (*Tool).logs, "inspect": (*Tool).inspect, "cancel": (*Tool).cancel,
+	"wait": (*Tool).wait, "metrics": (*Tool).metrics, "hardware": (*Tool).hardware,
+	"scheduled run": (*Tool).schedule, "scheduled ps": (*Tool).schedules, "scheduled inspect": (*Tool).inspectSchedule,
+	"scheduled delete": (*Tool).unschedule, "scheduled suspend": (*Tool).suspend, "scheduled resume": (*Tool).resume,
+	"scheduled trigger": (*Tool).trigger,
+}
+
+// operationNames is the list for a person, in the order of the schema.
+func operationNames() string {
+	var schema struct {
+		Parameters struct {
+			Properties struct {
+				Operation struct {
+					Enum []string `json:"enum"`
+				} `json:"operation"`
+			} `json:"properties"`
+		} `json:"parameters"`
+	}
+	_ = json.Unmarshal(description, &schema) // New has read it
+	return strings.Join(schema.Parameters.Properties.Operation.Enum, ", ")
+}
+
+// check names what an operation lacks.
+func (p Params) check() error {
+	var what string
+	switch op := p.Operation; {
+	case p.submits() && (p.Script == "") == (len(p.Command) == 0):
+		what = "either script or command is needed, and only one of them"
+	case op == "scheduled run" && p.Schedule == "":
+		what = "schedule is required: @hourly, @daily, @weekly, @monthly, @yearly or a cron expression"
+	case (op == "logs" || op == "inspect" || op == "cancel" || op == "wait" || op == "metrics") && len(p.JobID) == 0:
+		what = "job_id is required"
+	case strings.HasPrefix(op, "scheduled ") && op != "scheduled run" && op != "scheduled ps" && p.ScheduledJobID == "":
+		what = "scheduled_job_id is required"
+	default:
+		if p.submits() {
+			_, err := seconds("timeout", p.Timeout, defaultTimeout)
+			if err != nil {
+				return err
+			}
+		}
+		_, err := seconds("wait", p.Wait, time.Second)
+		return err
+	}
+	return errors.New(what)
+}
+
+// Attach watches over what earlier calls have left running in a session.
+func (t *Tool) Attach(s tool.Session) {
+	t.mu.Lock()
+	t.session = s
+	t.mu.Unlock()
+	for _, open := range s.Reserved(event.SpendJob) {
+		if ns, id, ok := parseRef(open.Ref); ok {
+			t.watch(s, open.ID, ns, id, open.USDPerHour, false)
+		}
+	}
+}
+
+// Close ends the watching; jobs go on.
+func (t *Tool) Close(ctx context.Context) error {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.stop()
+	ended := make(chan struct{})
+	go func() { t.done.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func ref(ns, id string) string { return "job:" + ns + "/" + id }
+
+func parseRef(s string) (ns, id string, ok bool) {
+	rest, ok := strings.CutPrefix(s, "job:")
+	if !ok {
+		return "", "", false
+	}
+	return strings.Cut(rest, "/")
+}
+
+func (t *Tool) remember(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.own[id] = true
+}
+
+func (t *Tool) isOwn(id string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.own[id]
+}
