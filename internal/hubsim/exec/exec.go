@@ -150,10 +150,12 @@ func isDir(path string) bool {
 type Mount struct {
 	// Path is the absolute path that the command uses.
 	Path string
-	// Fill puts the content into dir before the start.
+	// Dir is an existing directory to use in place; empty is a new one.
+	Dir string
+	// ReadOnly says that the command must not write to Dir.
+	ReadOnly bool
+	// Fill puts the content into a new dir before the start.
 	Fill func(ctx context.Context, dir string) error
-	// Keep takes what the command has left in dir, after its end; nil drops it.
-	Keep func(ctx context.Context, dir string) error
 }
 
 // Spec is a command to run.
@@ -263,13 +265,7 @@ func (p *Process) run(ctx context.Context) {
 	p.child.Group().Signal(true)
 	<-p.child.Stop()
 	p.child.Wait()
-	exit := Exit{Code: p.code()}
-	for i, m := range p.spec.Mounts {
-		if m.Keep != nil && exit.Err == nil {
-			exit.Err = m.Keep(ctx, p.mount(i))
-		}
-	}
-	p.finish(exit)
+	p.finish(Exit{Code: p.code()})
 }
 
 // poll is how often a group that was asked to end is looked at, in real time.

@@ -25,7 +25,12 @@ const (
 	bin  = "bin"
 )
 
-func (p *Process) mount(i int) string { return filepath.Join(p.dir, "mount", strconv.Itoa(i)) }
+func (p *Process) mount(i int) string {
+	if dir := p.spec.Mounts[i].Dir; dir != "" {
+		return dir
+	}
+	return filepath.Join(p.dir, "mount", strconv.Itoa(i))
+}
 
 // prepare fills the directory and returns what is to be started in it.
 func (p *Process) prepare(ctx context.Context) (proc.Command, error) {
@@ -40,6 +45,9 @@ func (p *Process) prepare(ctx context.Context) (proc.Command, error) {
 		}
 	}
 	for i, m := range p.spec.Mounts {
+		if m.Dir != "" {
+			continue
+		}
 		if err := os.MkdirAll(p.mount(i), 0o700); err != nil {
 			return proc.Command{}, fmt.Errorf("make the directory for %s: %w", m.Path, err)
 		}
@@ -67,7 +75,16 @@ func (p *Process) command(env map[string]string) (proc.Command, error) {
 	if p.runner.fence == nil {
 		p.runner.warn()
 	} else {
-		fence, err := p.runner.fence.Allow([]string{p.dir}, nil)
+		write, read := []string{p.dir}, []string(nil)
+		for _, m := range p.spec.Mounts {
+			switch {
+			case m.Dir != "" && m.ReadOnly:
+				read = append(read, m.Dir)
+			case m.Dir != "":
+				write = append(write, m.Dir)
+			}
+		}
+		fence, err := p.runner.fence.Allow(write, read)
 		if err != nil {
 			return c, err
 		}
