@@ -1,7 +1,9 @@
 package lfs
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 )
 
 // transfer is one file on its way. It remembers which parts have arrived.
@@ -143,16 +146,18 @@ func (t *transfer) send(ctx context.Context, href string, header http.Header, n 
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	count := &meter{sent: func(n int64) { t.o.Sent(t.object.Path, n) }}
+	var try *metered
 	resp, err := t.o.Conn.Signed(ctx, wire.SignedRequest{
 		Op: "upload " + t.object.Path, Method: "PUT", URL: href, Header: header, Retry: wire.Idempotent, FirstByte: settle,
 		Body: func() (io.Reader, int64, error) {
-			count.reset()
+			try.takeBack()
 			r, err := open(ctx)
 			if err != nil {
+				try = nil
 				return nil, 0, err
 			}
-			return &metered{r, count}, n, nil
+			try = &metered{ReadCloser: r, sent: func(n int64) { t.o.Sent(t.object.Path, n) }}
+			return try, n, nil
 		},
 	})
 	if err == nil {
@@ -160,7 +165,7 @@ func (t *transfer) send(ctx context.Context, href string, header http.Header, n 
 		resp.Body.Close()
 		return resp.Header, nil
 	}
-	count.reset()
+	try.takeBack()
 	var e *wire.Error
 	switch {
 	case !errors.As(err, &e):
@@ -183,72 +188,100 @@ func (t *transfer) complete(ctx context.Context, n int) ([]int, error) {
 	for i := 1; i <= n; i++ {
 		parts = append(parts, part{i, t.etags[i]})
 	}
-	err := t.post(ctx, wire.SignedRequest{
-		Op: "put " + t.object.Path + " together", URL: t.upload, Accept: mediaType, Type: mediaType,
+	op := "put " + t.object.Path + " together"
+	resp, err := t.o.Conn.Signed(ctx, wire.SignedRequest{
+		Op: op, Method: "POST", URL: t.upload, Accept: mediaType, Type: mediaType,
 		JSON: map[string]any{"oid": t.object.OID, "parts": parts}, Retry: wire.Idempotent, FirstByte: settle,
+		Status: []int{200, 201, 202, 204, 400, 422},
 	})
+	if err == nil {
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what came of it is enough
+		if resp.StatusCode < 300 {
+			return nil, nil
+		}
+		missing, why := refused(text, n)
+		err = &wire.Error{Kind: wire.BadRequest, Op: op, Method: "POST", Status: resp.StatusCode, Message: why}
+		if len(missing) > 0 {
+			return missing, err
+		}
+		return nil, t.afresh(err)
+	}
 	var e *wire.Error
-	if err == nil || !errors.As(err, &e) || e.Status < 400 {
-		return nil, err
+	if errors.As(err, &e) && e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests {
+		return nil, t.afresh(err)
 	}
-	if again := partNumbers(e.Message, n); len(again) > 0 {
-		return again, err
-	}
-	if e.Status >= 500 {
-		return nil, err
-	}
-	// Either it was put together before and the answer got lost, or the store
-	// has given the upload up: its next answer tells.
-	t.forget()
-	return nil, &stale{err}
+	return nil, err
 }
 
-// partNumbers finds "part 2", "parts 2 and 3" and the like in the store's words.
-func partNumbers(message string, n int) []int {
-	var found []int
-	named := regexp.MustCompile(`(?i)\bparts?(?:[ _-]?numbers?)?[^0-9a-z]{0,8}((?:[0-9]+(?:, | and |,)?)+)`)
-	for _, m := range named.FindAllStringSubmatch(message, -1) {
-		for _, digits := range regexp.MustCompile(`[0-9]+`).FindAllString(m[1], -1) {
-			if k, err := strconv.Atoi(digits); err == nil && k >= 1 && k <= n && !slices.Contains(found, k) {
-				found = append(found, k)
+// afresh gives an upload up. Either its parts were put together before and the
+// answer got lost, or the store does not know it any more: its next answer
+// tells.
+func (t *transfer) afresh(err error) error {
+	t.forget()
+	return &stale{err}
+}
+
+// refused finds which of n parts the store misses, and its words.
+func refused(body []byte, n int) (missing []int, why string) {
+	var in struct {
+		Error   string `json:"error"`
+		Message string `json:"message"`
+		Missing []int  `json:"missingParts"`
+	}
+	why = strings.TrimSpace(string(body))
+	if json.Unmarshal(body, &in) == nil {
+		why = cmp.Or(in.Error, in.Message, why)
+	}
+	if len(in.Missing) == 0 {
+		named := regexp.MustCompile(`(?i)\bparts?\b[^0-9]{0,120}?([0-9]+(?:(?:, ?| and | )[0-9]+)*)`)
+		for _, m := range named.FindAllStringSubmatch(why, -1) {
+			for _, digits := range regexp.MustCompile(`[0-9]+`).FindAllString(m[1], -1) {
+				if k, err := strconv.Atoi(digits); err == nil {
+					in.Missing = append(in.Missing, k)
+				}
 			}
 		}
 	}
-	return found
-}
-
-// meter counts what one body's tries have sent.
-type meter struct {
-	mu    sync.Mutex
-	total int64
-	sent  func(n int64)
-}
-
-func (m *meter) add(n int64) {
-	m.mu.Lock()
-	m.total += n
-	m.mu.Unlock()
-	if n != 0 {
-		m.sent(n)
+	for _, k := range in.Missing {
+		if k >= 1 && k <= n && !slices.Contains(missing, k) {
+			missing = append(missing, k)
+		}
 	}
+	return missing, excerpt.Head(why, 300)
 }
 
-func (m *meter) reset() {
-	m.mu.Lock()
-	total := m.total
-	m.mu.Unlock()
-	m.add(-total)
-}
-
-// metered counts what is read.
+// metered counts what is read of one try's body. What is read after the try
+// was given up does not count.
 type metered struct {
 	io.ReadCloser
-	count *meter
+	sent func(n int64)
+
+	mu    sync.Mutex
+	total int64
+	over  bool
 }
 
 // Read reads and counts.
-func (r *metered) Read(p []byte) (int, error) {
-	n, err := r.ReadCloser.Read(p)
-	r.count.add(int64(n))
+func (m *metered) Read(p []byte) (int, error) {
+	n, err := m.ReadCloser.Read(p)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n > 0 && !m.over {
+		m.total += int64(n)
+		m.sent(int64(n))
+	}
 	return n, err
+}
+
+// takeBack gives the try up; nil is no try.
+func (m *metered) takeBack() {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.over = true; m.total > 0 {
+		m.sent(-m.total)
+	}
 }
