@@ -6,6 +6,7 @@ package answer
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -60,8 +61,8 @@ func JSON(w http.ResponseWriter, status int, v any) {
 
 // Fail writes err: an *Error as it is, anything else as a 500.
 func Fail(w http.ResponseWriter, err error) {
-	e, ok := err.(*Error)
-	if !ok {
+	var e *Error
+	if !errors.As(err, &e) {
 		e = Refuse(http.StatusInternalServerError, err.Error())
 	}
 	for k, vs := range e.Header {

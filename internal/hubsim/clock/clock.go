@@ -6,6 +6,7 @@ package clock
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -39,7 +40,7 @@ type Clock struct {
 	mu      sync.Mutex
 	start   time.Time
 	now     time.Time // manual: the time; others: the newest stamp
-	timers  []*Timer  // waiting, manual clock only
+	timers  []*Timer  // waiting
 	counter uint64
 	seed    uint64
 	source  *rand.PCG
@@ -109,8 +110,8 @@ func (c *Clock) AfterFunc(d time.Duration, f func()) *Timer {
 		t.done = true
 		return t
 	}
+	c.timers = append(c.timers, t)
 	if c.scale == 0 {
-		c.timers = append(c.timers, t)
 		return t
 	}
 	t.real = time.AfterFunc(time.Duration(float64(d)/c.scale), func() {
@@ -122,6 +123,13 @@ func (c *Clock) AfterFunc(d time.Duration, f func()) *Timer {
 	return t
 }
 
+// forget takes a timer off the list; the caller holds the lock.
+func (c *Clock) forget(t *Timer) {
+	if i := slices.Index(c.timers, t); i >= 0 {
+		c.timers = slices.Delete(c.timers, i, i+1)
+	}
+}
+
 // claim takes the right to run the function.
 func (t *Timer) claim() bool {
 	t.clock.mu.Lock()
@@ -130,6 +138,7 @@ func (t *Timer) claim() bool {
 		return false
 	}
 	t.done = true
+	t.clock.forget(t)
 	t.clock.running.Add(1)
 	return true
 }
@@ -145,22 +154,22 @@ func (t *Timer) Stop() bool {
 	if t.real != nil {
 		t.real.Stop()
 	}
-	for i, other := range t.clock.timers {
-		if other == t {
-			t.clock.timers = append(t.clock.timers[:i], t.clock.timers[i+1:]...)
-			break
-		}
-	}
+	t.clock.forget(t)
 	return true
 }
 
 // Advance moves a manual clock and runs what falls due, in order of time, each
-// at its own moment. On other clocks it moves the simulated time forward
-// without running anything early.
+// at its own moment; it returns when all of it has run. On other clocks it
+// moves the simulated time forward, and what falls due runs at once in
+// goroutines of its own. A function of a timer must not call it.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	if c.scale != 0 {
 		c.start = c.start.Add(d)
+		now := c.read()
+		for _, t := range c.timers {
+			t.real.Reset(max(0, time.Duration(float64(t.at.Sub(now))/c.scale)))
+		}
 		c.mu.Unlock()
 		return
 	}
@@ -197,7 +206,7 @@ func (c *Clock) earliest(end time.Time) *Timer {
 		return nil
 	}
 	t := c.timers[best]
-	c.timers = append(c.timers[:best], c.timers[best+1:]...)
+	c.forget(t)
 	t.done = true
 	return t
 }
@@ -206,6 +215,11 @@ func (c *Clock) earliest(end time.Time) *Timer {
 func (c *Clock) Stop() {
 	c.mu.Lock()
 	c.stopped = true
+	for _, t := range c.timers {
+		if t.real != nil {
+			t.real.Stop()
+		}
+	}
 	c.timers = nil
 	c.mu.Unlock()
 	c.running.Wait()
