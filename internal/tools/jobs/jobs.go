@@ -12,13 +12,13 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/price"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/domain/workspace"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/request"
 )
 
 //go:embed hf_jobs.json
@@ -119,55 +119,12 @@ func withFlavors(schema json.RawMessage, names []string) (json.RawMessage, error
 	return json.RawMessage(strings.Replace(text, field, field+`"enum":`+string(enum)+`,`, 1)), nil
 }
 
-// Params are the arguments of hf_jobs.
-type Params struct {
-	Operation       string            `json:"operation"`
-	Script          string            `json:"script,omitempty"`
-	Dependencies    []string          `json:"dependencies,omitempty"`
-	Python          string            `json:"python,omitempty"`
-	ScriptArgs      []string          `json:"script_args,omitempty"`
-	Command         []string          `json:"command,omitempty"`
-	Image           string            `json:"image,omitempty"`
-	HardwareFlavor  string            `json:"hardware_flavor,omitempty"`
-	Timeout         string            `json:"timeout,omitempty"`
-	Env             map[string]string `json:"env,omitempty"`
-	Secrets         map[string]string `json:"secrets,omitempty"`
-	TrackioSpaceID  string            `json:"trackio_space_id,omitempty"`
-	TrackioProject  string            `json:"trackio_project,omitempty"`
-	Namespace       string            `json:"namespace,omitempty"`
-	Detach          bool              `json:"detach,omitempty"`
-	Wait            string            `json:"wait,omitempty"`
-	Name            string            `json:"name,omitempty"`
-	Labels          map[string]string `json:"labels,omitempty"`
-	Volumes         []job.Volume      `json:"volumes,omitempty"`
-	Expose          []int             `json:"expose,omitempty"`
-	SSH             bool              `json:"ssh,omitempty"`
-	ResourceGroupID string            `json:"resource_group_id,omitempty"`
-	JobID           []string          `json:"job_id,omitempty"`
-	Tail            int               `json:"tail,omitempty"`
-	Follow          bool              `json:"follow,omitempty"`
-	All             bool              `json:"all,omitempty"`
-	Status          string            `json:"status,omitempty"`
-	ScheduledJobID  string            `json:"scheduled_job_id,omitempty"`
-	Schedule        string            `json:"schedule,omitempty"`
-}
-
-// submits reports whether the operation sends a job.
-func (p Params) submits() bool { return p.Operation == "run" || p.Operation == "scheduled run" }
-
-func (p Params) flavor() string {
-	if p.HardwareFlavor == "" {
-		return "cpu-basic"
-	}
-	return p.HardwareFlavor
-}
-
 // Spec describes the tool.
 func (t *Tool) Spec() tool.Spec { return t.spec }
 
 // Run does the operation.
 func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (tool.Result, error) {
-	var p Params
+	var p request.Params
 	if err := tool.Decode(args, &p); err != nil {
 		return tool.Failed(fmt.Sprintf("hf_jobs was not run: %v", err)), nil
 	}
@@ -175,7 +132,7 @@ func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (too
 	if !ok {
 		return tool.Failed(fmt.Sprintf("Unknown operation %q. The operations are: %s.", p.Operation, operationNames())), nil
 	}
-	if err := p.check(); err != nil {
+	if err := p.Check(); err != nil {
 		return tool.Failed(err.Error()), nil
 	}
 	ns, err := t.opts.Namespace(ctx, p.Namespace)
@@ -191,7 +148,7 @@ func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (too
 }
 
 // operation is one thing the tool does.
-type operation func(t *Tool, ctx context.Context, env tool.Env, p Params) (tool.Result, error)
+type operation func(t *Tool, ctx context.Context, env tool.Env, p request.Params) (tool.Result, error)
 
 // operations are all of them.
 var operations = map[string]operation{
@@ -215,31 +172,6 @@ func operationNames() string {
 	}
 	_ = json.Unmarshal(description, &schema) // New has read it
 	return strings.Join(schema.Parameters.Properties.Operation.Enum, ", ")
-}
-
-// check names what an operation lacks.
-func (p Params) check() error {
-	var what string
-	switch op := p.Operation; {
-	case p.submits() && (p.Script == "") == (len(p.Command) == 0):
-		what = "either script or command is needed, and only one of them"
-	case op == "scheduled run" && p.Schedule == "":
-		what = "schedule is required: @hourly, @daily, @weekly, @monthly, @yearly or a cron expression"
-	case (op == "logs" || op == "inspect" || op == "cancel" || op == "wait" || op == "metrics") && len(p.JobID) == 0:
-		what = "job_id is required"
-	case strings.HasPrefix(op, "scheduled ") && op != "scheduled run" && op != "scheduled ps" && p.ScheduledJobID == "":
-		what = "scheduled_job_id is required"
-	default:
-		if p.submits() {
-			_, err := seconds("timeout", p.Timeout, defaultTimeout)
-			if err != nil {
-				return err
-			}
-		}
-		_, err := seconds("wait", p.Wait, time.Second)
-		return err
-	}
-	return errors.New(what)
 }
 
 // Attach watches over what earlier calls have left running in a session.

@@ -250,7 +250,7 @@ func (b *batch) unfinished(i int) tool.Result {
 	}
 	r := tool.Failed(cutShort)
 	if last := b.cut[i]; last != nil {
-		r.ActualMicroUSD = last.ActualMicroUSD
+		r.ActualMicroUSD, r.Holding = last.ActualMicroUSD, last.Holding
 		if last.Output != "" {
 			r.Output += "\n" + last.Output
 		}

@@ -1,0 +1,265 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/price"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/joblog"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/report"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/request"
+)
+
+// How following tells.
+const (
+	// logBatch is the shortest time between two progress events.
+	logBatch = 200 * time.Millisecond
+	// detachedLog is how much of the log a detached call waits for.
+	detachedLog = 20 * time.Second
+	// cancelWait bounds cancelling a job within an interrupted call.
+	cancelWait = 700 * time.Millisecond
+	resultLog  = 28_000 // characters of log in a result
+)
+
+// Reasons for leaving a job that goes on.
+var (
+	errDetached = errors.New("detached")
+	errWaited   = errors.New("waited long enough")
+)
+
+// follow tells what a job does until it is over, or until the call may leave
+// it. With look it only reports how it stands.
+func (t *Tool) follow(ctx context.Context, env tool.Env, p request.Params, j job.Job, look bool) (tool.Result, error) {
+	t.remember(j.ID)
+	if err := env.Effect(ref(p.Namespace, j.ID)); err != nil {
+		return tool.Result{}, err
+	}
+	env.State(event.ToolStateChange{
+		State: "running", JobURL: j.URL(t.opts.Jobs.Endpoint()), TrackioSpaceID: p.TrackioSpaceID, TrackioProject: p.TrackioProject,
+	})
+	dir := ""
+	if t.opts.LogDir != nil {
+		dir = t.opts.LogDir(env.SessionID())
+	}
+	log, err := joblog.Open(dir, j.ID)
+	if err != nil {
+		env.Log(err.Error())
+		log, _ = joblog.Open("", j.ID)
+	}
+	defer log.Close()
+	if look && !j.Status.Stage.Over() {
+		return t.left(env, p, j, log, "the program was restarted"), nil
+	}
+	f := &following{tool: t, env: env, params: p, job: j, log: log}
+	err = f.run(ctx)
+	switch {
+	case errors.Is(err, errDetached), errors.Is(err, errWaited):
+		return t.left(env, p, f.job, log, err.Error()), nil
+	case ctx.Err() != nil && tool.Interrupted(ctx):
+		return t.interrupted(ctx, env, p, f.job, log), nil
+	case ctx.Err() != nil:
+		return tool.Result{}, ctx.Err() // the next run of the program goes on
+	case err != nil:
+		return t.lost(env, p, f.job, log, err), nil
+	}
+	return t.finished(env, p, f.job, log), nil
+}
+
+// following is one job being followed.
+type following struct {
+	tool   *Tool
+	env    tool.Env
+	params request.Params
+	job    job.Job
+	log    *joblog.Log
+
+	batch   []string
+	flushed time.Time
+}
+
+// run reads the log to its end; a job that is left gives errDetached or
+// errWaited.
+func (f *following) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if f.params.Wait != "" {
+		d, _ := request.Duration("wait", f.params.Wait, 0) // was checked
+		timer := time.AfterFunc(d, func() { cancel(errWaited) })
+		defer timer.Stop()
+	}
+	defer f.flush()
+	for u, err := range f.tool.opts.Jobs.Follow(ctx, f.params.Namespace, f.job.ID, f.log.Taken()) {
+		switch {
+		case err != nil:
+			if cause := context.Cause(ctx); errors.Is(cause, errWaited) || errors.Is(cause, errDetached) {
+				return cause
+			}
+			return err
+		case u.Line != nil:
+			f.line(*u.Line)
+		default:
+			f.job = *u.Job
+			if !f.job.Status.Stage.Over() {
+				f.env.Log(f.stage())
+			}
+			if f.params.Detach && f.job.Status.Stage == job.Running {
+				timer := time.AfterFunc(detachedLog, func() { cancel(errDetached) })
+				defer timer.Stop()
+			}
+		}
+	}
+	return nil
+}
+
+func (f *following) stage() string {
+	text := fmt.Sprintf("job %s: %s", f.job.ID, f.job.Status.Stage)
+	if !f.job.StartedAt.IsZero() && f.job.Status.Stage == job.Running {
+		text += fmt.Sprintf(" (after %s in the queue)", f.job.StartedAt.Sub(f.job.CreatedAt).Round(time.Second))
+	}
+	return text
+}
+
+// line keeps a line, and tells it with those of the same moment.
+func (f *following) line(l job.Line) {
+	if err := f.log.Add(l.N, l.Text); err != nil {
+		f.env.Log(err.Error())
+	}
+	f.batch = append(f.batch, plain.String(joblog.Collapse(l.Text)))
+	if time.Since(f.flushed) >= logBatch {
+		f.flush()
+	}
+}
+
+// batchLimit bounds one progress event, in bytes.
+const batchLimit = 4 << 10
+
+func (f *following) flush() {
+	if len(f.batch) == 0 {
+		return
+	}
+	text := strings.Join(f.batch, "\n")
+	if len(text) > batchLimit {
+		text = "…" + strings.ToValidUTF8(text[len(text)-batchLimit:], "")
+	}
+	f.env.Log(text)
+	f.batch, f.flushed = nil, time.Now()
+}
+
+// finished is the result of a job that is over.
+func (t *Tool) finished(env tool.Env, p request.Params, j job.Job, log *joblog.Log) tool.Result {
+	micro, done := t.bill(p.HardwareFlavor, p.PerHour, j)
+	env.Emit(done)
+	stage := j.Status.Stage
+	env.State(event.ToolStateChange{State: strings.ToLower(string(stage)), JobURL: j.URL(t.opts.Jobs.Endpoint())})
+	first := p.Kind() + " job completed!"
+	if stage != job.Completed {
+		first = fmt.Sprintf("%s job failed (%s): %s", p.Kind(), stage, report.Reason(j))
+	}
+	text := t.report(first, j, log)
+	if hint := report.Hint(j, log.Lines()); hint != "" {
+		text += "\n" + hint
+	}
+	return tool.Result{Output: text, OK: stage == job.Completed, ActualMicroUSD: micro}
+}
+
+// report is the text of a result. Its labels are read by programs.
+func (t *Tool) report(first string, j job.Job, log *joblog.Log) string {
+	text := plain.String(log.Text(resultLog))
+	if text == "" {
+		text = "(no output)"
+	}
+	out := fmt.Sprintf("%s\n**Job ID:** %s\n**Final Status:** %s\n**View at:** %s\n\n**Logs:**\n```\n%s\n```",
+		first, j.ID, j.Status.Stage, j.URL(t.opts.Jobs.Endpoint()), text)
+	if log.Path() != "" {
+		out += "\nThe whole log lies in " + log.Path()
+	}
+	return out
+}
+
+// left is the result of a call that leaves its job running.
+func (t *Tool) left(env tool.Env, p request.Params, j job.Job, log *joblog.Log, why string) tool.Result {
+	t.watchFor(env, p, j)
+	r := tool.Success(t.report("still running (detached): "+why, j, log) +
+		fmt.Sprintf("\nThe job goes on and is paid for. Call hf_jobs with operation wait and job_id %s for its end, or logs, or cancel.", j.ID))
+	r.Holding = ref(p.Namespace, j.ID)
+	return r
+}
+
+// lost is the result of a job that cannot be followed: it may go on.
+func (t *Tool) lost(env tool.Env, p request.Params, j job.Job, log *joblog.Log, err error) tool.Result {
+	t.watchFor(env, p, j)
+	r := tool.Failed(t.report("The job was started but can no longer be followed: "+err.Error(), j, log) +
+		"\nDo not submit it again before operation inspect has told what became of it.")
+	r.Holding = ref(p.Namespace, j.ID)
+	return r
+}
+
+// interrupted is the result of a call that a person has stopped: the job is
+// cancelled in the namespace it runs in, unless jobs are left running.
+func (t *Tool) interrupted(ctx context.Context, env tool.Env, p request.Params, j job.Job, log *joblog.Log) tool.Result {
+	if t.opts.Leave {
+		r := t.left(env, p, j, log, "interrupted by the user, who leaves jobs running")
+		r.OK = false
+		return r
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelWait)
+	defer cancel()
+	ended, err := t.opts.Jobs.Cancel(ctx, p.Namespace, j.ID)
+	if err == nil && ended.Status.Stage.Over() {
+		micro, done := t.bill(p.HardwareFlavor, p.PerHour, ended)
+		env.Emit(done)
+		r := tool.Failed(t.report("The job was cancelled.", ended, log))
+		r.ActualMicroUSD = micro
+		return r
+	}
+	t.watchOver(env, p, j, err != nil)
+	text := "The job is being cancelled."
+	if err != nil {
+		text = "The job could not be cancelled yet; it is tried again: " + message(err)
+	}
+	r := tool.Failed(t.report(text, j, log))
+	r.Holding = ref(p.Namespace, j.ID)
+	return r
+}
+
+// bill is what a job has cost, and the telemetry of its end.
+func (t *Tool) bill(flavor string, perHour func(float64) float64, j job.Job) (*int64, event.JobComplete) {
+	minutes := j.Minutes(time.Now())
+	done := event.JobComplete{
+		JobID: j.ID, Flavor: j.Flavor, FinalStatus: string(j.Status.Stage), WallTimeS: j.Durations.TotalSecs,
+		BillableSeconds: float64(minutes * 60), CostEstimateSource: "unknown",
+	}
+	if done.Flavor == "" {
+		done.Flavor = flavor
+	}
+	list := t.opts.Prices.Known()
+	f, ok := list.Find(done.Flavor)
+	if !ok {
+		return nil, done
+	}
+	rate := perHour(f.USDPerHour)
+	micro := price.MinutesMicroUSD(rate, minutes)
+	cost := float64(micro) / 1e6
+	done.PriceUSDPerHour, done.EstimatedCostUSD, done.CostEstimateSource = &rate, &cost, list.Source
+	return &micro, done
+}
+
+// problem is the text of a failure of the Hub.
+func (t *Tool) problem(p request.Params, err error) string {
+	var e *wire.Error
+	if !errors.As(err, &e) {
+		return fmt.Sprintf("Error executing %s: %v", p.Operation, err)
+	}
+	if e.Kind == wire.Invalid {
+		return err.Error()
+	}
+	return "API Error: " + err.Error()
+}

@@ -1,0 +1,265 @@
+package jobs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/delivery"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/request"
+)
+
+// callKey is the value of request.LabelCall.
+func callKey(env tool.Env) string {
+	sum := sha256.Sum256([]byte(env.SessionID() + "\n" + env.CallID()))
+	return hex.EncodeToString(sum[:])[:32]
+}
+
+// environment is what jobs get unless the call says otherwise.
+var environment = map[string]string{
+	"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "warning",
+	"HF_HUB_ENABLE_HF_TRANSFER": "1", "UV_NO_PROGRESS": "1", "AI_AGENT": "ml-intern",
+}
+
+// intent is what finding a job again needs.
+type intent struct {
+	Namespace string `json:"namespace"`
+	Key       string `json:"key"`
+}
+
+// Intent names the job that a call will start.
+func (t *Tool) Intent(_ context.Context, env tool.Env, args json.RawMessage) (json.RawMessage, error) {
+	var p request.Params
+	if err := tool.Decode(args, &p); err != nil {
+		return nil, err
+	}
+	return json.Marshal(intent{Namespace: p.Namespace, Key: callKey(env)})
+}
+
+// Recover finds the job of an earlier run of the program and goes on following
+// it.
+func (t *Tool) Recover(ctx context.Context, env tool.Env, args, saved json.RawMessage) (tool.Outcome, tool.Result, error) {
+	var p request.Params
+	if err := tool.Decode(args, &p); err != nil {
+		return tool.Unknown, tool.Result{}, err
+	}
+	var in intent
+	if err := json.Unmarshal(saved, &in); err != nil || in.Key == "" {
+		return tool.Unknown, tool.Result{}, fmt.Errorf("the intent of the call cannot be read: %q", saved)
+	}
+	if in.Namespace == "" {
+		ns, err := t.opts.Namespace(ctx, p.Namespace)
+		if err != nil {
+			return tool.Unknown, tool.Result{}, err
+		}
+		in.Namespace = ns
+	}
+	p.Namespace = in.Namespace
+	j, found, err := t.opts.Jobs.Lookup(ctx, in.Namespace, request.LabelCall, in.Key)
+	if err != nil {
+		return tool.Unknown, tool.Result{}, err
+	}
+	if !found {
+		return tool.NotHappened, tool.Result{}, nil
+	}
+	r, err := t.follow(ctx, env, p, j, env.Abandoned())
+	if err != nil {
+		return tool.Unknown, tool.Result{}, err
+	}
+	return tool.Happened, r, nil
+}
+
+// run submits a job and follows it to its end.
+func (t *Tool) run(ctx context.Context, env tool.Env, p request.Params) (tool.Result, error) {
+	spec, err := t.prepare(ctx, env, p)
+	if err != nil {
+		return tool.Result{}, err
+	}
+	j, err := t.opts.Jobs.Run(ctx, p.Namespace, spec, request.LabelCall)
+	if errors.Is(err, wire.Payment) {
+		return t.unpaid(env, p, err), nil
+	}
+	if err != nil {
+		return tool.Result{}, err
+	}
+	if t.paidAgain(p.Namespace) {
+		env.Emit(event.CreditsTopUp{Namespace: p.Namespace})
+	}
+	env.Emit(event.JobSubmit{
+		JobID: j.ID, JobURL: j.URL(t.opts.Jobs.Endpoint()), Flavor: spec.Flavor, Timeout: p.Timeout, JobType: p.Kind(),
+		Image: spec.DockerImage + spec.SpaceID, Namespace: p.Namespace,
+		PushToHub: strings.Contains(p.Script+strings.Join(p.Command, " "), "push_to_hub"),
+	})
+	return t.follow(ctx, env, p, j, false)
+}
+
+// prepare makes the job of a call ready: its dashboard, its files and its
+// specification.
+func (t *Tool) prepare(ctx context.Context, env tool.Env, p request.Params) (job.Spec, error) {
+	if p.TrackioSpaceID != "" && t.opts.Trackio != nil {
+		if err := t.opts.Trackio(ctx, p.TrackioSpaceID, p.TrackioProject, env.Log); err != nil {
+			if ctx.Err() != nil {
+				return job.Spec{}, ctx.Err()
+			}
+			env.Log("the Trackio dashboard is not ready: " + err.Error())
+		}
+	}
+	t.warnOfToken(env)
+	return t.specify(ctx, env.SessionID(), callKey(env), p)
+}
+
+// specify is the job that the arguments mean.
+func (t *Tool) specify(ctx context.Context, session, key string, p request.Params) (job.Spec, error) {
+	limit, err := request.Duration("timeout", p.Timeout, request.DefaultTimeout)
+	if err != nil {
+		return job.Spec{}, err
+	}
+	spec := job.Spec{
+		Command: p.Command, Arguments: []string{}, Flavor: p.FlavorName(), TimeoutSeconds: int64(limit / time.Second),
+		Environment: maps.Clone(environment), Volumes: p.Volumes, ResourceGroupID: p.ResourceGroupID,
+	}
+	spec.DockerImage, spec.SpaceID = request.Image(p)
+	if len(p.Expose) > 0 {
+		spec.Expose = &job.Expose{Ports: p.Expose}
+	}
+	if p.SSH {
+		spec.SSH = &job.SSH{Enabled: true}
+	}
+	maps.Copy(spec.Environment, p.Env)
+	if p.TrackioSpaceID != "" {
+		spec.Environment["TRACKIO_SPACE_ID"] = p.TrackioSpaceID
+		if p.TrackioProject != "" {
+			spec.Environment["TRACKIO_PROJECT"] = p.TrackioProject
+		}
+	}
+	if spec.Secrets, err = t.secrets(p); err != nil {
+		return job.Spec{}, err
+	}
+	if p.Script != "" {
+		if err := t.deliver(ctx, session, key, p, &spec); err != nil {
+			return job.Spec{}, err
+		}
+	}
+	spec.Labels = request.Labels(p, session, key)
+	return spec, nil
+}
+
+// secrets are the values that the job gets and nobody sees.
+func (t *Tool) secrets(p request.Params) (map[string]string, error) {
+	out := map[string]string{}
+	for _, name := range request.SortedKeys(p.Secrets) {
+		value := p.Secrets[name]
+		if source, ok := strings.CutPrefix(value, "$"); ok {
+			found, allowed := "", false
+			if t.opts.Secret != nil {
+				found, allowed = t.opts.Secret(source)
+			}
+			if !allowed {
+				return nil, fmt.Errorf("secrets.%s: the variable %s may not be passed to jobs; the user can allow it in job_secret_allow", name, source)
+			}
+			if found == "" {
+				return nil, fmt.Errorf("secrets.%s: the variable %s is not set", name, source)
+			}
+			value = found
+		}
+		out[name] = value
+	}
+	if token := t.opts.Token(); token != "" {
+		out["HF_TOKEN"], out["HUGGINGFACE_HUB_TOKEN"] = token, token
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+func (t *Tool) warnOfToken(env tool.Env) {
+	if t.opts.Token() == "" || t.opts.TokenBroad == nil || !t.opts.TokenBroad() {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.warned {
+		t.warned = true
+		env.Log("note: jobs get a token that may write everywhere; ML_INTERN_JOB_TOKEN with a fine-grained token limits what they can do")
+	}
+}
+
+// deliver puts the script into the job.
+func (t *Tool) deliver(ctx context.Context, session, key string, p request.Params, spec *job.Spec) error {
+	s := delivery.Script{
+		Source: p.Script, Name: p.Name, Key: key, Dependencies: p.Dependencies, Python: p.Python, Args: p.ScriptArgs,
+	}
+	if delivery.Classify(p.Script) == delivery.URL {
+		s.URL, s.Source = p.Script, ""
+	}
+	if t.opts.Hook != nil {
+		s.Hook = t.opts.Hook(session)
+	}
+	plan, err := delivery.New(s)
+	if err != nil {
+		return err
+	}
+	spec.Command = plan.Command
+	for k, v := range plan.Environment {
+		if k == "PYTHONPATH" && spec.Environment[k] != "" {
+			v += ":" + spec.Environment[k]
+		}
+		spec.Environment[k] = v
+	}
+	if plan.Files == nil {
+		return nil
+	}
+	if t.opts.Ship == nil {
+		return errors.New("the script is too long to be passed to a job")
+	}
+	volume, err := t.opts.Ship(ctx, p.Namespace, key, plan.Files)
+	if err != nil {
+		return fmt.Errorf("store the script for the job: %w", err)
+	}
+	volume.MountPath = delivery.Mount
+	spec.Volumes = append(spec.Volumes, volume)
+	return nil
+}
+
+// unpaid is the result of a job that the Hub wants money for.
+func (t *Tool) unpaid(env tool.Env, p request.Params, err error) tool.Result {
+	t.mu.Lock()
+	t.blocked[p.Namespace] = true
+	t.mu.Unlock()
+	env.State(event.ToolStateChange{State: "billing_required", Namespace: p.Namespace})
+	zero := int64(0)
+	r := tool.Failed(fmt.Sprintf(
+		"The Hub did not start the job: %s has no credits for Jobs (%v).\nNothing was spent. Ask the user to add credits at %s/settings/billing, then run the same call again, or to name another namespace that can pay.",
+		p.Namespace, message(err), t.opts.Jobs.Endpoint()))
+	r.ActualMicroUSD = &zero
+	return r
+}
+
+// paidAgain reports, once, that a namespace without credits has some again.
+func (t *Tool) paidAgain(ns string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	was := t.blocked[ns]
+	delete(t.blocked, ns)
+	return was
+}
+
+// message is the Hub's own text in an error, else the whole error.
+func message(err error) string {
+	var e *wire.Error
+	if errors.As(err, &e) && e.Message != "" {
+		return e.Message
+	}
+	return err.Error()
+}
