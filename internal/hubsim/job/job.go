@@ -130,8 +130,8 @@ type request struct {
 	createdBy party
 	owner     *account.Entity
 	initiator party
-	// stick and fail are stages of a fault.
-	stick, fail string
+	// stick is the stage a fault keeps it in.
+	stick string
 }
 
 // add makes a job, in SCHEDULING.
