@@ -17,7 +17,9 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
+	"github.com/ml-intern/ml-intern/internal/hubsim/exec"
 	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
+	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
 
 // Ways to run a job's command.
@@ -36,6 +38,13 @@ type Options struct {
 	StateDir string
 	Clock    clock.Options
 	Exec     string // Local or Scripted
+	// Scripts are played instead of the commands they match.
+	Scripts []exec.Script
+	// Fence is how commands are fenced in; empty is the strongest that needs
+	// nothing of the program's start.
+	Fence proc.Mode
+	// JobDelay is how long jobs of a flavor wait for a machine; nil is no time.
+	JobDelay func(flavor string) time.Duration
 	// Listen and CDNListen are the addresses of the two hosts; empty is a free
 	// loopback port each.
 	Listen, CDNListen string

@@ -61,8 +61,8 @@ func (l *limiter) clear() {
 	clear(l.counts)
 }
 
-// bucket is what a request counts in; empty for the services around the Hub.
-func bucket(path string) string {
+// counted is what a request counts in; empty for the services around the Hub.
+func counted(path string) string {
 	switch {
 	case path == "/api/papers/search":
 		return "search"
@@ -96,7 +96,7 @@ func (h *Hub) plan(c *account.Caller) string {
 // admit counts a request and writes its limit headers. It refuses when the
 // limits are enforced and this one is used up.
 func (h *Hub) admit(host string, w http.ResponseWriter, r *http.Request) error {
-	name := bucket(r.URL.Path)
+	name := counted(r.URL.Path)
 	if host != fault.Hub || name == "" {
 		return nil
 	}

@@ -10,11 +10,15 @@ import (
 	"path/filepath"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
+	"github.com/ml-intern/ml-intern/internal/hubsim/bucket"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
 	"github.com/ml-intern/ml-intern/internal/hubsim/collection"
 	"github.com/ml-intern/ml-intern/internal/hubsim/content"
+	"github.com/ml-intern/ml-intern/internal/hubsim/exec"
 	"github.com/ml-intern/ml-intern/internal/hubsim/identity"
+	"github.com/ml-intern/ml-intern/internal/hubsim/job"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
+	"github.com/ml-intern/ml-intern/internal/hubsim/webhook"
 )
 
 // world is everything that exists on the simulated Hub. A reset puts a new one
@@ -29,6 +33,10 @@ type world struct {
 	content     *content.Store
 	repos       *repo.Store
 	collections *collection.Area
+	buckets     *bucket.Area
+	runner      *exec.Runner
+	jobs        *job.Jobs
+	webhooks    *webhook.Area
 
 	hub, cdn http.Handler
 	areas    []area
@@ -72,8 +80,12 @@ func (h *Hub) build() (_ *world, err error) {
 	if err := h.buildRepos(w); err != nil {
 		return nil, err
 	}
-	w.collections = collection.New(collection.Options{Clock: w.clock, Accounts: w.accounts, Kinds: w.kinds()})
-	w.add("collections", w.collections)
+	if err := h.buildSocial(w); err != nil {
+		return nil, err
+	}
+	if err := h.buildCompute(w); err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	for _, a := range w.areas {
 		if r, ok := a.part.(routed); ok {
@@ -104,6 +116,43 @@ func (h *Hub) buildRepos(w *world) (err error) {
 		return err
 	}
 	w.add("repos", w.repos)
+	return nil
+}
+
+// buildSocial makes what people share beside repositories.
+func (h *Hub) buildSocial(w *world) (err error) {
+	if w.buckets, err = bucket.New(bucket.Options{
+		Clock: w.clock, Accounts: w.accounts, Dir: filepath.Join(w.dir, "buckets"), Source: w.stored,
+	}); err != nil {
+		return err
+	}
+	w.add("buckets", w.buckets)
+	w.collections = collection.New(collection.Options{Clock: w.clock, Accounts: w.accounts, Kinds: w.kinds()})
+	w.add("collections", w.collections)
+	if w.webhooks, err = webhook.New(webhook.Options{
+		Clock: w.clock, Accounts: w.accounts, Repos: w.repos, Endpoint: h.URL,
+	}); err != nil {
+		return err
+	}
+	w.add("webhooks", w.webhooks)
+	return nil
+}
+
+// buildCompute makes what runs programs.
+func (h *Hub) buildCompute(w *world) (err error) {
+	if w.runner, err = exec.New(exec.Options{
+		Clock: w.clock, Dir: filepath.Join(w.dir, "run"), Scripted: h.o.Exec == Scripted, Scripts: h.o.Scripts,
+		Env: func() []string { return BaseEnv(h.URL()) }, Fence: h.o.Fence, Warn: h.o.Say,
+	}); err != nil {
+		return err
+	}
+	w.add("runner", w.runner)
+	if w.jobs, err = job.New(job.Options{
+		Clock: w.clock, Accounts: w.accounts, Runner: w.runner, Volumes: volumes{w}, Delay: h.o.JobDelay,
+	}); err != nil {
+		return err
+	}
+	w.add("jobs", w.jobs)
 	return nil
 }
 
