@@ -108,8 +108,13 @@ type cardRule struct {
 // cardRules are the members whose shape the Hub checks.
 func cardRules(t Type) []cardRule {
 	rules := []cardRule{
-		{"license", strings1}, {"license_name", aString}, {"license_link", aString}, {"language", strings1},
-		{"tags", list}, {"datasets", strings1}, {"thumbnail", aString},
+		{"license", strings1},
+		{"license_name", aString},
+		{"license_link", aString},
+		{"language", strings1},
+		{"tags", list},
+		{"datasets", strings1},
+		{"thumbnail", aString},
 	}
 	switch t {
 	case Model:

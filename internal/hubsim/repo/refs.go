@@ -2,7 +2,9 @@ package repo
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
@@ -157,3 +159,69 @@ func (r *Repo) Squash(rev, message, by string) (Commit, error) {
 }
 
 func email(user string) string { return user + "@users.noreply.huggingface.co" }
+
+// DeleteLFS removes large files from the repository for good; with rewrite also
+// the pointers to them, from all commits. Contents that other repositories name
+// stay stored.
+func (r *Repo) DeleteLFS(sums []string, rewrite bool, by string) error {
+	r.mu.Lock()
+	for _, sha := range sums {
+		if r.lfs[sha].Filename == "" {
+			r.mu.Unlock()
+			return answer.NotFound(answer.EntryNotFound, "LFS file "+sha+" does not exist")
+		}
+	}
+	err := r.forget(sums, rewrite, by)
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	for _, sha := range sums {
+		if r.store.unnamed(sha) {
+			if err := r.store.o.Content.Delete(sha); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// forget is the part of DeleteLFS under the lock.
+func (r *Repo) forget(sums []string, rewrite bool, by string) error {
+	if rewrite {
+		names := slices.Sorted(maps.Keys(r.refs.Names))
+		heads := make([]string, len(names))
+		for i, ref := range names {
+			heads[i] = r.refs.Names[ref]
+		}
+		renamed, err := r.objects.Without(sums, heads...)
+		if err != nil {
+			return err
+		}
+		at := r.store.o.Clock.Stamp()
+		for i, ref := range names {
+			if to, ok := renamed[heads[i]]; ok {
+				r.refs.Set(ref, to, by, at)
+			}
+		}
+	}
+	for _, sha := range sums {
+		delete(r.lfs, sha)
+	}
+	return nil
+}
+
+// unnamed reports whether no repository names a content.
+func (s *Store) unnamed(sha string) bool {
+	for _, t := range Types() {
+		for _, r := range s.All(t) {
+			r.mu.Lock()
+			_, named := r.lfs[sha]
+			r.mu.Unlock()
+			if named {
+				return false
+			}
+		}
+	}
+	return true
+}
