@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -233,19 +232,15 @@ func filePath(r Ref, verb, revision, path string) string {
 	return r.Type.Page(r.ID, append([]string{verb, revision}, strings.Split(path, "/")...)...)
 }
 
-// text reads an answer that is text. A cut one is asked for again.
+// text reads an answer that is text.
 func (a *API) text(ctx context.Context, req wire.Request) (string, error) {
 	req.Accept = "text/plain, */*"
-	resp, err := a.c.Do(ctx, req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	data, err := httpx.ReadAll(resp.Body, textLimit)
-	if err != nil && err != io.EOF {
-		return "", fmt.Errorf("%s: %w", req.Op, err)
-	}
-	return string(data), nil
+	var data []byte
+	err := a.c.Read(ctx, req, func(resp *http.Response) (err error) {
+		data, err = httpx.ReadAll(resp.Body, textLimit)
+		return err
+	})
+	return string(data), err
 }
 
 // Validation is what the Hub thinks of a card's front matter.

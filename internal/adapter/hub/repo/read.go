@@ -43,24 +43,20 @@ func (a *API) ReadRange(ctx context.Context, r Ref, revision, path string, offse
 	if offset < 0 {
 		want = fmt.Sprintf("bytes=%d", offset)
 	}
-	for try := 1; ; try++ {
-		part, err := a.readOnce(ctx, op, filePath(r, "resolve", revision, path), want, offset, length)
-		// A cut answer may be asked for again: nothing was changed.
-		if e, ok := asError(err); err == nil || ok && !(e.Kind == wire.Unreachable && e.Status != 0) || try == settleTries || ctx.Err() != nil {
-			return part, err
-		}
+	req := wire.Request{
+		Op: op, Path: filePath(r, "resolve", revision, path), Accept: "*/*",
+		Header: http.Header{"Range": {want}, "Accept-Encoding": {"identity"}},
+		Status: []int{http.StatusOK, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable},
 	}
+	var part Part
+	err := a.c.Read(ctx, req, func(resp *http.Response) (err error) {
+		part, err = readPart(op, resp, offset, length)
+		return err
+	})
+	return part, err
 }
 
-func (a *API) readOnce(ctx context.Context, op, path, want string, offset, length int64) (Part, error) {
-	resp, err := a.c.Do(ctx, wire.Request{
-		Op: op, Path: path, Accept: "*/*", Header: http.Header{"Range": {want}, "Accept-Encoding": {"identity"}},
-		Status: []int{http.StatusOK, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable},
-	})
-	if err != nil {
-		return Part{}, err
-	}
-	defer resp.Body.Close()
+func readPart(op string, resp *http.Response, offset, length int64) (Part, error) {
 	part := Part{Commit: resp.Header.Get("X-Repo-Commit"), Offset: max(offset, 0), Size: -1}
 	start, size, ranged := contentRange(resp.Header.Get("Content-Range"))
 	if ranged {
@@ -79,7 +75,7 @@ func (a *API) readOnce(ctx context.Context, op, path, want string, offset, lengt
 			return part, &wire.Error{Kind: wire.Unexpected, Op: op, Status: resp.StatusCode, Message: "the server does not read files in parts"}
 		}
 		if _, err := io.CopyN(io.Discard, resp.Body, part.Offset); err != nil && err != io.EOF {
-			return part, cut(op, resp, err)
+			return part, err
 		}
 	default:
 		if !ranged || offset >= 0 && start != offset {
@@ -87,15 +83,9 @@ func (a *API) readOnce(ctx context.Context, op, path, want string, offset, lengt
 		}
 		part.Offset = start
 	}
-	part.Data, err = io.ReadAll(io.LimitReader(resp.Body, length))
-	if err != nil {
-		return part, cut(op, resp, err)
-	}
-	return part, nil
-}
-
-func cut(op string, resp *http.Response, err error) error {
-	return &wire.Error{Kind: wire.Unreachable, Op: op, Status: resp.StatusCode, Retryable: true, Err: err}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, length))
+	part.Data = data
+	return part, err
 }
 
 // contentRange reads "bytes START-END/SIZE" and "bytes */SIZE"; an unknown

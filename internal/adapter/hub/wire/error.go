@@ -66,6 +66,8 @@ type Error struct {
 	// Message is the Hub's own, or what is wrong with the request.
 	Message   string
 	RequestID string
+	// Commit is the state of the repository in which something was not found.
+	Commit string
 	// Retryable says that the same request may succeed later; RetryAfter is
 	// the wait the Hub has asked for.
 	Retryable  bool

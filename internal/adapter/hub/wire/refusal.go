@@ -23,6 +23,7 @@ func (c *Conn) refusal(k *call, u *url.URL, resp *http.Response) *Error {
 	}
 	if home {
 		e.Code = words.Clip(resp.Header.Get("X-Error-Code"))
+		e.Commit = words.Clip(resp.Header.Get("X-Repo-Commit"))
 	}
 	e.Kind = c.kindOf(e, u, home)
 	e.Retryable, e.RetryAfter, e.refused = again(resp, time.Now())

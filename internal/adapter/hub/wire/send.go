@@ -7,18 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire/rate"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire/trip"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire/words"
 	"github.com/ml-intern/ml-intern/internal/platform/httpx"
 )
@@ -211,27 +210,27 @@ func accepted(k *call, status int) bool {
 
 // exchange sends one request to one address.
 func (c *Conn) exchange(ctx context.Context, k *call, u *url.URL, away bool, trace string) (*http.Response, *Error) {
-	var net progress
-	req, body, err := c.request(httptrace.WithClientTrace(ctx, net.trace()), k, u, away, trace)
+	var way trip.Progress
+	req, body, err := c.request(httptrace.WithClientTrace(ctx, way.Trace()), k, u, away, trace)
 	if err != nil {
 		return nil, &Error{Kind: Invalid, Op: k.op, Method: k.method, URL: c.shown(u), Err: err, refused: true}
 	}
 	resp, err := c.http.Do(req)
-	if body != nil && body.failed() != nil {
+	if body != nil && body.Failed() != nil {
 		// The body broke off, so the Hub has nothing to act on.
 		if err == nil {
 			_ = resp.Body.Close()
 		}
-		return nil, &Error{Kind: Invalid, Op: k.op, Method: k.method, URL: c.shown(u), Err: body.failed(), refused: true}
+		return nil, &Error{Kind: Invalid, Op: k.op, Method: k.method, URL: c.shown(u), Err: body.Failed(), refused: true}
 	}
 	if err != nil {
-		cause := bare(err)
+		cause := trip.Bare(err)
 		if ctx.Err() != nil {
 			cause = context.Cause(ctx)
 		}
 		return nil, &Error{
 			Kind: Unreachable, Op: k.op, Method: k.method, URL: c.shown(u), Err: cause, Retryable: ctx.Err() == nil,
-			refused: net.unconnected() || dialFailed(err), reads: k.reads, Remedy: "check the network and the address",
+			refused: way.Unconnected() || trip.DialFailed(err), reads: k.reads, Remedy: "check the network and the address",
 		}
 	}
 	if c.home(u) {
@@ -242,9 +241,9 @@ func (c *Conn) exchange(ctx context.Context, k *call, u *url.URL, away bool, tra
 }
 
 // request builds what goes over the wire.
-func (c *Conn) request(ctx context.Context, k *call, u *url.URL, away bool, trace string) (*http.Request, *watched, error) {
+func (c *Conn) request(ctx context.Context, k *call, u *url.URL, away bool, trace string) (*http.Request, *trip.Body, error) {
 	var reader io.Reader
-	var body *watched
+	var body *trip.Body
 	size := int64(0)
 	if k.body != nil {
 		r, n, err := k.body()
@@ -253,7 +252,7 @@ func (c *Conn) request(ctx context.Context, k *call, u *url.URL, away bool, trac
 		}
 		size = n
 		if n != 0 {
-			body = &watched{r: r}
+			body = &trip.Body{R: r}
 			reader = body
 		} else if closer, ok := r.(io.Closer); ok {
 			_ = closer.Close()
@@ -337,11 +336,14 @@ type notJSON struct{ error }
 // spoiled is an accepted answer that could not be read.
 func (c *Conn) spoiled(k *call, u *url.URL, resp *http.Response, err error) *Error {
 	e := &Error{
-		Kind: Unreachable, Op: k.op, Method: k.method, URL: c.shown(u), Status: resp.StatusCode, Err: bare(err),
+		Kind: Unreachable, Op: k.op, Method: k.method, URL: c.shown(u), Status: resp.StatusCode, Err: trip.Bare(err),
 		RequestID: c.scrub(requestID(resp.Header)), Retryable: true, reads: k.reads,
 	}
 	var bad notJSON
+	var own *Error
 	switch {
+	case errors.As(err, &own):
+		return own
 	case errors.As(err, &bad):
 		e.Kind, e.Retryable, e.Message = Unexpected, false, "the answer is not the JSON expected"
 	case errors.Is(err, httpx.ErrTooLarge):
@@ -363,61 +365,4 @@ func (c *Conn) warn(h http.Header) {
 			c.opts.Warn(topic, text)
 		}
 	}
-}
-
-// progress notes how far a request has come.
-type progress struct{ asked, got atomic.Bool }
-
-func (p *progress) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn: func(string) { p.asked.Store(true); p.got.Store(false) },
-		GotConn: func(httptrace.GotConnInfo) { p.got.Store(true) },
-	}
-}
-
-// unconnected reports whether no connection was made.
-func (p *progress) unconnected() bool { return p.asked.Load() && !p.got.Load() }
-
-func dialFailed(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
-}
-
-// watched remembers why a body broke off.
-type watched struct {
-	r   io.Reader
-	err atomic.Pointer[error]
-}
-
-// Read implements [io.Reader].
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.r.Read(p)
-	if err != nil && err != io.EOF {
-		w.err.Store(&err)
-	}
-	return n, err
-}
-
-// Close closes the body, if it can be.
-func (w *watched) Close() error {
-	if closer, ok := w.r.(io.Closer); ok {
-		return closer.Close()
-	}
-	return nil
-}
-
-func (w *watched) failed() error {
-	if err := w.err.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-// bare removes the address that net/http puts before a cause.
-func bare(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }

@@ -237,6 +237,18 @@ func (c *Conn) JSON(ctx context.Context, r Request, into any) (*Answer, error) {
 	return c.json(ctx, k, into)
 }
 
+// Read sends a request and has read take in the answer, whose body is closed
+// afterwards. If read fails the connection counts as cut, and the request is
+// sent again where its policy allows; an [*Error] is the end.
+func (c *Conn) Read(ctx context.Context, r Request, read func(*http.Response) error) error {
+	k, err := c.prepare(r)
+	if err != nil {
+		return err
+	}
+	_, err = c.send(ctx, k, read)
+	return err
+}
+
 // Signed sends a request to an address from an answer; see [SignedRequest].
 func (c *Conn) Signed(ctx context.Context, r SignedRequest) (*http.Response, error) {
 	k, err := c.prepareSigned(r)
