@@ -28,7 +28,7 @@ func (r *Repo) Card(oid string) map[string]any {
 	if known.blob == e.OID {
 		return known.data
 	}
-	body, err := r.objects.Blob(e.OID)
+	body, err := r.Objects().Blob(e.OID)
 	if err != nil {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 	"github.com/ml-intern/ml-intern/internal/hubsim/git"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/history"
 )
 
 // KeyValue is a secret or a variable of a Space.
@@ -96,11 +97,10 @@ func (s *Store) Create(ctx context.Context, spec CreateSpec) (*Repo, error) {
 
 // claim takes the id for a new repository.
 func (s *Store) claim(spec CreateSpec, ns string) (*Repo, error) {
-	now := s.o.Clock.Stamp()
+	now, hex := s.o.Clock.Stamp(), s.o.Clock.ID()
 	r := &Repo{
-		store: s, typ: spec.Type, hex: s.o.Clock.ID(), id: spec.ID, creator: spec.Author,
-		createdAt: now, modified: now, grants: map[string]Grant{}, refs: git.NewRefs(),
-		pullers: map[string]string{}, lfs: map[string]lfsRecord{},
+		store: s, typ: spec.Type, hex: hex, id: spec.ID, creator: spec.Author,
+		createdAt: now, grants: map[string]Grant{}, History: s.history(hex, history.State{Modified: now}),
 		settings: Settings{
 			Visibility: spec.Visibility, Gated: spec.Gated, Region: spec.Region, SDK: spec.SDK,
 			Hardware: spec.Hardware, ShortDescription: spec.ShortDescription,
@@ -109,7 +109,6 @@ func (s *Store) claim(spec CreateSpec, ns string) (*Repo, error) {
 	if spec.From != nil && s.o.HideNew != nil {
 		r.visibleAt = now.Add(s.o.HideNew())
 	}
-	r.objects = git.New(s.gitDir(r.hex))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, taken := s.repos[key(spec.Type, spec.ID)]; taken {
@@ -153,7 +152,7 @@ func (s *Store) planAllows(spec CreateSpec, ns string) error {
 
 // furnish makes the first commit and tells the other areas.
 func (s *Store) furnish(ctx context.Context, r *Repo, spec CreateSpec) error {
-	changes := []Change{{Path: attributesFile, Content: []byte(defaultAttributes(r.typ))}}
+	changes := []Change{{Path: history.AttributesFile, Content: []byte(history.Attributes(r.typ == Dataset))}}
 	if readme := firstReadme(spec); readme != "" {
 		changes = append(changes, Change{Path: "README.md", Content: []byte(readme)})
 	}
@@ -162,7 +161,7 @@ func (s *Store) furnish(ctx context.Context, r *Repo, spec CreateSpec) error {
 	if spec.From != nil {
 		title = "Duplicate from " + spec.From.ID()
 	}
-	c, err := r.commit(CommitSpec{Ref: git.Main, Title: title, Author: spec.Author, Changes: changes, root: true})
+	c, err := r.Begin(CommitSpec{Title: title, Author: spec.Author, Changes: changes})
 	if err != nil {
 		return err
 	}
@@ -244,6 +243,11 @@ func (s *Store) Move(ctx context.Context, t Type, from, to string) (*Repo, error
 	return r, nil
 }
 
+// history makes or finds what the repository hex holds.
+func (s *Store) history(hex string, state history.State) *history.History {
+	return history.New(history.Options{Clock: s.o.Clock, Content: s.o.Content, Dir: s.gitDir(hex)}, state)
+}
+
 func (s *Store) gitDir(hex string) string {
 	if s.o.Dir == "" {
 		return ""
@@ -270,7 +274,7 @@ func (s *Store) Duplicate(ctx context.Context, from *Repo, spec CreateSpec, base
 	for _, f := range from.Files(head) {
 		c := Change{Path: f.Path, LFS: f.LFS}
 		if f.LFS == nil {
-			if c.Content, err = from.objects.Blob(f.OID); err != nil {
+			if c.Content, err = from.Objects().Blob(f.OID); err != nil {
 				return nil, err
 			}
 		}
@@ -317,6 +321,6 @@ func (r *Repo) SetCreatedAt(created, modified time.Time) {
 	defer r.mu.Unlock()
 	r.createdAt = created
 	if !modified.IsZero() {
-		r.modified = modified
+		r.SetLastModified(modified)
 	}
 }

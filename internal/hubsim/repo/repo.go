@@ -11,7 +11,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
-	"github.com/ml-intern/ml-intern/internal/hubsim/git"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/history"
 )
 
 // Visibilities of repositories.
@@ -60,33 +60,22 @@ type Grant struct {
 	At     time.Time `json:"at"`
 }
 
-// lfsRecord is a large file this repository may name.
-type lfsRecord struct {
-	Size     int64     `json:"size"`
-	Filename string    `json:"filename,omitempty"` // empty: announced, not committed
-	Ref      string    `json:"ref,omitempty"`
-	PushedAt time.Time `json:"pushedAt,omitzero"`
-}
-
 // Repo is one repository. It is safe for concurrent use.
 type Repo struct {
-	store   *Store
-	typ     Type
-	hex     string
-	objects *git.Objects
+	*history.History // what it holds
+
+	store *Store
+	typ   Type
+	hex   string
 
 	mu        sync.Mutex
 	id        string // ns/name
 	creator   string
 	createdAt time.Time
-	modified  time.Time
 	visibleAt time.Time // zero: at once
 	ready     bool      // its first commit is made
 	settings  Settings
 	grants    map[string]Grant // by user name
-	refs      *git.Refs
-	pullers   map[string]string // ref of a pull request to its author
-	lfs       map[string]lfsRecord
 	card      cachedCard
 }
 
@@ -120,13 +109,6 @@ func (r *Repo) CreatedAt() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.createdAt
-}
-
-// LastModified is when main got its last commit.
-func (r *Repo) LastModified() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.modified
 }
 
 // Settings returns a copy of the settings.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 	"github.com/ml-intern/ml-intern/internal/hubsim/git"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/history"
 )
 
 // Route is a handler whose *Moved errors become redirects to the same address
@@ -95,7 +96,7 @@ func (r *Repo) SplitRevision(tail string) (rev, oid, path string, err error) {
 	if len(parts) > 2 && parts[0] == "refs" {
 		rev = strings.Join(parts[:3], "/")
 	}
-	return "", "", "", badRevision(rev)
+	return "", "", "", history.NoRevision(rev)
 }
 
 // WholeRevision reads an escaped tail that is a revision and nothing else.

@@ -7,24 +7,21 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ml-intern/ml-intern/internal/hubsim/git"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/history"
 )
 
 // saved is what Save writes of a repository; its objects are files already.
 type saved struct {
-	Type      Type                 `json:"type"`
-	Hex       string               `json:"hex"`
-	ID        string               `json:"id"`
-	Aliases   []string             `json:"aliases,omitempty"` // keys
-	Creator   string               `json:"creator"`
-	CreatedAt time.Time            `json:"createdAt"`
-	Modified  time.Time            `json:"modified"`
-	VisibleAt time.Time            `json:"visibleAt,omitzero"`
-	Settings  Settings             `json:"settings"`
-	Grants    map[string]Grant     `json:"grants,omitempty"`
-	Refs      *git.Refs            `json:"refs"`
-	Pullers   map[string]string    `json:"pullers,omitempty"`
-	LFS       map[string]lfsRecord `json:"lfs,omitempty"`
+	Type      Type             `json:"type"`
+	Hex       string           `json:"hex"`
+	ID        string           `json:"id"`
+	Aliases   []string         `json:"aliases,omitempty"` // keys
+	Creator   string           `json:"creator"`
+	CreatedAt time.Time        `json:"createdAt"`
+	VisibleAt time.Time        `json:"visibleAt,omitzero"`
+	Settings  Settings         `json:"settings"`
+	Grants    map[string]Grant `json:"grants,omitempty"`
+	History   history.State    `json:"history"`
 }
 
 // Save writes everything but objects and contents, which are files as soon as
@@ -43,9 +40,8 @@ func (s *Store) Save() (json.RawMessage, error) {
 			if r.ready {
 				all = append(all, saved{
 					Type: r.typ, Hex: r.hex, ID: r.id, Aliases: aliases[r], Creator: r.creator, CreatedAt: r.createdAt,
-					Modified: r.modified, VisibleAt: r.visibleAt, Settings: r.settings, Grants: maps.Clone(r.grants),
-					Refs:    &git.Refs{Names: maps.Clone(r.refs.Names), Log: slices.Clone(r.refs.Log)},
-					Pullers: maps.Clone(r.pullers), LFS: maps.Clone(r.lfs),
+					VisibleAt: r.visibleAt, Settings: r.settings, Grants: maps.Clone(r.grants),
+					History: r.State(),
 				})
 			}
 			r.mu.Unlock()
@@ -63,22 +59,16 @@ func (s *Store) Load(raw json.RawMessage) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range all {
-		if v.Refs == nil || v.Refs.Names == nil {
+		if v.History.Refs == nil || v.History.Refs.Names == nil {
 			return fmt.Errorf("load repository %s: it has no refs", v.ID)
 		}
 		r := &Repo{
-			store: s, typ: v.Type, hex: v.Hex, objects: git.New(s.gitDir(v.Hex)), id: v.ID, creator: v.Creator,
-			createdAt: v.CreatedAt, modified: v.Modified, visibleAt: v.VisibleAt, ready: true, settings: v.Settings,
-			grants: v.Grants, refs: v.Refs, pullers: v.Pullers, lfs: v.LFS,
+			store: s, typ: v.Type, hex: v.Hex, History: s.history(v.Hex, v.History), id: v.ID, creator: v.Creator,
+			createdAt: v.CreatedAt, visibleAt: v.VisibleAt, ready: true, settings: v.Settings,
+			grants: v.Grants,
 		}
 		if r.grants == nil {
 			r.grants = map[string]Grant{}
-		}
-		if r.pullers == nil {
-			r.pullers = map[string]string{}
-		}
-		if r.lfs == nil {
-			r.lfs = map[string]lfsRecord{}
 		}
 		s.repos[key(r.typ, r.id)] = r
 		for _, k := range v.Aliases {

@@ -82,7 +82,7 @@ func TestCheck35_GitAgreesWithObjects(t *testing.T) {
 	if e, err := r.Stat(c.OID, "a/b.txt"); err != nil || e.OID != "ce013625030ba8dba906f756967f9e9ca394464a" {
 		t.Fatalf("a/b.txt is %+v, %v", e, err)
 	}
-	if _, err := r.Merge("refs/heads/main", c.OID, "merge", "bob"); err != nil {
+	if _, err := r.Merge(ctx, "refs/heads/main", c.OID, "merge", "bob"); err != nil {
 		t.Fatal(err)
 	}
 	real := t.TempDir()

@@ -1,4 +1,4 @@
-package repo
+package history
 
 import (
 	"bytes"
@@ -7,7 +7,8 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/git"
 )
 
-const attributesFile = ".gitattributes"
+// AttributesFile says which files are LFS files.
+const AttributesFile = ".gitattributes"
 
 // maxRegular is the size in bytes above which every file is an LFS file.
 const maxRegular = 10 << 20
@@ -22,10 +23,10 @@ const (
 		"*.jpg *.jpeg *.webp *.mp4 *.webm"
 )
 
-// defaultAttributes is the .gitattributes file of a new repository.
-func defaultAttributes(t Type) string {
+// Attributes is the .gitattributes file of a new repository.
+func Attributes(dataset bool) string {
 	patterns := lfsPatterns
-	if t == Dataset {
+	if dataset {
 		patterns += " " + mediaPatterns
 	}
 	var b strings.Builder

@@ -1,4 +1,4 @@
-package repo
+package history
 
 import (
 	"bytes"
@@ -47,43 +47,43 @@ func (f File) ETag() string {
 }
 
 // Head is the commit a branch, tag or pull request points to.
-func (r *Repo) Head(name string) (string, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if ref, ok := r.refs.Find(name); ok {
-		return r.refs.Names[ref], nil
+func (h *History) Head(name string) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ref, ok := h.refs.Find(name); ok {
+		return h.refs.Names[ref], nil
 	}
-	return "", badRevision(name)
+	return "", NoRevision(name)
 }
 
 // Resolve finds the commit of a revision: everything Head takes, and the name
 // of a commit, which may be cut to 7 digits.
-func (r *Repo) Resolve(rev string) (string, error) {
-	if oid, err := r.Head(rev); err == nil {
+func (h *History) Resolve(rev string) (string, error) {
+	if oid, err := h.Head(rev); err == nil {
 		return oid, nil
 	}
 	if low := strings.ToLower(rev); len(low) >= 7 && len(low) <= 40 && git.Hex(low) {
-		if oid, ok := r.byPrefix(low); ok {
+		if oid, ok := h.byPrefix(low); ok {
 			return oid, nil
 		}
 	}
-	return "", badRevision(rev)
+	return "", NoRevision(rev)
 }
 
-func (r *Repo) byPrefix(prefix string) (string, bool) {
+func (h *History) byPrefix(prefix string) (string, bool) {
 	if git.FullName(prefix) {
-		_, err := r.objects.Commit(prefix)
+		_, err := h.objects.Commit(prefix)
 		return prefix, err == nil
 	}
-	r.mu.Lock()
+	h.mu.Lock()
 	var heads []string
-	for _, m := range r.refs.Log {
+	for _, m := range h.refs.Log {
 		if m.New != "" {
 			heads = append(heads, m.New)
 		}
 	}
-	r.mu.Unlock()
-	log, err := r.objects.Log(heads...)
+	h.mu.Unlock()
+	log, err := h.objects.Log(heads...)
 	if err != nil {
 		return "", false
 	}
@@ -96,19 +96,19 @@ func (r *Repo) byPrefix(prefix string) (string, bool) {
 }
 
 // Ref turns a revision into the full name of a ref, if it is one.
-func (r *Repo) Ref(rev string) (string, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.refs.Find(rev)
+func (h *History) Ref(rev string) (string, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.refs.Find(rev)
 }
 
 // Refs lists the refs below a prefix such as git.Heads, with their commits.
-func (r *Repo) Refs(prefix string) []NamedCommit {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (h *History) Refs(prefix string) []NamedCommit {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	var all []NamedCommit
-	for _, ref := range r.refs.List(prefix) {
-		all = append(all, NamedCommit{Name: strings.TrimPrefix(ref, prefix), Ref: ref, OID: r.refs.Names[ref]})
+	for _, ref := range h.refs.List(prefix) {
+		all = append(all, NamedCommit{Name: strings.TrimPrefix(ref, prefix), Ref: ref, OID: h.refs.Names[ref]})
 	}
 	return all
 }
@@ -120,21 +120,18 @@ type NamedCommit struct {
 	OID  string `json:"targetCommit"`
 }
 
-// Objects is the git database.
-func (r *Repo) Objects() *git.Objects { return r.objects }
-
 // Tree is the root tree of a commit.
-func (r *Repo) Tree(oid string) (string, error) {
-	c, err := r.objects.Commit(oid)
+func (h *History) Tree(oid string) (string, error) {
+	c, err := h.objects.Commit(oid)
 	if err != nil {
-		return "", badRevision(oid)
+		return "", NoRevision(oid)
 	}
 	return c.Tree, nil
 }
 
 // Log lists the history of a commit, newest first.
-func (r *Repo) Log(oid string) ([]Commit, error) {
-	log, err := r.objects.Log(oid)
+func (h *History) Log(oid string) ([]Commit, error) {
+	log, err := h.objects.Log(oid)
 	if err != nil {
 		return nil, err
 	}
@@ -146,17 +143,17 @@ func (r *Repo) Log(oid string) ([]Commit, error) {
 }
 
 // describe turns an entry of a tree into one of ours.
-func (r *Repo) describe(path string, e git.Entry) (Entry, error) {
+func (h *History) describe(path string, e git.Entry) (Entry, error) {
 	out := Entry{File: File{Path: path, OID: e.OID}, Dir: e.Dir()}
 	if e.Dir() {
 		return out, nil
 	}
-	size, err := r.objects.Size(e.OID)
+	size, err := h.objects.Size(e.OID)
 	if err != nil {
 		return Entry{}, err
 	}
 	out.Size = size
-	p, err := r.objects.Pointer(e.OID)
+	p, err := h.objects.Pointer(e.OID)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -169,12 +166,12 @@ func (r *Repo) describe(path string, e git.Entry) (Entry, error) {
 
 // List lists what a folder of a commit holds, folders included; recursive goes
 // below them too.
-func (r *Repo) List(oid, folder string, recursive bool) ([]Entry, error) {
-	root, err := r.Tree(oid)
+func (h *History) List(oid, folder string, recursive bool) ([]Entry, error) {
+	root, err := h.Tree(oid)
 	if err != nil {
 		return nil, err
 	}
-	top, err := r.objects.Lookup(root, folder)
+	top, err := h.objects.Lookup(root, folder)
 	if err != nil || !top.Dir() {
 		return nil, NoEntry(oid)
 	}
@@ -184,8 +181,8 @@ func (r *Repo) List(oid, folder string, recursive bool) ([]Entry, error) {
 	}
 	var entries []Entry
 	var failed error
-	err = r.objects.Walk(top.OID, prefix, func(path string, e git.Entry) bool {
-		got, err := r.describe(path, e)
+	err = h.objects.Walk(top.OID, prefix, func(path string, e git.Entry) bool {
+		got, err := h.describe(path, e)
 		if err != nil {
 			failed = err
 			return false
@@ -197,8 +194,8 @@ func (r *Repo) List(oid, folder string, recursive bool) ([]Entry, error) {
 }
 
 // Files lists all files of a commit by path, none when there is no such commit.
-func (r *Repo) Files(oid string) []File {
-	entries, err := r.List(oid, "", true)
+func (h *History) Files(oid string) []File {
+	entries, err := h.List(oid, "", true)
 	if err != nil {
 		return nil
 	}
@@ -220,19 +217,19 @@ func NoEntry(oid string) error {
 }
 
 // Stat describes a path of a commit.
-func (r *Repo) Stat(oid, path string) (Entry, error) {
-	root, err := r.Tree(oid)
+func (h *History) Stat(oid, path string) (Entry, error) {
+	root, err := h.Tree(oid)
 	if err != nil {
 		return Entry{}, err
 	}
 	path = strings.Trim(path, "/")
-	e, err := r.objects.Lookup(root, path)
+	e, err := h.objects.Lookup(root, path)
 	if errors.Is(err, git.ErrMissing) {
 		return Entry{}, NoEntry(oid)
 	} else if err != nil {
 		return Entry{}, err
 	}
-	return r.describe(path, e)
+	return h.describe(path, e)
 }
 
 // nopCloser lets bytes in memory be closed.
@@ -241,27 +238,27 @@ type nopCloser struct{ *bytes.Reader }
 func (nopCloser) Close() error { return nil }
 
 // Open reads the content of a file of a commit.
-func (r *Repo) Open(_ context.Context, oid, path string) (io.ReadSeekCloser, File, error) {
-	e, err := r.Stat(oid, path)
+func (h *History) Open(_ context.Context, oid, path string) (io.ReadSeekCloser, File, error) {
+	e, err := h.Stat(oid, path)
 	if err != nil {
 		return nil, File{}, err
 	}
 	if e.Dir {
 		return nil, File{}, NoEntry(oid)
 	}
-	body, err := r.open(e.File)
+	body, err := h.open(e.File)
 	if errors.Is(err, content.ErrMissing) {
 		return nil, File{}, NoEntry(oid) // it was deleted from the store
 	}
 	return body, e.File, err
 }
 
-func (r *Repo) open(f File) (io.ReadSeekCloser, error) {
+func (h *History) open(f File) (io.ReadSeekCloser, error) {
 	if f.LFS != nil {
-		body, _, err := r.store.o.Content.Open(f.LFS.SHA256)
+		body, _, err := h.o.Content.Open(f.LFS.SHA256)
 		return body, err
 	}
-	body, err := r.objects.Blob(f.OID)
+	body, err := h.objects.Blob(f.OID)
 	if err != nil {
 		return nil, err
 	}
@@ -269,8 +266,8 @@ func (r *Repo) open(f File) (io.ReadSeekCloser, error) {
 }
 
 // Read returns the content of a file of a commit.
-func (r *Repo) Read(ctx context.Context, oid, path string) ([]byte, error) {
-	body, _, err := r.Open(ctx, oid, path)
+func (h *History) Read(ctx context.Context, oid, path string) ([]byte, error) {
+	body, _, err := h.Open(ctx, oid, path)
 	if err != nil {
 		return nil, err
 	}
@@ -280,19 +277,19 @@ func (r *Repo) Read(ctx context.Context, oid, path string) ([]byte, error) {
 
 // Checkout writes the files of a commit below subpath, empty for all, into a
 // directory.
-func (r *Repo) Checkout(ctx context.Context, oid, subpath, dir string) error {
+func (h *History) Checkout(ctx context.Context, oid, subpath, dir string) error {
 	subpath = strings.Trim(subpath, "/")
-	e, err := r.Stat(oid, subpath)
+	e, err := h.Stat(oid, subpath)
 	if err != nil {
 		return err
 	}
 	if !e.Dir {
-		return r.write(e.File, filepath.Join(dir, filepath.Base(filepath.FromSlash(subpath))))
+		return h.write(e.File, filepath.Join(dir, filepath.Base(filepath.FromSlash(subpath))))
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("check out %s: %w", r.ID(), err)
+		return fmt.Errorf("check out %s: %w", oid, err)
 	}
-	entries, err := r.List(oid, subpath, true)
+	entries, err := h.List(oid, subpath, true)
 	if err != nil {
 		return err
 	}
@@ -304,17 +301,17 @@ func (r *Repo) Checkout(ctx context.Context, oid, subpath, dir string) error {
 		if e.Dir {
 			err = os.MkdirAll(name, 0o755)
 		} else {
-			err = r.write(e.File, name)
+			err = h.write(e.File, name)
 		}
 		if err != nil {
-			return fmt.Errorf("check out %s: %w", r.ID(), err)
+			return fmt.Errorf("check out %s: %w", oid, err)
 		}
 	}
 	return nil
 }
 
-func (r *Repo) write(f File, name string) error {
-	in, err := r.open(f)
+func (h *History) write(f File, name string) error {
+	in, err := h.open(f)
 	if err != nil {
 		return err
 	}

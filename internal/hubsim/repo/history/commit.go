@@ -1,13 +1,10 @@
-package repo
+package history
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -55,8 +52,7 @@ type CommitSpec struct {
 	// Trusted lets LFS files name any stored content.
 	Trusted bool
 
-	root bool   // the first commit of a ref
-	base string // commit to build on instead of the ref's head
+	root bool // the first commit of a ref
 }
 
 // Commit is a state of the files.
@@ -78,77 +74,77 @@ func errStale() error {
 	return answer.Refuse(http.StatusPreconditionFailed, "The branch was updated since you opened this page. Please refresh and try again.")
 }
 
-// Commit adds a commit to a branch or a pull request and tells who listens.
-// Nothing is applied when it fails.
-func (r *Repo) Commit(_ context.Context, spec CommitSpec) (Commit, error) {
-	ref, err := r.refFor(spec.Ref)
-	if err != nil {
-		return Commit{}, err
+// Add adds a commit to a branch or a pull request. Nothing is applied when it
+// fails.
+func (h *History) Add(spec CommitSpec) (c Commit, ref string, err error) {
+	if ref, err = h.refFor(spec.Ref); err != nil {
+		return Commit{}, "", err
 	}
 	spec.Ref = ref
-	c, err := r.commit(spec)
-	if err != nil {
-		return Commit{}, err
-	}
-	for _, f := range r.store.called().commit {
-		f(r, ref, c.OID)
-	}
-	return c, nil
+	c, err = h.commit(spec)
+	return c, ref, err
+}
+
+// Begin makes the first commit, on main.
+func (h *History) Begin(spec CommitSpec) (Commit, error) {
+	spec.Ref, spec.root = git.Main, true
+	return h.commit(spec)
 }
 
 // refFor finds the branch or pull request a commit goes to.
-func (r *Repo) refFor(name string) (string, error) {
+func (h *History) refFor(name string) (string, error) {
 	if name == "" {
 		name = "main"
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	ref, ok := r.refs.Find(name)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ref, ok := h.refs.Find(name)
 	if !ok || strings.HasPrefix(ref, git.Tags) {
-		return "", badRevision(name)
+		return "", NoRevision(name)
 	}
 	return ref, nil
 }
 
-func badRevision(rev string) error {
+// NoRevision is the answer for a revision that does not exist.
+func NoRevision(rev string) error {
 	return answer.NotFound(answer.RevisionNotFound, "Invalid rev id: "+rev)
 }
 
 // commit makes the commit and moves the ref, as one step.
-func (r *Repo) commit(spec CommitSpec) (Commit, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	head := r.refs.Names[spec.Ref]
+func (h *History) commit(spec CommitSpec) (Commit, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	head := h.refs.Names[spec.Ref]
 	if head == "" && !spec.root {
-		return Commit{}, badRevision(spec.Ref)
+		return Commit{}, NoRevision(spec.Ref)
 	}
-	c, err := r.build(spec, head)
+	c, err := h.build(spec, head)
 	if err != nil {
 		return Commit{}, err
 	}
-	r.land(spec.Ref, c, spec.Author)
+	h.land(spec.Ref, c, spec.Author)
 	return c, nil
 }
 
 // land points a ref to a commit. The caller holds the lock.
-func (r *Repo) land(ref string, c Commit, by string) {
-	at := r.store.o.Clock.Stamp()
-	r.refs.Set(ref, c.OID, by, at)
+func (h *History) land(ref string, c Commit, by string) {
+	at := h.o.Clock.Stamp()
+	h.refs.Set(ref, c.OID, by, at)
 	if ref == git.Main {
-		r.modified = at
+		h.modified = at
 	}
 }
 
 // build writes the objects of a commit on head; an empty one is the beginning.
 // The caller holds the lock.
-func (r *Repo) build(spec CommitSpec, head string) (Commit, error) {
+func (h *History) build(spec CommitSpec, head string) (Commit, error) {
 	if spec.Parent != "" && (len(spec.Parent) < 7 || !strings.HasPrefix(head, spec.Parent)) {
 		return Commit{}, errStale()
 	}
-	st := &stage{repo: r, base: git.EmptyTree, edits: map[string]*git.Entry{}, trusted: spec.Trusted || spec.root, lfs: map[string]lfsRecord{}}
+	st := &stage{history: h, base: git.EmptyTree, edits: map[string]*git.Entry{}, trusted: spec.Trusted || spec.root, lfs: map[string]LFSRecord{}}
 	parents := spec.Merged
 	if head != "" {
-		c, err := r.objects.Commit(head)
+		c, err := h.objects.Commit(head)
 		if err != nil {
 			return Commit{}, err
 		}
@@ -160,7 +156,7 @@ func (r *Repo) build(spec CommitSpec, head string) (Commit, error) {
 			return Commit{}, err
 		}
 	}
-	tree, err := r.objects.Edit(st.base, st.edits)
+	tree, err := h.objects.Edit(st.base, st.edits)
 	if errors.Is(err, git.ErrConflict) {
 		return Commit{}, answer.Refuse(http.StatusBadRequest, err.Error())
 	} else if err != nil {
@@ -170,8 +166,8 @@ func (r *Repo) build(spec CommitSpec, head string) (Commit, error) {
 	if d := strings.Trim(spec.Description, "\n"); d != "" {
 		message += "\n\n" + d
 	}
-	when := r.store.o.Clock.Now().Truncate(time.Second)
-	oid, err := r.objects.PutCommit(git.Commit{
+	when := h.o.Clock.Now().Truncate(time.Second)
+	oid, err := h.objects.PutCommit(git.Commit{
 		Tree: tree, Parents: parents, Author: spec.Author, Email: email(spec.Author),
 		When: when, Message: message,
 	})
@@ -179,12 +175,12 @@ func (r *Repo) build(spec CommitSpec, head string) (Commit, error) {
 		return Commit{}, err
 	}
 	for sha, rec := range st.lfs {
-		rec.Ref, rec.PushedAt = spec.Ref, r.store.o.Clock.Now()
-		if old, ok := r.lfs[sha]; !ok || old.Filename == "" {
-			r.lfs[sha] = rec
+		rec.Ref, rec.PushedAt = spec.Ref, h.o.Clock.Now()
+		if old, ok := h.lfs[sha]; !ok || old.Filename == "" {
+			h.lfs[sha] = rec
 		}
 	}
-	c, err := r.objects.Commit(oid)
+	c, err := h.objects.Commit(oid)
 	if err != nil {
 		return Commit{}, err
 	}
@@ -193,11 +189,11 @@ func (r *Repo) build(spec CommitSpec, head string) (Commit, error) {
 
 // stage collects the changes of a commit over the tree it starts from.
 type stage struct {
-	repo    *Repo
+	history *History
 	base    string
 	edits   map[string]*git.Entry // nil: removed
 	trusted bool
-	lfs     map[string]lfsRecord
+	lfs     map[string]LFSRecord
 }
 
 func (s *stage) apply(c Change) error {
@@ -225,8 +221,8 @@ func (s *stage) apply(c Change) error {
 func (s *stage) put(path string, c Change) error {
 	body := c.Content
 	if c.LFS != nil {
-		size, stored := s.repo.store.o.Content.Size(c.LFS.SHA256)
-		_, known := s.repo.lfs[c.LFS.SHA256]
+		size, stored := s.history.o.Content.Size(c.LFS.SHA256)
+		_, known := s.history.lfs[c.LFS.SHA256]
 		if !stored || !known && !s.trusted {
 			return answer.Refuse(http.StatusBadRequest, fmt.Sprintf("LFS pointer of %q points to a file that does not exist: %s", path, c.LFS.SHA256))
 		}
@@ -234,14 +230,14 @@ func (s *stage) put(path string, c Change) error {
 			return answer.Refuse(http.StatusBadRequest, fmt.Sprintf("LFS file %q has %d bytes, not %d", path, size, c.LFS.Size))
 		}
 		body = git.Pointer{SHA256: c.LFS.SHA256, Size: size}.Bytes()
-		s.lfs[c.LFS.SHA256] = lfsRecord{Size: size, Filename: path}
+		s.lfs[c.LFS.SHA256] = LFSRecord{Size: size, Filename: path}
 	}
-	oid, err := s.repo.objects.PutBlob(body)
+	oid, err := s.history.objects.PutBlob(body)
 	if err != nil {
 		return err
 	}
 	mode := git.FileMode
-	if old, err := s.repo.objects.Lookup(s.base, path); err == nil && !old.Dir() {
+	if old, err := s.history.objects.Lookup(s.base, path); err == nil && !old.Dir() {
 		mode = old.Mode
 	}
 	s.edits[path] = &git.Entry{Mode: mode, OID: oid}
@@ -250,16 +246,16 @@ func (s *stage) put(path string, c Change) error {
 
 // choose puts the content into the LFS store where an upload would.
 func (s *stage) choose(path string, c Change) (Change, error) {
-	rules := git.ParseAttributes([]byte(s.text(attributesFile)))
+	rules := git.ParseAttributes([]byte(s.text(AttributesFile)))
 	if !IsLFS(rules, path, int64(len(c.Content)), c.Content[:min(len(c.Content), 512)]) {
 		return c, nil
 	}
-	sha, size, err := s.repo.store.o.Content.Put(bytes.NewReader(c.Content))
+	sha, size, err := s.history.o.Content.Put(bytes.NewReader(c.Content))
 	if err != nil {
 		return c, err
 	}
-	if _, ok := s.repo.lfs[sha]; !ok {
-		s.repo.lfs[sha] = lfsRecord{Size: size}
+	if _, ok := s.history.lfs[sha]; !ok {
+		s.history.lfs[sha] = LFSRecord{Size: size}
 	}
 	c.LFS = &LFS{SHA256: sha, Size: size}
 	return c, nil
@@ -269,14 +265,14 @@ func (s *stage) choose(path string, c Change) (Change, error) {
 func (s *stage) text(path string) string {
 	e, edited := s.edits[path]
 	if !edited {
-		if old, err := s.repo.objects.Lookup(s.base, path); err == nil {
+		if old, err := s.history.objects.Lookup(s.base, path); err == nil {
 			e = &old
 		}
 	}
 	if e == nil {
 		return ""
 	}
-	body, err := s.repo.objects.Blob(e.OID)
+	body, err := s.history.objects.Blob(e.OID)
 	if err != nil {
 		return "" // a folder has that name
 	}
@@ -287,7 +283,7 @@ func (s *stage) text(path string) string {
 func (s *stage) remove(path string, op Op) error {
 	found := false
 	e, edited := s.edits[path]
-	old, err := s.repo.objects.Lookup(s.base, path)
+	old, err := s.history.objects.Lookup(s.base, path)
 	if op != DeleteFolder && (edited && e != nil || !edited && err == nil && !old.Dir()) {
 		s.edits[path] = nil
 		found = true
@@ -300,7 +296,7 @@ func (s *stage) remove(path string, op Op) error {
 			}
 		}
 		if err == nil && old.Dir() {
-			if err := s.repo.objects.Walk(old.OID, path+"/", func(p string, e git.Entry) bool {
+			if err := s.history.objects.Walk(old.OID, path+"/", func(p string, e git.Entry) bool {
 				if _, edited := s.edits[p]; !edited && !e.Dir() {
 					s.edits[p] = nil
 					found = true
@@ -321,90 +317,17 @@ func (s *stage) remove(path string, op Op) error {
 	return nil
 }
 
-// PullRequest is a pull request that comes with a commit.
-type PullRequest struct {
-	Title, Description, Author string
-	Base                       string // full name of the branch
-	Commit                     Commit
-}
-
-// CommitPullRequest makes a commit on spec.Ref that becomes a pull request
-// instead of moving the branch, and returns its number.
-func (r *Repo) CommitPullRequest(ctx context.Context, spec CommitSpec) (Commit, int, error) {
-	ref, err := r.refFor(spec.Ref)
-	if err != nil || !strings.HasPrefix(ref, git.Heads) {
-		return Commit{}, 0, badRevision(spec.Ref)
+// Propose makes a commit on a branch without moving it. next is a number no
+// pull request here has.
+func (h *History) Propose(spec CommitSpec) (c Commit, ref string, next int, err error) {
+	if ref, err = h.refFor(spec.Ref); err != nil || !strings.HasPrefix(ref, git.Heads) {
+		return Commit{}, "", 0, NoRevision(spec.Ref)
 	}
 	spec.Ref = ref
-	r.mu.Lock()
-	c, err := r.build(spec, r.refs.Names[ref])
-	next := len(r.refs.List(git.Pulls)) + 1
-	r.mu.Unlock()
-	if err != nil {
-		return Commit{}, 0, err
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for next = 1; h.refs.Names[fmt.Sprintf("%s%d", git.Pulls, next)] != ""; next++ {
 	}
-	called := r.store.called()
-	if called.pull != nil {
-		pr := PullRequest{Title: spec.Title, Description: spec.Description, Author: spec.Author, Base: ref, Commit: c}
-		if next, err = called.pull(ctx, r, pr); err != nil {
-			return Commit{}, 0, err
-		}
-	}
-	pull := fmt.Sprintf("%s%d", git.Pulls, next)
-	r.mu.Lock()
-	r.land(pull, c, spec.Author)
-	r.pullers[pull] = spec.Author
-	r.mu.Unlock()
-	for _, f := range called.commit {
-		f(r, pull, c.OID)
-	}
-	return c, next, nil
-}
-
-// Puller is the author of a pull request that came with a commit, by the full
-// name of its ref: he may add to it.
-func (r *Repo) Puller(ref string) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.pullers[ref]
-}
-
-// ExpectLFS notes that a content of this repository is on its way; a commit may
-// name it once it is stored.
-func (r *Repo) ExpectLFS(sha string, size int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, ok := r.lfs[sha]; !ok {
-		r.lfs[sha] = lfsRecord{Size: size}
-	}
-}
-
-// HasLFS reports whether this repository may name a stored content.
-func (r *Repo) HasLFS(sha string) bool {
-	r.mu.Lock()
-	_, ok := r.lfs[sha]
-	r.mu.Unlock()
-	return ok && r.store.o.Content.Has(sha)
-}
-
-// LFSFile is a large file that was committed once.
-type LFSFile struct {
-	SHA256   string
-	Filename string
-	Ref      string
-	Size     int64
-	PushedAt time.Time
-}
-
-// LFSFiles lists the large files of all commits, by sha256.
-func (r *Repo) LFSFiles() []LFSFile {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var all []LFSFile
-	for _, sha := range slices.Sorted(maps.Keys(r.lfs)) {
-		if rec := r.lfs[sha]; rec.Filename != "" {
-			all = append(all, LFSFile{SHA256: sha, Filename: rec.Filename, Ref: rec.Ref, Size: rec.Size, PushedAt: rec.PushedAt})
-		}
-	}
-	return all
+	c, err = h.build(spec, h.refs.Names[ref])
+	return c, ref, next, err
 }
