@@ -125,8 +125,11 @@ func (q *query) pageOf(s *split, numbers []int) (any, error) {
 		list = append(list, shown(i, s.table.row(i), nil))
 	}
 	return object{
-		{"features", s.table.features()}, {"rows", list}, {"num_rows_total", len(numbers)},
-		{"num_rows_per_page", pageRows}, {"partial", false},
+		{"features", s.table.features()},
+		{"rows", list},
+		{"num_rows_total", len(numbers)},
+		{"num_rows_per_page", pageRows},
+		{"partial", false},
 	}, nil
 }
 

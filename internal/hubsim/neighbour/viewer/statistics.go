@@ -158,8 +158,12 @@ func numbers(cells []any, whole bool) object {
 	}
 	median := (values[(n-1)/2] + values[n/2]) / 2
 	return object{
-		{"min", number(values[0], whole)}, {"max", number(values[n-1], whole)}, {"mean", round(mean)}, {"median", round(median)},
-		{"std", round(std)}, {"histogram", histogram(values, whole)},
+		{"min", number(values[0], whole)},
+		{"max", number(values[n-1], whole)},
+		{"mean", round(mean)},
+		{"median", round(median)},
+		{"std", round(std)},
+		{"histogram", histogram(values, whole)},
 	}
 }
 

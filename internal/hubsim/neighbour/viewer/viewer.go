@@ -262,10 +262,18 @@ func (q *query) describe(c config) object {
 	}
 	_, name, _ := strings.Cut(q.data.id, "/")
 	return object{
-		{"description", ""}, {"citation", ""}, {"homepage", ""}, {"license", ""}, {"features", features},
-		{"builder_name", builder}, {"dataset_name", name}, {"config_name", c.name},
+		{"description", ""},
+		{"citation", ""},
+		{"homepage", ""},
+		{"license", ""},
+		{"features", features},
+		{"builder_name", builder},
+		{"dataset_name", name},
+		{"config_name", c.name},
 		{"version", object{{"version_str", "0.0.0"}, {"major", 0}, {"minor", 0}, {"patch", 0}}},
-		{"splits", splits}, {"download_size", total}, {"dataset_size", total},
+		{"splits", splits},
+		{"download_size", total},
+		{"dataset_size", total},
 	}
 }
 
