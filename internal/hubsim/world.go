@@ -1,6 +1,7 @@
 package hubsim
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/identity"
 	"github.com/ml-intern/ml-intern/internal/hubsim/job"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/routes"
 	"github.com/ml-intern/ml-intern/internal/hubsim/webhook"
 )
 
@@ -116,7 +118,14 @@ func (h *Hub) buildRepos(w *world) (err error) {
 		return err
 	}
 	w.add("repos", w.repos)
-	return nil
+	paths, err := routes.New(routes.Options{
+		Repos: w.repos, Content: w.content, Accounts: w.accounts, NotFound: http.HandlerFunc(h.unserved),
+		Move: map[string]func(ctx context.Context, from, to string) error{
+			"bucket": func(ctx context.Context, from, to string) error { return w.buckets.Move(ctx, from, to) },
+		},
+	})
+	w.add("repo routes", paths)
+	return err
 }
 
 // buildSocial makes what people share beside repositories.
