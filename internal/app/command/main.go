@@ -26,7 +26,7 @@ type constructor func(*console.Streams) *cobra.Command
 func commands() []constructor {
 	return []constructor{
 		inspect.Sessions, inspect.Models, inspect.Tools, newConfig, account.Login, account.Logout, account.Whoami,
-		newDoctor, newTrust, newDemo, newVersion,
+		newDoctor, newTrust, newDemo, newHubsim, newVersion,
 	}
 }
 
