@@ -160,23 +160,22 @@ type Mount struct {
 
 // Spec is a command to run.
 type Spec struct {
-	// ID names the command in its environment, as JOB_ID.
+	// ID names the command's directory.
 	ID      string
 	Command []string
 	// Labels choose a script.
 	Labels map[string]string
-	// Environment and Secrets are its variables, the secrets last.
+	// System, Environment and Secrets are its variables; a later one counts.
+	System      map[string]string
 	Environment map[string]string
 	Secrets     map[string]string
-	// Accelerator is the flavor's name when it has one, else "none"; GPU is
-	// what nvidia-smi prints, a line each.
-	Accelerator string
-	GPU         []string
-	CPUCores    string
-	Memory      string
-	Mounts      []Mount
-	// Dir, when set, is filled like a mount and is the working directory.
-	Dir func(ctx context.Context, dir string) error
+	// GPU is what nvidia-smi prints, a line each; without one it fails.
+	GPU    []string
+	Mounts []Mount
+	// Dir, when set, fills the working directory. Aliases are absolute paths
+	// the command uses for it, with the path below it that each stands for.
+	Dir     func(ctx context.Context, dir string) error
+	Aliases map[string]string
 	// Ports are the numbers the command is reached under; each gets a free
 	// local port, the first one's in PORT.
 	Ports []int

@@ -115,7 +115,7 @@ func TestEnvironmentIsWhole(t *testing.T) {
 	t.Setenv("PARENTS_OWN", "x")
 	r := open(t, exec.Options{Env: func() []string { return []string{"HF_ENDPOINT=http://127.0.0.1:1", "A=base"} }})
 	h := run(t, r, exec.Spec{
-		Command: []string{"env"}, Accelerator: "t4-small", CPUCores: "4", Memory: "15Gi",
+		Command: []string{"env"}, System: map[string]string{"JOB_ID": "1", "ACCELERATOR": "t4-small", "CPU_CORES": "4", "MEMORY": "15Gi"},
 		Environment: map[string]string{"A": "mine", "S": "env"}, Secrets: map[string]string{"S": "secret"},
 	})
 	var names []string

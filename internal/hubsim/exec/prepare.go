@@ -108,8 +108,8 @@ func (p *Process) environment() map[string]string {
 		"HOME":   filepath.Join(p.dir, home),
 		"TMPDIR": filepath.Join(p.dir, tmp),
 		"LANG":   "C.UTF-8",
-		"JOB_ID": s.ID, "ACCELERATOR": s.Accelerator, "CPU_CORES": s.CPUCores, "MEMORY": s.Memory,
 	}
+	maps.Copy(env, s.System)
 	for _, v := range p.runner.o.Env() {
 		name, value, _ := strings.Cut(v, "=")
 		env[name] = value
@@ -147,6 +147,10 @@ func (p *Process) paths() places {
 		if path := strings.TrimRight(m.Path, "/"); path != "" {
 			all = append(all, place{path: regexp.MustCompile("^" + regexp.QuoteMeta(path)), dir: p.mount(i)})
 		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(p.spec.Aliases)) {
+		dir := filepath.Join(p.dir, work, filepath.FromSlash(p.spec.Aliases[path]))
+		all = append(all, place{path: regexp.MustCompile("^" + regexp.QuoteMeta(path)), dir: dir})
 	}
 	slices.SortStableFunc(all, func(a, b place) int { return len(b.path.String()) - len(a.path.String()) })
 	return append(all, place{path: regexp.MustCompile(scriptDir), dir: filepath.Join(p.dir, tmp), below: true})

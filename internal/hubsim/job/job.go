@@ -248,14 +248,11 @@ func (js *Jobs) try(j *job) {
 	s := exec.Spec{
 		ID: j.ID, Command: slices.Concat(one.Command, one.Arguments), Labels: one.Labels,
 		Environment: one.Environment, Secrets: one.Secrets,
-		Accelerator: "none", GPU: f.Listing(), CPUCores: f.Cores(), Memory: fmt.Sprintf("%dGi", f.Gigabytes()),
+		System: f.Variables(map[string]string{"JOB_ID": j.ID}), GPU: f.Listing(),
 		Mounts: volume.Mounts(ctx, js.o.Volumes, one.Volumes), Ports: one.Ports(),
 		Line:  func(text string, at time.Time) { j.log.Add(stream.Line(text, at)) },
 		Stage: func(stage, message string) { js.stage(j, stage, message) },
 		Done:  func(e exec.Exit) { js.ended(j, e) },
-	}
-	if f.Accelerator != nil {
-		s.Accelerator = f.Name
 	}
 	if len(s.Command) == 0 {
 		s.Command = []string{"true"} // an image's own command is not known

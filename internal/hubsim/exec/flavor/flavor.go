@@ -91,6 +91,16 @@ func (f Flavor) Listing() []string {
 	return lines
 }
 
+// Variables adds to own what a program learns of its machine.
+func (f Flavor) Variables(own map[string]string) map[string]string {
+	own["ACCELERATOR"] = "none"
+	if f.Accelerator != nil {
+		own["ACCELERATOR"] = f.Name
+	}
+	own["CPU_CORES"], own["MEMORY"] = f.Cores(), fmt.Sprintf("%dGi", f.Gigabytes())
+	return own
+}
+
 func gpu(model, quantity, vram string) *Accelerator {
 	return &Accelerator{Type: "gpu", Model: model, Quantity: quantity, VRAM: vram, Manufacturer: "Nvidia"}
 }

@@ -67,3 +67,10 @@ func (m *Meter) Stop() int64 {
 	m.timer.Stop()
 	return m.minutes
 }
+
+// Minutes are the started ones so far.
+func (m *Meter) Minutes() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.minutes
+}
