@@ -1,7 +1,9 @@
 package hubsim
 
 import (
+	"cmp"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,29 +11,31 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
+	"github.com/ml-intern/ml-intern/internal/hubsim/quota"
+	"github.com/ml-intern/ml-intern/internal/hubsim/requestlog"
 )
 
 // exposed are the headers a browser may read.
 const exposed = "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Hash"
 
-// neighbours are the first path elements of the services around the Hub, which
+// beside are the first path elements of the services around the Hub, which
 // have their own tokens and no limits of the Hub's.
-var neighbours = []string{
+var beside = []string{
 	"__jobs", "__spaces", "ar5iv", "arxiv", "arxiv-api", "brave", "datasets-server", "github", "gradio", "gradio-search",
 	"mcp", "openalex", "router", "s2", "searxng", "slack", "tavily", "web", "web-search",
 }
 
-// neighbour reports whether path belongs to a service beside the Hub.
-func neighbour(path string) bool {
+// aside reports whether path belongs to a service beside the Hub.
+func aside(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return slices.Contains(neighbours, first)
+	return slices.Contains(beside, first)
 }
 
 // ownTokens reports whether an Authorization header that is no Hub token is for
 // the service behind path to judge.
 func ownTokens(path string) bool {
 	return strings.HasPrefix(path, "/oauth/") ||
-		neighbour(path) && !strings.HasPrefix(path, "/router/") && !strings.HasPrefix(path, "/datasets-server/")
+		aside(path) && !strings.HasPrefix(path, "/router/") && !strings.HasPrefix(path, "/datasets-server/")
 }
 
 // door is what every request to one of the hosts passes: it gets its id, its
@@ -45,24 +49,11 @@ func (h *Hub) door(host string, next http.Handler) http.Handler {
 			return
 		}
 		id := h.requestID(r)
-		e := h.entry(host, id, r)
-		h.log.add(e)
-		w := &statusWriter{ResponseWriter: out}
-		w.Header().Set("X-Request-Id", id)
-		allowOrigin(w, r)
+		out.Header().Set("X-Request-Id", id)
+		allowOrigin(out, r)
 		ctx, trace := fault.Watch(r.Context())
-		r = r.WithContext(ctx)
-		body := watchBody(r)
-		defer func() { h.log.end(e, w.status, body, trace.Names) }()
-		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-			preflight(w, r)
-			return
-		}
-		if err := h.admit(host, w, r); err != nil {
-			answer.Fail(w, err)
-			return
-		}
-		next.ServeHTTP(w, r)
+		e := requestlog.Request{At: h.Clock().Now(), Host: host, User: h.owner(r), ID: id}
+		h.log.Serve(e, out, r.WithContext(ctx), func() []string { return trace.Names }, next)
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			h.changed()
 		}
@@ -94,6 +85,44 @@ func preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// admitted lets a request in that is within the limits. Their headers are on
+// every answer of the Hub, also on those that faults give.
+func (h *Hub) admitted(next http.Handler) http.Handler {
+	return answer.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			preflight(w, r)
+			return nil
+		}
+		if !aside(r.URL.Path) {
+			c, _ := h.Accounts().Caller(r)
+			who, now := c.Name(), h.Clock().Now()
+			if c == nil {
+				who, _, _ = net.SplitHostPort(r.RemoteAddr)
+				who = "address " + who
+			}
+			within := h.limit.Count(w.Header(), now, who, h.plan(c), r.URL.Path)
+			if h.o.WhoamiLimit > 0 && r.URL.Path == "/api/whoami-v2" && !h.limit.Within(now, "whoami "+who, h.o.WhoamiLimit) ||
+				h.o.Limits && !within {
+				return answer.Refuse(http.StatusTooManyRequests, "We had to rate limit you")
+			}
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// plan is the best plan a caller has a share in.
+func (h *Hub) plan(c *account.Caller) string {
+	if c == nil {
+		return ""
+	}
+	best := cmp.Or(c.User.Plan, "free")
+	for _, org := range h.Accounts().Orgs(c.User.Name) {
+		best = quota.Better(best, org.Plan)
+	}
+	return best
+}
+
 // serveHub finds the caller and asks the routes.
 func (h *Hub) serveHub(w http.ResponseWriter, r *http.Request) {
 	caller, ok := h.Accounts().Caller(r)
@@ -119,7 +148,7 @@ func (h *Hub) serveCDN(w http.ResponseWriter, r *http.Request) {
 // unserved answers what no route serves.
 func (h *Hub) unserved(w http.ResponseWriter, r *http.Request) {
 	if !h.o.AllowUnserved {
-		h.log.noteUnserved(r.Method + " " + r.URL.EscapedPath())
+		h.log.Unserve(r.Method + " " + r.URL.EscapedPath())
 	}
 	answer.Fail(w, answer.Refuse(http.StatusNotFound, "Sorry, we can't find the page you are looking for."))
 }
@@ -136,3 +165,15 @@ func (h *Hub) endToken(r *http.Request, revoke bool) {
 		h.Accounts().EndToken(strings.TrimSpace(value), revoke)
 	}
 }
+
+// Request is one line of the request log.
+type Request = requestlog.Request
+
+// Requests is the request log, in order of arrival.
+func (h *Hub) Requests() []Request { return h.log.Requests() }
+
+// ClearRequests empties the request log and the list of Unserved.
+func (h *Hub) ClearRequests() { h.log.Clear() }
+
+// Unserved lists the requests, as method and path, that no route serves.
+func (h *Hub) Unserved() []string { return h.log.Unserved() }

@@ -16,9 +16,20 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
+	"github.com/ml-intern/ml-intern/internal/hubsim/bucket"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
+	"github.com/ml-intern/ml-intern/internal/hubsim/collection"
+	"github.com/ml-intern/ml-intern/internal/hubsim/content"
+	"github.com/ml-intern/ml-intern/internal/hubsim/discussion"
 	"github.com/ml-intern/ml-intern/internal/hubsim/exec"
 	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
+	"github.com/ml-intern/ml-intern/internal/hubsim/identity"
+	"github.com/ml-intern/ml-intern/internal/hubsim/job"
+	"github.com/ml-intern/ml-intern/internal/hubsim/neighbour"
+	"github.com/ml-intern/ml-intern/internal/hubsim/quota"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
+	"github.com/ml-intern/ml-intern/internal/hubsim/requestlog"
+	"github.com/ml-intern/ml-intern/internal/hubsim/webhook"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
 
@@ -79,8 +90,8 @@ type Hub struct {
 	Faults *fault.Set
 
 	o     Options
-	log   *requestLog
-	limit *limiter
+	log   requestlog.Log
+	limit *quota.Counter
 	hub   http.Handler // as the clients see it
 	cdn   http.Handler
 
@@ -122,7 +133,7 @@ func New(o Options) (*Hub, error) {
 			}
 		}
 	}
-	h := &Hub{o: o, log: &requestLog{}, limit: newLimiter()}
+	h := &Hub{o: o, limit: quota.New()}
 	h.Faults = fault.New(fault.Options{
 		Now: func() time.Time { return h.Clock().Now() }, Owner: h.owner, EndToken: h.endToken,
 		MoveHead: h.moveHead, Foreign: h.CDNURL, CloseIdle: h.closeIdle,
@@ -130,7 +141,7 @@ func New(o Options) (*Hub, error) {
 	if err := h.open(); err != nil {
 		return nil, err
 	}
-	h.hub = h.door(fault.Hub, h.Faults.Middleware(fault.Hub, http.HandlerFunc(h.serveHub)))
+	h.hub = h.door(fault.Hub, h.admitted(h.Faults.Middleware(fault.Hub, http.HandlerFunc(h.serveHub))))
 	h.cdn = h.door(fault.CDN, h.Faults.Middleware(fault.CDN, http.HandlerFunc(h.serveCDN)))
 	return h, nil
 }
@@ -259,3 +270,32 @@ func (h *Hub) Advance(d time.Duration) { h.Clock().Advance(d) }
 
 // Accounts are the users, organisations and tokens.
 func (h *Hub) Accounts() *account.Book { return h.world.Load().accounts }
+
+// The parts of the Hub. After a Reset they are others.
+
+// Identity answers whoami and OAuth; its consent can be scripted.
+func (h *Hub) Identity() *identity.Area { return h.world.Load().identity }
+
+// Repos are the repositories.
+func (h *Hub) Repos() *repo.Store { return h.world.Load().repos }
+
+// Content are the contents of large files.
+func (h *Hub) Content() *content.Store { return h.world.Load().content }
+
+// Discussions are the discussions and pull requests.
+func (h *Hub) Discussions() *discussion.Area { return h.world.Load().discussions }
+
+// Collections are the collections.
+func (h *Hub) Collections() *collection.Area { return h.world.Load().collections }
+
+// Buckets are the buckets.
+func (h *Hub) Buckets() *bucket.Area { return h.world.Load().buckets }
+
+// Webhooks are the webhooks.
+func (h *Hub) Webhooks() *webhook.Area { return h.world.Load().webhooks }
+
+// Jobs are the jobs.
+func (h *Hub) Jobs() *job.Jobs { return h.world.Load().jobs }
+
+// Services are what is around the Hub: papers, search, Slack and the like.
+func (h *Hub) Services() *neighbour.Services { return h.world.Load().services }

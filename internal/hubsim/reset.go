@@ -23,8 +23,8 @@ func (h *Hub) Reset() error {
 	}
 	h.change.Unlock()
 	h.Faults.Clear()
-	h.log.clear()
-	h.limit.clear()
+	h.log.Clear()
+	h.limit.Clear()
 	h.requests.Store(0)
 	h.changed()
 	return err

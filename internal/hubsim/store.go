@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/ml-intern/ml-intern/internal/hubsim/neighbour"
 )
 
 // stateFile holds everything but git objects, contents and buckets.
@@ -75,7 +77,7 @@ func (h *Hub) open() error {
 // create builds a world from a stored state, or from the seed where there is
 // none.
 func (h *Hub) create(before []byte) (*world, error) {
-	w, err := h.build()
+	w, err := h.build(neighbour.Content{})
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,7 @@
-package hubsim
+// Package requestlog keeps what was asked of the simulated Hub, for tests and
+// for people who watch it. No secret gets into it: of a token it knows the
+// owner, of a body the digest, of a signature that there was one.
+package requestlog
 
 import (
 	"crypto/sha256"
@@ -13,8 +16,7 @@ import (
 	"time"
 )
 
-// Request is one line of the request log. It holds no secret: of a token its
-// owner, of a body its digest, of a signature that there was one.
+// Request is one line of the log.
 type Request struct {
 	At     time.Time `json:"at"`   // simulated
 	Host   string    `json:"host"` // hub or cdn
@@ -45,13 +47,26 @@ var secretQuery = []string{"token", "sig", "secret", "code", "credential", "pass
 // keptRequests bounds the log of a simulator that runs for long.
 const keptRequests = 20_000
 
-type requestLog struct {
+// Log is the list of requests. It is safe for concurrent use; the zero value is
+// ready.
+type Log struct {
 	mu       sync.Mutex
 	requests []*Request
 	unserved []string
 }
 
-func (l *requestLog) add(r *Request) {
+// Serve calls next with a request that is written down: at what time it came,
+// to which host, with whose token and under which id. faults is asked at the
+// end which it met.
+func (l *Log) Serve(e Request, w http.ResponseWriter, r *http.Request, faults func() []string, next http.Handler) {
+	e.describe(r)
+	l.add(&e)
+	answer, body := &writer{ResponseWriter: w}, watch(r)
+	defer func() { l.end(&e, answer.status, body, faults()) }()
+	next.ServeHTTP(answer, r)
+}
+
+func (l *Log) add(r *Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.requests) == keptRequests {
@@ -61,7 +76,7 @@ func (l *requestLog) add(r *Request) {
 }
 
 // end fills in what is known after the answer.
-func (l *requestLog) end(r *Request, status int, body *digest, faults []string) {
+func (l *Log) end(r *Request, status int, body *digest, faults []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r.Status, r.Faults = status, faults
@@ -70,7 +85,8 @@ func (l *requestLog) end(r *Request, status int, body *digest, faults []string) 
 	}
 }
 
-func (l *requestLog) noteUnserved(what string) {
+// Unserve notes a request, as method and path, that no route serves.
+func (l *Log) Unserve(what string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !slices.Contains(l.unserved, what) {
@@ -78,38 +94,34 @@ func (l *requestLog) noteUnserved(what string) {
 	}
 }
 
-func (l *requestLog) clear() {
+// Clear empties the log.
+func (l *Log) Clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.requests, l.unserved = nil, nil
 }
 
-// Requests is the request log, in order of arrival.
-func (h *Hub) Requests() []Request {
-	h.log.mu.Lock()
-	defer h.log.mu.Unlock()
-	all := make([]Request, 0, len(h.log.requests))
-	for _, r := range h.log.requests {
+// Requests lists what came, in order of arrival.
+func (l *Log) Requests() []Request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]Request, 0, len(l.requests))
+	for _, r := range l.requests {
 		all = append(all, *r)
 	}
 	return all
 }
 
-// ClearRequests empties the request log and the list of Unserved.
-func (h *Hub) ClearRequests() { h.log.clear() }
-
-// Unserved lists the requests, as method and path, that no route serves.
-func (h *Hub) Unserved() []string {
-	h.log.mu.Lock()
-	defer h.log.mu.Unlock()
-	return slices.Clone(h.log.unserved)
+// Unserved lists what no route serves.
+func (l *Log) Unserved() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.unserved)
 }
 
-// entry begins a line of the log.
-func (h *Hub) entry(host, id string, r *http.Request) *Request {
-	e := &Request{
-		At: h.Clock().Now(), Host: host, Method: r.Method, Path: r.URL.EscapedPath(), Query: safeQuery(r.URL.RawQuery), ID: id,
-	}
+// describe fills in what the request itself says.
+func (e *Request) describe(r *http.Request) {
+	e.Method, e.Path, e.Query = r.Method, r.URL.EscapedPath(), safeQuery(r.URL.RawQuery)
 	for _, key := range keptHeaders {
 		if v := r.Header.Get(key); v != "" {
 			if e.Header == nil {
@@ -123,9 +135,7 @@ func (h *Hub) entry(host, id string, r *http.Request) *Request {
 		if !strings.EqualFold(e.Authorization, "Bearer") && !strings.EqualFold(e.Authorization, "Basic") {
 			e.Authorization = "other" // who knows what stands there
 		}
-		e.User = h.owner(r)
 	}
-	return e
 }
 
 // safeQuery hides the values that could be secrets.
@@ -155,7 +165,7 @@ type digest struct {
 	n   int64
 }
 
-func watchBody(r *http.Request) *digest {
+func watch(r *http.Request) *digest {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
@@ -171,29 +181,29 @@ func (d *digest) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// statusWriter remembers the status of an answer.
-type statusWriter struct {
+// writer remembers the status of an answer.
+type writer struct {
 	http.ResponseWriter
 	status int
 }
 
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (w *statusWriter) WriteHeader(status int) {
+func (w *writer) WriteHeader(status int) {
 	if w.status == 0 && status >= http.StatusOK {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *statusWriter) Write(p []byte) (int, error) {
+func (w *writer) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
 	return w.ResponseWriter.Write(p)
 }
 
-func (w *statusWriter) Flush() {
+func (w *writer) Flush() {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
