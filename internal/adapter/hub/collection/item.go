@@ -3,7 +3,9 @@ package collection
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 )
@@ -87,8 +89,8 @@ func (a *API) Batch(ctx context.Context, slug string, changes map[string]ItemCha
 		Data   ItemChange `json:"data"`
 	}
 	body := make([]line, 0, len(changes))
-	for id, ch := range changes {
-		body = append(body, line{"update", id, ch})
+	for _, id := range slices.Sorted(maps.Keys(changes)) {
+		body = append(body, line{"update", id, changes[id]})
 	}
 	_, err = a.conn.JSON(ctx, wire.Request{
 		Op: "change items of collection " + slug, Method: http.MethodPost, Path: where, JSON: body, Retry: wire.Idempotent,
