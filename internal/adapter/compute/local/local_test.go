@@ -1,13 +1,41 @@
 package local_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
+	"github.com/ml-intern/ml-intern/internal/domain/workspace/workspacetest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestConformance(t *testing.T) {
+	workspacetest.Run(t, func(t *testing.T) workspacetest.Place {
+		dir, err := filepath.EvalSymlinks(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		here, err := local.New(local.Options{
+			Dir: dir, Environ: []string{"PATH=" + os.Getenv("PATH")},
+			SpillDir: func(session string) string { return filepath.Join(dir+"-spill", session) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := here.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+		return workspacetest.Place{Workspace: here, Dir: dir}
+	})
+}
 
 func TestOptionsAreChecked(t *testing.T) {
 	abs := t.TempDir()
