@@ -18,6 +18,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/neighbour"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo/routes"
+	"github.com/ml-intern/ml-intern/internal/hubsim/space"
 	"github.com/ml-intern/ml-intern/internal/hubsim/webhook"
 )
 
@@ -44,10 +45,10 @@ func (h *Hub) build(around neighbour.Content) (_ *world, err error) {
 	if err := h.buildRepos(w); err != nil {
 		return nil, err
 	}
-	if err := h.buildSocial(w); err != nil {
+	if err := h.buildCompute(w); err != nil {
 		return nil, err
 	}
-	if err := h.buildCompute(w); err != nil {
+	if err := h.buildSocial(w); err != nil {
 		return nil, err
 	}
 	w.services = neighbour.New(neighbour.Options{
@@ -61,7 +62,7 @@ func (h *Hub) build(around neighbour.Content) (_ *world, err error) {
 		}
 	}
 	mux.HandleFunc("/", h.unserved)
-	w.hub, w.cdn = w.services.Overlay(mux), w.content.Handler()
+	w.hub, w.cdn = w.services.Overlay(w.spaces.Faults(mux)), w.content.Handler()
 	return w, nil
 }
 
@@ -90,22 +91,19 @@ func (h *Hub) buildRepos(w *world) (err error) {
 			"bucket": func(ctx context.Context, from, to string) error { return w.buckets.Move(ctx, from, to) },
 		},
 	})
+	if err != nil {
+		return err
+	}
 	w.add("repo routes", paths)
-	return err
+	return nil
 }
 
 // buildSocial makes what people share beside repositories.
 func (h *Hub) buildSocial(w *world) (err error) {
-	if w.buckets, err = bucket.New(bucket.Options{
-		Clock: w.clock, Accounts: w.accounts, Dir: filepath.Join(w.dir, "buckets"), Source: w.stored,
-	}); err != nil {
-		return err
-	}
-	w.add("buckets", w.buckets)
 	w.collections = collection.New(collection.Options{Clock: w.clock, Accounts: w.accounts, Kinds: w.kinds()})
 	w.add("collections", w.collections)
 	if w.webhooks, err = webhook.New(webhook.Options{
-		Clock: w.clock, Accounts: w.accounts, Repos: w.repos, Endpoint: h.URL,
+		Clock: w.clock, Accounts: w.accounts, Repos: w.repos, Endpoint: h.URL, Jobs: w.jobs,
 	}); err != nil {
 		return err
 	}
@@ -113,12 +111,21 @@ func (h *Hub) buildSocial(w *world) (err error) {
 	w.discussions, err = discussion.New(discussion.Options{
 		Clock: w.clock, Accounts: w.accounts, Repos: w.repos, Notify: w.webhooks.Discussion, Endpoint: h.URL,
 	})
+	if err != nil {
+		return err
+	}
 	w.add("discussions", w.discussions)
-	return err
+	return nil
 }
 
-// buildCompute makes what runs programs.
+// buildCompute makes what runs programs, and the buckets they write to.
 func (h *Hub) buildCompute(w *world) (err error) {
+	if w.buckets, err = bucket.New(bucket.Options{
+		Clock: w.clock, Accounts: w.accounts, Dir: filepath.Join(w.dir, "buckets"), Source: w.stored,
+	}); err != nil {
+		return err
+	}
+	w.add("buckets", w.buckets)
 	if w.runner, err = exec.New(exec.Options{
 		Clock: w.clock, Dir: filepath.Join(w.dir, "run"), Scripted: h.o.Exec == Scripted, Scripts: h.o.Scripts,
 		Env: func() []string { return BaseEnv(h.URL()) }, Fence: h.o.Fence, Warn: h.o.Say,
@@ -132,6 +139,14 @@ func (h *Hub) buildCompute(w *world) (err error) {
 		return err
 	}
 	w.add("jobs", w.jobs)
+	w.spaces, err = space.New(space.Options{
+		Clock: w.clock, Accounts: w.accounts, Repos: w.repos, Runner: w.runner, Volumes: volumes{w},
+		Build: h.o.SpaceBuild, Start: h.o.SpaceStart,
+	})
+	if err != nil {
+		return err
+	}
+	w.add("spaces", w.spaces)
 	return nil
 }
 

@@ -29,6 +29,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/quota"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
 	"github.com/ml-intern/ml-intern/internal/hubsim/requestlog"
+	"github.com/ml-intern/ml-intern/internal/hubsim/space"
 	"github.com/ml-intern/ml-intern/internal/hubsim/webhook"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
@@ -56,6 +57,9 @@ type Options struct {
 	Fence proc.Mode
 	// JobDelay is how long jobs of a flavor wait for a machine; nil is no time.
 	JobDelay func(flavor string) time.Duration
+	// SpaceBuild and SpaceStart are how long Spaces build and start; 0 is 5 and
+	// 2 seconds.
+	SpaceBuild, SpaceStart time.Duration
 	// Listen and CDNListen are the addresses of the two hosts; empty is a free
 	// loopback port each.
 	Listen, CDNListen string
@@ -296,6 +300,9 @@ func (h *Hub) Webhooks() *webhook.Area { return h.world.Load().webhooks }
 
 // Jobs are the jobs.
 func (h *Hub) Jobs() *job.Jobs { return h.world.Load().jobs }
+
+// Spaces are the machines of Spaces.
+func (h *Hub) Spaces() *space.Spaces { return h.world.Load().spaces }
 
 // Services are what is around the Hub: papers, search, Slack and the like.
 func (h *Hub) Services() *neighbour.Services { return h.world.Load().services }

@@ -19,6 +19,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/job"
 	"github.com/ml-intern/ml-intern/internal/hubsim/neighbour"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
+	"github.com/ml-intern/ml-intern/internal/hubsim/space"
 	"github.com/ml-intern/ml-intern/internal/hubsim/webhook"
 )
 
@@ -37,6 +38,7 @@ type world struct {
 	buckets     *bucket.Area
 	runner      *exec.Runner
 	jobs        *job.Jobs
+	spaces      *space.Spaces
 	webhooks    *webhook.Area
 	discussions *discussion.Area
 	services    *neighbour.Services
