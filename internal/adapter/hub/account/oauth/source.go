@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -15,7 +14,7 @@ const early = 5 * time.Minute
 // safe for concurrent use.
 type Source struct {
 	provider *Provider
-	save     func(Token) error
+	save     func(Token)
 
 	turn chan struct{} // held by the one who refreshes
 
@@ -23,11 +22,11 @@ type Source struct {
 	token Token
 }
 
-// NewSource keeps a token fresh; save, if not nil, is told of each new one
-// before the old one is forgotten.
-func NewSource(p *Provider, t Token, save func(Token) error) *Source {
+// NewSource keeps a token fresh; save, if not nil, is told of each new one: the
+// old one's refresh part is used up then.
+func NewSource(p *Provider, t Token, save func(Token)) *Source {
 	if save == nil {
-		save = func(Token) error { return nil }
+		save = func(Token) {}
 	}
 	return &Source{provider: p, save: save, token: t, turn: make(chan struct{}, 1)}
 }
@@ -66,8 +65,6 @@ func (s *Source) Access(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	s.token = next
 	s.mu.Unlock()
-	if err := s.save(next); err != nil {
-		return next.Access, fmt.Errorf("keep the fresh login: %w", err)
-	}
+	s.save(next)
 	return next.Access, nil
 }
