@@ -50,7 +50,11 @@ var rooms = map[string][]string{
 	"internal/adapter/hub/settings":   {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
 	"internal/adapter/hub/account":    {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
 	"internal/adapter/hub/job":        {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
-	"internal/adapter/hub/space":      {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	// These stand on the others.
+	"internal/adapter/hub/artifact": {"internal/adapter/hub"},
+	"internal/adapter/hub/trackio":  {"internal/adapter/hub"},
+	"internal/adapter/compute":      {"internal/domain", "internal/platform", "internal/adapter/hub", "internal/adapter/compute"},
+	"internal/adapter/hub/space":    {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
 
 	"internal/engine":           {"internal/domain"},
 	"internal/engine/policy":    {"internal/domain", "internal/engine/policy"},
@@ -150,9 +154,19 @@ func local(importPath string) (string, bool) {
 // inside reports whether p is room or lies below it.
 func inside(p, room string) bool { return p == room || strings.HasPrefix(p, room+"/") }
 
+// family is the family of tools, or the area of the simulator, that a package
+// belongs to.
+func family(p string) string {
+	parts := strings.SplitN(p, "/", 4)
+	if len(parts) == 4 && (parts[1] == "tools" || parts[1] == "hubsim") {
+		return path.Join(parts[:3]...)
+	}
+	return ""
+}
+
 func mayImport(from, to string) bool {
-	if inside(to, from) { // parents may import their children
-		return true
+	if inside(to, from) || family(from) != "" && family(from) == family(to) {
+		return true // parents may import their children, and those of a family each other
 	}
 	row := ""
 	for room := range rooms {

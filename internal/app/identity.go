@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/account"
 	"github.com/ml-intern/ml-intern/internal/app/whois"
 )
 
@@ -14,7 +14,7 @@ func (a *App) desk() whois.Desk {
 
 // Whoami asks the Hub who a token belongs to, for at most 5 s, and remembers
 // the answer.
-func (a *App) Whoami(ctx context.Context, token string) (hub.Identity, error) {
+func (a *App) Whoami(ctx context.Context, token string) (*account.Identity, error) {
 	who, notKept, err := a.desk().Ask(ctx, token)
 	if notKept != nil {
 		a.Debug(notKept.Error())

@@ -27,6 +27,7 @@ func commands() []constructor {
 	return []constructor{
 		inspect.Sessions, inspect.Models, inspect.Tools, newConfig, account.Login, account.Logout, account.Whoami,
 		newDoctor, newTrust, newDemo, newHubsim, newVersion,
+		newToolserver, // hidden
 	}
 }
 

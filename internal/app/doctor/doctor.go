@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/account"
 	"github.com/ml-intern/ml-intern/internal/config"
 )
 
@@ -45,7 +45,7 @@ type Options struct {
 	Model, ModelLabel, ModelURL string
 	ModelErr                    error
 	// Whoami asks who the token belongs to.
-	Whoami func(ctx context.Context, token string) (hub.Identity, error)
+	Whoami func(ctx context.Context, token string) (*account.Identity, error)
 	// OutTTY and Width describe the terminal.
 	OutTTY bool
 	Width  int

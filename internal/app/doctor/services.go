@@ -2,11 +2,13 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/account"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
@@ -27,13 +29,13 @@ func (o Options) token(ctx context.Context) []Finding {
 	defer cancel()
 	who, err := o.Whoami(ctx, token)
 	switch {
-	case hub.IsKind(err, hub.Unauthorized):
+	case errors.Is(err, wire.Unauthorized):
 		return []Finding{{name, Failure, fmt.Sprintf("from %s: the Hub does not know it", source), "ml-intern login saves another"}}
 	case err != nil:
 		return one(name, Warning, fmt.Sprintf("from %s, not checked: %v", source, err))
-	case who.Known && !who.Inference:
+	case who.Refusal(account.Infer, who.Name) != "":
 		return one(name, Warning, fmt.Sprintf("from %s, of %s: it may not call Inference Providers", source, who.Name))
-	case who.Known && !who.Write:
+	case who.Refusal(account.WriteRepo, who.Name) != "":
 		return one(name, Warning, fmt.Sprintf("from %s, of %s: it may not write repositories", source, who.Name))
 	}
 	return one(name, OK, fmt.Sprintf("from %s, of %s (%s)", source, who.Name, who.Plan()))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/account"
 	"github.com/ml-intern/ml-intern/internal/config/place"
 )
 
@@ -45,15 +46,16 @@ func (a Answer) Fresh() bool { return time.Since(a.At) < fresh }
 
 // Ask asks the Hub who a token belongs to, for at most 5 s. An answer that
 // cannot be remembered is returned with an error of its own.
-func (d Desk) Ask(ctx context.Context, token string) (who hub.Identity, notKept, err error) {
+func (d Desk) Ask(ctx context.Context, token string) (who *account.Identity, notKept, err error) {
 	client, err := hub.New(hub.Options{HTTP: d.HTTP, Endpoint: d.Endpoint, Token: token})
 	if err != nil {
-		return who, nil, err
+		return nil, nil, err
 	}
+	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	if who, err = client.Whoami(ctx); err != nil {
-		return who, nil, err
+	if who, err = client.Account.Whoami(ctx); err != nil {
+		return nil, nil, err
 	}
 	raw, err := json.Marshal(Answer{Key: d.key(token), Name: who.Name, Plan: who.Plan(), At: time.Now().UTC()})
 	if err == nil {

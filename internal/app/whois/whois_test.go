@@ -1,6 +1,7 @@
 package whois_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -8,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/app/whois"
 )
 
@@ -48,7 +49,7 @@ func TestAnswerIsRememberedForOneToken(t *testing.T) {
 	if _, ok := desk.Recall("hf_other"); ok {
 		t.Error("another token got the answer")
 	}
-	if _, _, err := desk.Ask(t.Context(), "hf_other"); !hub.IsKind(err, hub.Unauthorized) {
+	if _, _, err := desk.Ask(t.Context(), "hf_other"); !errors.Is(err, wire.Unauthorized) {
 		t.Errorf("error %v", err)
 	}
 	elsewhere := whois.Desk{HTTP: s.Client(), Endpoint: "https://hub.example.com", Path: path}

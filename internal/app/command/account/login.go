@@ -12,7 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/account"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/config/place"
@@ -110,13 +111,13 @@ func saveToken(ctx context.Context, s *console.Streams, a *app.App, raw string) 
 	}
 	who, err := a.Whoami(ctx, token)
 	if err != nil {
-		if hub.IsKind(err, hub.Unauthorized) {
+		if errors.Is(err, wire.Unauthorized) {
 			return true, errors.New("the Hub does not know this token")
 		}
 		return false, fmt.Errorf("the token could not be checked, and was not saved: %w", err)
 	}
 	login := a.Loaded.Login()
-	if err := login.Save(token, who.TokenName); err != nil {
+	if err := login.Save(token, who.Token.Name); err != nil {
 		return false, err
 	}
 	fmt.Fprintf(s.Out, "logged in as %s; saved in %s\n", console.OneLine(who.Name), login.Path())
@@ -124,11 +125,11 @@ func saveToken(ctx context.Context, s *console.Streams, a *app.App, raw string) 
 	return false, nil
 }
 
-func tokenWarnings(s *console.Streams, a *app.App, who hub.Identity) {
-	if who.Known && !who.Inference {
+func tokenWarnings(s *console.Streams, a *app.App, who *account.Identity) {
+	if who.Refusal(account.Infer, who.Name) != "" {
 		fmt.Fprintln(s.Err, "warning: this token may not call Inference Providers: models of the router will refuse it")
 	}
-	if who.Known && !who.Write {
+	if who.Refusal(account.WriteRepo, who.Name) != "" {
 		fmt.Fprintln(s.Err, "warning: this token may not write: models and datasets cannot be pushed with it")
 	}
 	if _, source := a.Loaded.HFToken(); source != a.Loaded.Login().Path() {

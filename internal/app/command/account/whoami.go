@@ -8,7 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/account"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 )
@@ -44,18 +45,14 @@ func Whoami(s *console.Streams) *cobra.Command {
 // tokenFault words a failed question who a token belongs to: a token that is
 // not valid is another thing than a Hub that did not answer.
 func tokenFault(err error, source string) error {
-	if hub.IsKind(err, hub.Unauthorized) {
+	if errors.Is(err, wire.Unauthorized) {
 		return &app.MissingKeyError{Err: fmt.Errorf("the token from %s is not valid: %w", source, err)}
 	}
 	return fmt.Errorf("the token could not be checked: %w", err)
 }
 
-func showIdentity(s *console.Streams, who hub.Identity, source string, asJSON bool) error {
+func showIdentity(s *console.Streams, who *account.Identity, source string, asJSON bool) error {
 	if asJSON {
-		orgs := who.Orgs
-		if orgs == nil {
-			orgs = []string{}
-		}
 		return s.PrintJSON(struct {
 			Name   string   `json:"name"`
 			Plan   string   `json:"plan"`
@@ -63,24 +60,32 @@ func showIdentity(s *console.Streams, who hub.Identity, source string, asJSON bo
 			Token  string   `json:"token_name"`
 			Role   string   `json:"token_role"`
 			Source string   `json:"token_source"`
-		}{who.Name, who.Plan(), orgs, who.TokenName, who.Role, source})
+		}{who.Name, who.Plan(), orgNames(who), who.Token.Name, who.Token.Role, source})
 	}
 	fmt.Fprintf(s.Out, "%s (%s)\n", console.OneLine(who.Name), who.Plan())
 	if len(who.Orgs) > 0 {
-		fmt.Fprintln(s.Out, "organisations: "+console.OneLine(strings.Join(who.Orgs, ", ")))
+		fmt.Fprintln(s.Out, "organisations: "+console.OneLine(strings.Join(orgNames(who), ", ")))
 	}
 	fmt.Fprintln(s.Out, "token: "+tokenText(who, source))
 	return nil
 }
 
-// tokenText names a token without showing it.
-func tokenText(who hub.Identity, source string) string {
-	text := "from " + source
-	if who.TokenName != "" {
-		text = console.OneLine(who.TokenName) + " " + text
+func orgNames(who *account.Identity) []string {
+	names := make([]string, len(who.Orgs))
+	for i, o := range who.Orgs {
+		names[i] = o.Name
 	}
-	if who.Role != "" {
-		text += ", role " + console.OneLine(who.Role)
+	return names
+}
+
+// tokenText names a token without showing it.
+func tokenText(who *account.Identity, source string) string {
+	text := "from " + source
+	if who.Token.Name != "" {
+		text = console.OneLine(who.Token.Name) + " " + text
+	}
+	if who.Token.Role != "" {
+		text += ", role " + console.OneLine(who.Token.Role)
 	}
 	return text
 }
