@@ -1,6 +1,7 @@
 package content
 
 import (
+	"crypto/sha256"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -121,6 +122,9 @@ func (s *Store) put(w http.ResponseWriter, r *http.Request) error {
 // putPart takes one part.
 func (s *Store) putPart(w http.ResponseWriter, r *http.Request) error {
 	u, ok := s.upload(r.URL.Query().Get("uploadId"))
+	if !ok && s.Has(r.PathValue("sha")) {
+		return latePart(w, r)
+	}
 	n, err := strconv.Atoi(r.PathValue("part"))
 	if !ok || err != nil || n < 1 || n > u.count {
 		return &denied{"NoSuchUpload", "The specified upload does not exist."}
@@ -138,6 +142,17 @@ func (s *Store) putPart(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("ETag", etag)
+	w.Header().Set("Content-Length", "0")
+	return nil
+}
+
+// latePart acknowledges a part of a content that another client has completed.
+func latePart(w http.ResponseWriter, r *http.Request) error {
+	h := sha256.New()
+	if _, err := io.Copy(h, io.LimitReader(r.Body, maxPart)); err != nil {
+		return &denied{"IncompleteBody", "The part did not arrive"}
+	}
+	w.Header().Set("ETag", partTag([32]byte(h.Sum(nil))))
 	w.Header().Set("Content-Length", "0")
 	return nil
 }

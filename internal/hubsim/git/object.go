@@ -71,13 +71,13 @@ func New(dir string) *Objects {
 	}
 }
 
-// Put stores an object and returns its name.
+// Put stores an object and returns its name. It keeps body.
 func (o *Objects) Put(kind Kind, body []byte) (string, error) {
 	oid := Sum(kind, body)
 	o.mu.Lock()
 	_, known := o.mem[oid]
 	if !known && (o.dir == "" || kind != BlobKind) {
-		o.mem[oid] = object{kind, bytes.Clone(body)}
+		o.mem[oid] = object{kind, body}
 	}
 	if kind == BlobKind {
 		o.sizes[oid] = int64(len(body))
@@ -89,7 +89,7 @@ func (o *Objects) Put(kind Kind, body []byte) (string, error) {
 	return oid, o.write(oid, kind, body)
 }
 
-// PutBlob stores the content of a file.
+// PutBlob stores the content of a file. It keeps body.
 func (o *Objects) PutBlob(body []byte) (string, error) { return o.Put(BlobKind, body) }
 
 func (o *Objects) file(oid string) string { return filepath.Join(o.dir, oid[:2], oid[2:]) }
