@@ -158,7 +158,7 @@ func inside(p, room string) bool { return p == room || strings.HasPrefix(p, room
 // belongs to.
 func family(p string) string {
 	parts := strings.SplitN(p, "/", 4)
-	if len(parts) == 4 && (parts[1] == "tools" || parts[1] == "hubsim") {
+	if len(parts) >= 3 && (parts[1] == "tools" || parts[1] == "hubsim") {
 		return path.Join(parts[:3]...)
 	}
 	return ""
