@@ -780,9 +780,7 @@ func TestCheck24And25_Streams(t *testing.T) {
 			t.Errorf("frame %d: %q", i, f)
 		}
 	}
-	for f := ""; f != ": keep-alive"; f = next(t, frames) {
-		w.clock.Advance(30 * time.Second)
-	}
+	w.until(frames, ": keep-alive")
 	rules, _ := fault.Parse([]byte(`[{"match":{"path":"/logs$","count":1},"do":{"sseCloseAfter":5}},{"match":{"path":"/logs$","count":1},"do":{"sseGarbage":1}}]`))
 	if err := w.faults.Add(rules...); err != nil {
 		t.Fatal(err)
@@ -812,6 +810,26 @@ func TestCheck24And25_Streams(t *testing.T) {
 	}
 }
 
+// until advances the clock until a frame comes: the stream sets its timers in a
+// goroutine of its own.
+func (w *world) until(frames <-chan string, want string) {
+	w.Helper()
+	for range 2000 {
+		select {
+		case f, ok := <-frames:
+			if !ok {
+				w.Fatal("the stream has ended")
+			}
+			if strings.HasPrefix(f, want) {
+				return
+			}
+		case <-time.After(5 * time.Millisecond):
+			w.clock.Advance(time.Second)
+		}
+	}
+	w.Fatalf("no frame %q", want)
+}
+
 func TestMetrics(t *testing.T) {
 	w := open(t, exec.Options{Scripted: true, Scripts: []exec.Script{{Steps: []exec.Step{{AfterMs: 600_000}}}}}, 0)
 	id := w.run(m{"flavor": "a10g-largex2"})
@@ -834,12 +852,9 @@ func TestMetrics(t *testing.T) {
 	}
 	simtest.SameKeys(t, got, recorded)
 	simtest.SameKeys(t, simtest.At(got, "gpus", "1"), simtest.At(recorded, "gpus", "0"))
-	w.clock.Advance(time.Second)
-	next(t, frames)
+	w.until(frames, "event: metric")
 	w.clock.Advance(time.Hour)
-	for f := ""; f != ": keep-alive"; f = next(t, frames) {
-		w.clock.Advance(30 * time.Second)
-	}
+	w.until(frames, ": keep-alive")
 	w.Must(500, simtest.BobWrite, "GET", "/api/jobs/bob/"+id+"/metrics", nil)
 }
 
