@@ -171,3 +171,27 @@ func FuzzCuts(f *testing.F) {
 		}
 	})
 }
+
+// Over the limit ReadCut keeps the beginning and marks the event; what follows
+// is whole again.
+func TestReadCut(t *testing.T) {
+	const in = "data: 12345678901234567890\n\n: a comment longer than any line may be\ndata: a\n\ndata: 123456789\ndata: 123456789\n\ndata: b\n\n"
+	for n := 1; n < 8; n++ {
+		var got []sse.Event
+		for ev, err := range sse.ReadCut(pieces{strings.NewReader(in), n}, 16) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, ev)
+		}
+		want := []sse.Event{
+			{Data: []byte("1234567890"), Cut: true},
+			{Data: []byte("a")},
+			{Data: []byte("123456789\n123456"), Cut: true},
+			{Data: []byte("b")},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("in pieces of %d (-want +got):\n%s", n, diff)
+		}
+	}
+}

@@ -119,7 +119,7 @@ func again(resp *http.Response, now time.Time) (retryable bool, after time.Durat
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests:
 		if l := rate.Parse(resp.Header); after == 0 && l.Known && l.Left == 0 {
-			after = l.Reset + time.Second // the Hub's seconds are whole
+			after = untilReset(l.Reset + time.Second) // the Hub's seconds are whole
 		}
 		return true, after, true
 	case http.StatusServiceUnavailable:

@@ -55,9 +55,18 @@ func (c *Conn) backoff(try int) time.Duration {
 	return d + time.Duration(c.opts.Rand.Int64N(spread))
 }
 
+// untilReset is a wait for the next window, which may be as long as the longest
+// that is taken: the second added for safety does not make it too long.
+func untilReset(d time.Duration) time.Duration {
+	if d <= maxWait+time.Second {
+		return min(d, maxWait)
+	}
+	return d
+}
+
 // hold waits until the Hub's limit allows the request.
 func (c *Conn) hold(ctx context.Context, k *call) *Error {
-	d := c.account.Reserve(rate.Class(c.route(k.url)), time.Now())
+	d := untilReset(c.account.Reserve(rate.Class(c.route(k.url)), time.Now()))
 	if d == 0 {
 		return nil
 	}
@@ -66,7 +75,7 @@ func (c *Conn) hold(ctx context.Context, k *call) *Error {
 		Message: fmt.Sprintf("the Hub's limit is used up for another %s", d.Round(time.Second)),
 		Remedy:  "wait " + d.Round(time.Second).String(),
 	}
-	if d > maxWait+time.Second {
+	if d > maxWait {
 		return e
 	}
 	why := fmt.Sprintf("%s: the Hub's limit is nearly used up, waiting %s", k.op, d.Round(100*time.Millisecond))

@@ -432,6 +432,7 @@ func TestCheck5And6_Retries(t *testing.T) {
 		text    string
 	}{
 		"5: one retry after the reset": {answers: []http.HandlerFunc{status(429, limited, `"api";r=0;t=2`), ok}, waits: []time.Duration{3 * time.Second}},
+		"5: a whole window":            {answers: []http.HandlerFunc{status(429, limited, `"api";r=0;t=300`), ok}, waits: []time.Duration{300e9}},
 		"5: the reset is too far":      {answers: []http.HandlerFunc{status(429, limited, `"api";r=0;t=900`), ok}, kind: wire.RateLimited, text: "15m"},
 		"6: no header":                 {answers: []http.HandlerFunc{status(429)}, waits: []time.Duration{1e9, 2e9, 4e9}, kind: wire.RateLimited, text: "too many requests"},
 		"a rest above 0 is not the reason": {
