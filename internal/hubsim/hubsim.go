@@ -226,6 +226,20 @@ func (h *Hub) at(i int) string {
 	return h.origin[i]
 }
 
+// Dial is a dialer for a client under test, in front of next: to it the faults
+// refuse and dnsFail are what they are called. The listeners play them no more.
+func (h *Hub) Dial(next func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return h.Faults.Dial(func(addr string) string {
+		switch "http://" + addr {
+		case h.URL():
+			return fault.Hub
+		case h.CDNURL():
+			return fault.CDN
+		}
+		return ""
+	}, next)
+}
+
 // closeIdle closes connections that wait for a request.
 func (h *Hub) closeIdle() {
 	h.mu.Lock()

@@ -21,6 +21,9 @@ func (h *Hub) Reset() error {
 			h.world.Store(w)
 		}
 	}
+	if h.store != nil {
+		h.store.last = nil // its file is gone
+	}
 	h.change.Unlock()
 	h.Faults.Clear()
 	h.log.Clear()

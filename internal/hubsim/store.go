@@ -26,6 +26,10 @@ const stateVersion = 1
 // changes in a row cost one write.
 const saveDelay = 300 * time.Millisecond
 
+// saveInterval is how often the state is looked at without a request: jobs and
+// Spaces go on by themselves.
+const saveInterval = 5 * time.Second
+
 // stored is the state file.
 type stored struct {
 	Version int                        `json:"version"`
@@ -36,6 +40,7 @@ type stored struct {
 type store struct {
 	dir   string
 	lock  *flock.Flock
+	last  []byte        // as it is on disk
 	dirty chan struct{} // holds one: something changed
 	stop  chan struct{}
 	ended sync.WaitGroup
@@ -114,11 +119,14 @@ func (h *Hub) changed() {
 
 // keepSaving writes the state some time after each change.
 func (h *Hub) keepSaving() {
+	regular := time.NewTicker(saveInterval)
+	defer regular.Stop()
 	for {
 		select {
 		case <-h.store.stop:
 			return
 		case <-h.store.dirty:
+		case <-regular.C:
 		}
 		select {
 		case <-h.store.stop:
@@ -148,7 +156,14 @@ func (h *Hub) Save() error {
 	if err := enc.Encode(stored{stateVersion, areas}); err != nil {
 		return err
 	}
-	return replace(filepath.Join(h.store.dir, stateFile), raw.Bytes())
+	if bytes.Equal(raw.Bytes(), h.store.last) {
+		return nil
+	}
+	if err := replace(filepath.Join(h.store.dir, stateFile), raw.Bytes()); err != nil {
+		return err
+	}
+	h.store.last = raw.Bytes()
+	return nil
 }
 
 // replace writes a file so that it is whole at every moment. Others may not
