@@ -46,24 +46,11 @@ func Parse(readme string) (map[string]any, error) {
 	if !ok {
 		return nil, nil
 	}
-	if len(matter) > maxMatter {
-		return nil, fmt.Errorf("the front matter has more than %d bytes", maxMatter)
-	}
-	if !utf8.ValidString(matter) {
-		return nil, errors.New("the front matter is not UTF-8")
-	}
-	v, err := decode(matter)
-	if err != nil {
+	v, err := YAML(matter)
+	if err != nil || v == nil {
 		return nil, err
 	}
-	if v == nil {
-		return nil, nil
-	}
-	plain, err := jsonValue(v, 0)
-	if err != nil {
-		return nil, err
-	}
-	m, ok := plain.(map[string]any)
+	m, ok := v.(map[string]any)
 	if !ok {
 		return nil, errors.New(`"metadata" must be of type object`)
 	}
@@ -71,6 +58,21 @@ func Parse(readme string) (map[string]any, error) {
 		return nil, nil
 	}
 	return m, nil
+}
+
+// YAML reads a text into values that have a JSON form.
+func YAML(text string) (any, error) {
+	if len(text) > maxMatter {
+		return nil, fmt.Errorf("the YAML has more than %d bytes", maxMatter)
+	}
+	if !utf8.ValidString(text) {
+		return nil, errors.New("the YAML is not UTF-8")
+	}
+	v, err := decode(text)
+	if err != nil {
+		return nil, err
+	}
+	return jsonValue(v, 0)
 }
 
 // decode turns the decoder's panics on odd input into errors.
@@ -89,7 +91,7 @@ func decode(matter string) (v any, err error) {
 // jsonValue writes what YAML can say and JSON cannot in another way.
 func jsonValue(v any, depth int) (any, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("the front matter nests more than %d levels", maxDepth)
+		return nil, fmt.Errorf("the YAML nests more than %d levels", maxDepth)
 	}
 	switch v := v.(type) {
 	case time.Time:
