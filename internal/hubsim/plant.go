@@ -1,47 +1,34 @@
 package hubsim
 
 import (
-	"fmt"
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
+	"github.com/ml-intern/ml-intern/internal/hubsim/collection"
 	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
+	"github.com/ml-intern/ml-intern/internal/hubsim/seed"
 )
 
-// plant puts what a seed describes into a world.
-func (h *Hub) plant(w *world, seed string) error {
-	switch seed {
-	case "empty":
-		return nil
-	case "acme":
-		people(w.accounts)
-		return nil
+// plant puts what a seed describes into a world. Its Spaces run at once.
+func (w *world) plant(s *seed.Seed) error {
+	if err := s.Plant(context.Background(), w.accounts, w.repos); err != nil {
+		return err
 	}
-	return fmt.Errorf("seed %q is unknown", seed)
-}
-
-// people are the accounts of the seed acme.
-func people(b *account.Book) {
-	b.Put(account.Entity{
-		Type: "user", Name: "alice", Fullname: "Alice", Email: "alice@example.com", Plan: "free", CreditMicroUSD: 5_000_000,
-	})
-	b.Put(account.Entity{
-		Type: "user", Name: "bob", Fullname: "Bob", Email: "bob@example.com", Plan: "pro", CanPay: true, CreditMicroUSD: 25_000_000,
-	})
-	b.Put(account.Entity{
-		Type: "org", Name: "acme", Fullname: "Acme", Plan: "team", CanPay: true, CreditMicroUSD: 100_000_000,
-		Members: map[string]string{"bob": "admin", "alice": "read"},
-	})
-	b.PutToken(account.Token{Value: "hf_bob_write", Owner: "bob", DisplayName: "bob_write", Role: "write"})
-	b.PutToken(account.Token{Value: "hf_alice_write", Owner: "alice", DisplayName: "alice_write", Role: "write"})
-	b.PutToken(account.Token{Value: "hf_alice_read", Owner: "alice", DisplayName: "alice_read", Role: "read"})
-	b.PutToken(account.Token{
-		Value: "hf_bob_fine", Owner: "bob", DisplayName: "bob_fine", Role: "fineGrained",
-		Scoped: []account.Scope{{Entity: "bob", Permissions: []string{account.RepoRead, account.JobWrite}}},
-	})
+	for _, c := range s.Collections {
+		made := collection.Collection{
+			Owner: c.Owner, Title: c.Title, Description: c.Description, Upvotes: c.Upvotes, Private: c.Private,
+		}
+		for _, i := range c.Items {
+			made.Items = append(made.Items, collection.Item{ID: w.clock.ID(), Type: i.Type, Name: i.ID, Note: i.Note})
+		}
+		w.collections.Put(made)
+	}
+	w.spaces.Settle()
+	return nil
 }
 
 // moveHead lets another commit land on the branch a request wants to commit to:

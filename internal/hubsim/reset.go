@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/ml-intern/ml-intern/internal/hubsim/seed"
 )
 
 // Reset puts everything back to the seed: accounts, repositories, jobs, faults,
@@ -44,10 +46,15 @@ func (h *Hub) wipe() error {
 	return err
 }
 
-// Plant adds a seed, by name or directory, to what exists.
-func (h *Hub) Plant(seed string) error {
+// Plant adds a seed, by name or directory, to what exists: its accounts,
+// repositories and collections. What the services around the Hub show stays.
+func (h *Hub) Plant(name string) error {
+	s, err := seed.Open(name)
+	if err != nil {
+		return err
+	}
 	h.change.Lock()
 	defer h.change.Unlock()
 	defer h.changed()
-	return h.plant(h.world.Load(), seed)
+	return h.world.Load().plant(s)
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/ml-intern/ml-intern/internal/hubsim/neighbour"
+	"github.com/ml-intern/ml-intern/internal/hubsim/seed"
 )
 
 // stateFile holds everything but git objects, contents and buckets.
@@ -80,14 +80,18 @@ func (h *Hub) open() error {
 }
 
 // create builds a world from a stored state, or from the seed where there is
-// none.
+// none. What the services around the Hub show is the seed's in any case.
 func (h *Hub) create(before []byte) (*world, error) {
-	w, err := h.build(neighbour.Content{})
+	s, err := seed.Open(h.o.Seed)
+	if err != nil {
+		return nil, err
+	}
+	w, err := h.build(s.Neighbours)
 	if err != nil {
 		return nil, err
 	}
 	if before == nil {
-		err = h.plant(w, h.o.Seed)
+		err = w.plant(s)
 	} else {
 		var s stored
 		if err = json.Unmarshal(before, &s); err == nil && s.Version != stateVersion {

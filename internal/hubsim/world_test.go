@@ -210,7 +210,7 @@ func TestControl(t *testing.T) {
 	must(t, 200, "DELETE", at+"faults", "", "")
 	must(t, 200, "GET", h.URL()+"/api/whoami-v2", bob, "")
 
-	if r := must(t, 200, "POST", at+"clock", "", `{"advance":"90s"}`); r.json(t)["now"] != "2026-01-01T00:01:30.000Z" {
+	if r := must(t, 200, "POST", at+"clock", "", `{"advance":"90s"}`); !strings.Contains(string(r.body), `"2026-01-01T00:01:30.`) {
 		t.Errorf("%s", r.body)
 	}
 	must(t, 200, "POST", at+"clock", "", `{"advanceMs":1}`)
