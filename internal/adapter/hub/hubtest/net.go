@@ -55,10 +55,12 @@ func (n *Net) ServeCDN(h http.HandlerFunc) { n.Serve(cdnAt, h) }
 // Serve answers at "host:port" until the test ends.
 func (n *Net) Serve(address string, h http.Handler) {
 	l := &listener{address: address, conns: make(chan net.Conn), done: make(chan struct{})}
-	var busy sync.WaitGroup
+	busy := handlers{idle: make(chan struct{})}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		busy.Add(1)
-		defer busy.Done()
+		if !busy.begin() {
+			return
+		}
+		defer busy.end()
 		n.mu.Lock()
 		n.seen = append(n.seen, Seen{
 			Host: address, Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Range: r.Header.Get("Range"),
@@ -78,7 +80,7 @@ func (n *Net) Serve(address string, h http.Handler) {
 	n.t.Cleanup(func() {
 		_ = server.Close()
 		<-stopped
-		busy.Wait()
+		busy.wait()
 	})
 }
 
@@ -135,6 +137,42 @@ func (n *Net) dial(ctx context.Context, _, address string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: refuse}
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// handlers counts those that run, also while the server is being closed.
+type handlers struct {
+	mu     sync.Mutex
+	n      int
+	closed bool
+	idle   chan struct{}
+}
+
+func (h *handlers) begin() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closed {
+		h.n++
+	}
+	return !h.closed
+}
+
+func (h *handlers) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.n--; h.closed && h.n == 0 {
+		close(h.idle)
+	}
+}
+
+// wait lets none begin and waits for those that run.
+func (h *handlers) wait() {
+	h.mu.Lock()
+	h.closed = true
+	n := h.n
+	h.mu.Unlock()
+	if n > 0 {
+		<-h.idle
 	}
 }
 

@@ -54,12 +54,6 @@ func (c *Conn) rehome(u *url.URL) *url.URL {
 	return &moved
 }
 
-// SameOrigin reports whether address lies at the Hub's own origin.
-func (c *Conn) SameOrigin(address string) bool {
-	u, err := url.Parse(address)
-	return err == nil && c.home(u)
-}
-
 // abroad are the headers that a request keeps when it is sent on to another
 // origin: what is wanted of the content, and nothing about who asks.
 func abroad(h http.Header) http.Header {

@@ -43,7 +43,7 @@ func Pages[T any](ctx context.Context, c *Conn, r Request) iter.Seq2[T, error] {
 
 // nextPage is the request for the page after k; nil when there is none.
 func (c *Conn) nextPage(k *call, h http.Header, seen map[string]bool) (*call, error) {
-	link := Link(h, "next")
+	link := linkTo(h, "next")
 	if link == "" {
 		return nil, nil
 	}
@@ -68,8 +68,8 @@ func (c *Conn) nextPage(k *call, h http.Header, seen map[string]bool) (*call, er
 	return &following, nil
 }
 
-// Link is the address of the first link of that relation in the Link headers.
-func Link(h http.Header, rel string) string {
+// linkTo is the address of the first link of that relation in the Link headers.
+func linkTo(h http.Header, rel string) string {
 	for _, value := range h.Values("Link") {
 		for value != "" {
 			_, rest, ok := strings.Cut(value, "<")

@@ -109,13 +109,6 @@ func cleanToken(token string) (string, error) {
 	return token, nil
 }
 
-// As is the same Hub for another user; warnings already shown may come again.
-func (c *Conn) As(token string) (*Conn, error) {
-	o := c.opts
-	o.Token = token
-	return New(o)
-}
-
 // Endpoint is the Hub's base address. It is the caller's own copy.
 func (c *Conn) Endpoint() *url.URL {
 	u := *c.base
