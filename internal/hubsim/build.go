@@ -2,12 +2,14 @@ package hubsim
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/bucket"
+	"github.com/ml-intern/ml-intern/internal/hubsim/catalogue"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
 	"github.com/ml-intern/ml-intern/internal/hubsim/collection"
 	"github.com/ml-intern/ml-intern/internal/hubsim/content"
@@ -100,6 +102,13 @@ func (h *Hub) buildRepos(w *world) (err error) {
 
 // buildSocial makes what people share beside repositories.
 func (h *Hub) buildSocial(w *world) (err error) {
+	w.catalogue, err = catalogue.New(catalogue.Options{
+		Clock: w.clock, Accounts: w.accounts, Repos: w.repos, Runtime: w.runtime,
+	})
+	if err != nil {
+		return err
+	}
+	w.add("catalogue", w.catalogue)
 	w.collections = collection.New(collection.Options{Clock: w.clock, Accounts: w.accounts, Kinds: w.kinds()})
 	w.add("collections", w.collections)
 	if w.webhooks, err = webhook.New(webhook.Options{
@@ -166,7 +175,20 @@ func (w *world) counts(namespace string) (models, datasets, spaces int) {
 // kinds is what collections may hold.
 func (w *world) kinds() map[string]collection.Lookup {
 	return map[string]collection.Lookup{
+		"model": w.catalogue.Lookup(repo.Model), "dataset": w.catalogue.Lookup(repo.Dataset),
+		"space":  w.catalogue.Lookup(repo.Space),
 		"bucket": w.buckets.Describe,
 		"paper":  func(ctx context.Context, id string) (map[string]any, error) { return w.services.Paper(ctx, id) },
 	}
+}
+
+// runtime is how a Space runs, for its info.
+func (w *world) runtime(r *repo.Repo) map[string]any {
+	raw, err := json.Marshal(w.spaces.Runtime(r))
+	if err != nil {
+		return nil // cannot be: it is an answer
+	}
+	var v map[string]any
+	_ = json.Unmarshal(raw, &v)
+	return v
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/bucket"
+	"github.com/ml-intern/ml-intern/internal/hubsim/catalogue"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
 	"github.com/ml-intern/ml-intern/internal/hubsim/collection"
 	"github.com/ml-intern/ml-intern/internal/hubsim/content"
@@ -34,6 +35,7 @@ type world struct {
 	identity    *identity.Area
 	content     *content.Store
 	repos       *repo.Store
+	catalogue   *catalogue.Catalogue
 	collections *collection.Area
 	buckets     *bucket.Area
 	runner      *exec.Runner
