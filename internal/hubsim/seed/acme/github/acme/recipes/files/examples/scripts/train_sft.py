@@ -1,0 +1,1 @@
+# This script moved to examples/scripts/sft.py.
