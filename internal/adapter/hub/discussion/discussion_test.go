@@ -188,7 +188,7 @@ func (d *thread) serve(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, `{"discussions":[%s],"count":%d,"start":0}`, strings.Join(list, ","), d.opened)
 			return
 		}
-		events := []string{fmt.Sprintf(`{"id":"t","type":"title-change"},{"id":"s","type":"status-change"}`)}
+		events := []string{`{"id":"t","type":"title-change"},{"id":"s","type":"status-change"}`}
 		for i, c := range d.comments {
 			events = append(events, fmt.Sprintf(`{"id":"c%d","type":"comment","data":{"latest":{"raw":%q}}}`, i, c))
 		}
