@@ -54,7 +54,8 @@ var rooms = map[string][]string{
 	"internal/adapter/hub/artifact": {"internal/adapter/hub"},
 	"internal/adapter/hub/trackio":  {"internal/adapter/hub"},
 	"internal/adapter/compute":      {"internal/domain", "internal/platform", "internal/adapter/hub", "internal/adapter/compute"},
-	"internal/adapter/hub/space":    {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	"internal/adapter/hub/space":    {"internal/domain", "internal/platform", "internal/adapter/hub/wire", "internal/adapter/hub/job"},
+	"internal/adapter/hub/price":    {"internal/adapter/hub/job", "internal/adapter/hub/space"},
 
 	"internal/engine":           {"internal/domain"},
 	"internal/engine/policy":    {"internal/domain", "internal/engine/policy"},

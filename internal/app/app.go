@@ -77,6 +77,7 @@ type App struct {
 	store                           *store.Store
 	memory                          journal.Store // not nil: no disk
 	http                            *http.Client
+	hub                             hubDoor
 	debugLog                        *debuglog.Log
 	warn                            func(string)
 	once                            sync.Once
@@ -123,6 +124,9 @@ func (a *App) Config() *config.Config { return &a.Loaded.Config }
 func (a *App) Close() error {
 	a.once.Do(func() {
 		a.background.close()
+		if a.hub.client != nil {
+			a.hub.client.Close()
+		}
 		a.Models.Close()
 	})
 	return a.store.Close()
@@ -216,7 +220,7 @@ func (a *App) policy(id string) (*policy.Policy, error) {
 		Mode:  policy.Mode(c.ApprovalMode(a.headless)),
 		Allow: c.Permissions.Allow, Ask: c.Permissions.Ask, Deny: c.Permissions.Deny,
 		Workspace: a.workspace(id), Home: a.Loaded.Places.Home, Headless: a.headless,
-		ConfirmCPUJobs: c.ConfirmCPUJobs, AutoFileUpload: c.AutoFileUpload,
+		ConfirmCPUJobs: c.ConfirmCPUJobs, AutoFileUpload: c.AutoFileUpload, Owner: a.owner,
 	})
 	if err != nil {
 		return nil, &UsageError{err}

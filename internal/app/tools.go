@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
+	"github.com/ml-intern/ml-intern/internal/app/hubtools"
 	"github.com/ml-intern/ml-intern/internal/config/environ"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
@@ -23,6 +24,7 @@ type kit struct {
 	bash, jobs tool.Tool // one shell
 	files      *files.Files
 	plan       *plan.Tool
+	hub        *hubtools.Tools
 }
 
 // toolList is the list of tools in the order the model sees them: adding one
@@ -35,6 +37,9 @@ func toolList(k *kit) []tool.Tool {
 		k.files.Write(),
 		k.files.Edit(),
 		k.plan,
+		k.hub.Jobs,
+		k.hub.RepoFiles,
+		k.hub.RepoGit,
 		k.jobs,
 	}
 }
@@ -82,6 +87,9 @@ func (a *App) kit(ctx context.Context, session string) (*kit, error) {
 	}
 	if k.plan, err = plan.New(); err != nil {
 		return nil, fmt.Errorf("make the plan tool: %w", err)
+	}
+	if k.hub, err = a.hubTools(session, here.Open, a.Loaded.Workspace); err != nil {
+		return nil, fmt.Errorf("make the tools of the Hub: %w", err)
 	}
 	return k, nil
 }

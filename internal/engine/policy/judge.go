@@ -132,21 +132,25 @@ func (p *Policy) writeReasons(f *facts, m Mode) []string {
 // waived reports whether a setting or the owner of a namespace makes a gated
 // call free.
 func (p *Policy) waived(f *facts) bool {
-	own := func(also ...string) bool {
+	own := func(withOrgs bool) bool {
 		namespace, _, ok := strings.Cut(f.text("repo_id"), "/")
-		return ok && namespace != "" && (namespace == p.options.User || slices.Contains(also, namespace))
+		if !ok || namespace == "" || p.options.Owner == nil {
+			return false
+		}
+		user, orgs := p.options.Owner()
+		return namespace == user || withOrgs && slices.Contains(orgs, namespace)
 	}
 	switch f.Name {
 	case "hf_jobs":
 		cpu := slices.Contains([]string{"cpu-basic", "cpu-upgrade"}, f.hardware())
 		return !p.options.ConfirmCPUJobs && cpu && (f.operation == "run" || f.operation == "uv")
 	case "hf_repo_files":
-		return p.options.AutoFileUpload && f.operation == "upload" && own()
+		return p.options.AutoFileUpload && f.operation == "upload" && own(false)
 	case "hf_repo_git":
 		visible := []string{
 			"create_pr", "comment_pr", "close_pr", "change_pr_status", "rename_pr", "create_branch", "create_tag",
 		}
-		return slices.Contains(visible, f.operation) && own(p.options.Orgs...)
+		return slices.Contains(visible, f.operation) && own(true)
 	}
 	return false
 }

@@ -63,9 +63,9 @@ type Options struct {
 	// AutoFileUpload lets uploads into the user's own namespace run without
 	// asking.
 	AutoFileUpload bool
-	// User and Orgs are the Hub namespaces that belong to the user.
-	User string
-	Orgs []string
+	// Owner returns the Hub namespaces that belong to the user: his name and his
+	// organisations, as far as they are known; nil knows none.
+	Owner func() (user string, orgs []string)
 	// OwnProcess reports whether the session started a process; nil means none.
 	OwnProcess func(pid int) bool
 }

@@ -19,8 +19,8 @@ const (
 
 func options() policy.Options {
 	return policy.Options{
-		Mode: policy.ModeAsk, Workspace: []string{root, "/tmp/session"}, Home: home, ConfirmCPUJobs: true, User: "me",
-		Orgs: []string{"team"}, OwnProcess: func(pid int) bool { return pid == 4242 },
+		Mode: policy.ModeAsk, Workspace: []string{root, "/tmp/session"}, Home: home, ConfirmCPUJobs: true,
+		Owner: func() (string, []string) { return "me", []string{"team"} }, OwnProcess: func(pid int) bool { return pid == 4242 },
 	}
 }
 

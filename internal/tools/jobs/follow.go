@@ -70,6 +70,9 @@ func (t *Tool) follow(ctx context.Context, env tool.Env, p request.Params, j job
 	case err != nil:
 		return t.lost(env, p, f.job, log, err), nil
 	}
+	for _, then := range f.then {
+		then(ctx)
+	}
 	return t.finished(env, p, f.job, log), nil
 }
 
@@ -83,6 +86,7 @@ type following struct {
 
 	batch   []string
 	flushed time.Time
+	then    []func(context.Context) // what the job's hook has asked for
 }
 
 // run reads the log to its end; a job that is left gives errDetached or
@@ -131,6 +135,12 @@ func (f *following) stage() string {
 func (f *following) line(l job.Line) {
 	if err := f.log.Add(l.N, l.Text); err != nil {
 		f.env.Log(err.Error())
+	}
+	if t := f.tool; t.opts.Line != nil {
+		if then := t.opts.Line(l.Text); then != nil {
+			f.then = append(f.then, then)
+			return
+		}
 	}
 	f.batch = append(f.batch, plain.String(joblog.Collapse(l.Text)))
 	if time.Since(f.flushed) >= logBatch {

@@ -47,6 +47,9 @@ type Options struct {
 	// Hook is the text of the sitecustomize.py that notices what a script
 	// pushes; nil or "" is none.
 	Hook func(sessionID string) string
+	// Line recognises a line that the hook has written: what it returns is called
+	// when the job is over, and the line is not shown. nil knows none.
+	Line func(line string) (then func(ctx context.Context))
 	// Trackio makes a dashboard ready before its job starts; nil does nothing.
 	Trackio func(ctx context.Context, space, project string, log func(string)) error
 	// LogDir is where a session keeps the logs of its jobs; "" keeps none.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 )
 
@@ -239,13 +240,13 @@ func (a *API) SetVolumes(ctx context.Context, id string, volumes []Volume) error
 
 // Flavor is a kind of machine for Spaces and its price.
 type Flavor struct {
-	Name        string          `json:"name"`
-	PrettyName  string          `json:"prettyName"`
-	CPU         string          `json:"cpu"`
-	RAM         string          `json:"ram"`
-	Accelerator json.RawMessage `json:"accelerator"`
-	UnitCostUSD float64         `json:"unitCostUSD"`
-	UnitLabel   string          `json:"unitLabel"`
+	Name        string           `json:"name"`
+	PrettyName  string           `json:"prettyName"`
+	CPU         string           `json:"cpu"`
+	RAM         string           `json:"ram"`
+	Accelerator *job.Accelerator `json:"accelerator"`
+	UnitCostUSD float64          `json:"unitCostUSD"`
+	UnitLabel   string           `json:"unitLabel"`
 }
 
 // Hardware reads the list of flavors that Spaces can have.

@@ -100,10 +100,14 @@ func Details(j job.Job) any {
 		Owner     any      `json:"owner"`
 		Running   float64  `json:"runningSecs,omitempty"`
 	}{
-		j.ID, status{j.Status.Stage, j.Status.Message}, command, Date(j.CreatedAt), j.DockerImage, j.SpaceID, j.Flavor,
-		map[string]string{"name": j.Owner.Name}, j.Durations.RunningSecs,
+		j.ID,
+		status{j.Status.Stage, j.Status.Message},
+		command, Date(j.CreatedAt), j.DockerImage, j.SpaceID, j.Flavor,
+		map[string]string{"name": j.Owner.Name},
+		j.Durations.RunningSecs,
 	}
 }
+
 func YesNo(b bool) string {
 	if b {
 		return "Yes"

@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/price"
+	"github.com/ml-intern/ml-intern/internal/app/hubtools"
+	"github.com/ml-intern/ml-intern/internal/domain/workspace"
+)
+
+// hubDoor opens the Hub's client once, when it is first needed: most of what
+// the program does needs none.
+type hubDoor struct {
+	once   sync.Once
+	client *hub.Client
+	err    error
+}
+
+// Hub is the client of the Hub as the user who is logged in.
+func (a *App) Hub() (*hub.Client, error) {
+	a.hub.once.Do(func() {
+		a.hub.client, a.hub.err = hub.New(hub.Options{
+			HTTP: a.http, Endpoint: a.Loaded.URL("HF_ENDPOINT").Value, Token: a.Token(),
+			Offline: a.Loaded.EnvFlag("HF_HUB_OFFLINE"),
+			Warn:    func(_, message string) { a.warn(message) },
+			Wait: func(ctx context.Context, d time.Duration, why string) error {
+				if d >= 2*time.Second {
+					a.warn(fmt.Sprintf("%s: waiting %s", why, d.Round(time.Second)))
+				}
+				t := time.NewTimer(d)
+				defer t.Stop()
+				select {
+				case <-t.C:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			},
+		})
+	})
+	return a.hub.client, a.hub.err
+}
+
+// JobPrices are the prices of the Hub's jobs; nothing is asked yet.
+func (a *App) JobPrices() (*price.Book, error) {
+	client, err := a.Hub()
+	if err != nil {
+		return nil, err
+	}
+	return price.New(price.Options{
+		File: a.priceFile("jobs"), Table: price.Jobs(), Fetch: func(ctx context.Context) ([]price.Flavor, error) {
+			list, err := client.Jobs.Hardware(ctx)
+			return price.FromJobs(list), err
+		},
+	}), nil
+}
+
+// SpacePrices are the prices of the Hub's Spaces; nothing is asked yet.
+func (a *App) SpacePrices() (*price.Book, error) {
+	client, err := a.Hub()
+	if err != nil {
+		return nil, err
+	}
+	return price.New(price.Options{
+		File: a.priceFile("spaces"), Table: price.Spaces(), Fetch: func(ctx context.Context) ([]price.Flavor, error) {
+			list, err := client.Spaces.Hardware(ctx)
+			return price.FromSpaces(list), err
+		},
+	}), nil
+}
+
+// owner is the user's name and organisations on the Hub, as far as they are
+// known without asking.
+func (a *App) owner() (string, []string) {
+	client, err := a.Hub()
+	if err != nil {
+		return "", nil
+	}
+	return hubtools.Owner(client.Account)
+}
+
+// jobToken is the Hub token that jobs and sandboxes get; own says that it is
+// the session's.
+func (a *App) jobToken() (token string, own bool) {
+	if !a.Config().ForwardHFToken {
+		return "", false
+	}
+	if token := a.Loaded.Env("ML_INTERN_JOB_TOKEN"); token != "" {
+		return token, false
+	}
+	return a.Token(), true
+}
+
+// hubTools are the tools of one session that act on the Hub.
+func (a *App) hubTools(session string, place func(context.Context) (workspace.Workspace, error), root string) (*hubtools.Tools, error) {
+	client, err := a.Hub()
+	if err != nil {
+		return nil, err
+	}
+	prices, err := a.JobPrices()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(a.Loaded.Places.Sessions(), session)
+	if a.memory != nil {
+		dir = ""
+	}
+	token, own := a.jobToken()
+	return hubtools.New(hubtools.Options{
+		Config: a.Config(), Client: client, JobPrices: prices, Workspace: place, Root: root, JobToken: token, OwnToken: own,
+		Env: a.Loaded.LookupEnv, Scrubber: a.scrubber, Session: session, Dir: dir, Started: time.Now(), Headless: a.headless,
+		Debug: a.Debug,
+	})
+}
+
+// priceFile keeps the prices of one Hub apart from those of another.
+func (a *App) priceFile(kind string) string {
+	host := "hub"
+	if u, err := url.Parse(a.Loaded.URL("HF_ENDPOINT").Value); err == nil && u.Host != "" {
+		host = strings.ReplaceAll(u.Host, ":", "_")
+	}
+	return filepath.Join(a.Loaded.Places.Cache, "prices", host+"-"+kind+".json")
+}
