@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit/content"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit/state"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 )
 
@@ -86,7 +87,7 @@ func (c *change) plan(ctx context.Context) error {
 	}
 	head, err := c.preupload(ctx)
 	if err == nil && head == "" {
-		head, err = c.api.head(ctx, c.request.Target, c.request.Revision)
+		head, err = c.api.at(c.request.Target).Head(ctx, c.request.Revision)
 	}
 	if err == nil {
 		err = c.linked(ctx, head)
@@ -103,7 +104,7 @@ func (c *change) plan(ctx context.Context) error {
 
 // before notes the newest pull request, to tell ours from it.
 func (c *change) before(ctx context.Context) error {
-	pulls, err := c.api.pulls(ctx, c.request.Target)
+	pulls, err := c.api.at(c.request.Target).Pulls(ctx)
 	for _, p := range pulls {
 		c.lastPR = max(c.lastPR, p.Num)
 	}
@@ -247,7 +248,7 @@ func (c *change) copies(ctx context.Context) error {
 			continue
 		}
 		if c.base == "" {
-			head, err := c.api.head(ctx, t, t.Revision)
+			head, err := c.api.at(t).Head(ctx, t.Revision)
 			if err != nil {
 				return err
 			}
@@ -277,7 +278,7 @@ func (c *change) copies(ctx context.Context) error {
 }
 
 // download keeps a small file of the repository on disk.
-func (c *change) download(ctx context.Context, rev string, e *Entry) (*content.Content, error) {
+func (c *change) download(ctx context.Context, rev string, e *state.Entry) (*content.Content, error) {
 	t := c.request.Target
 	op := "copy " + e.Path + " in " + t.Repo
 	resp, err := c.api.conn.Do(ctx, wire.Request{
@@ -459,7 +460,7 @@ func (c *change) linked(ctx context.Context, head string) error {
 	for _, l := range c.links {
 		paths = append(paths, l.path)
 	}
-	found, err := c.api.entries(ctx, c.request.Target, head, paths)
+	found, err := c.api.at(c.request.Target).Entries(ctx, head, paths)
 	if err != nil {
 		return err
 	}

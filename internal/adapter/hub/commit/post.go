@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit/lfs"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit/lines"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 )
 
@@ -61,10 +62,10 @@ func (c *change) upload(ctx context.Context) error {
 
 // body puts the commit into lines: what is removed first, since later lines
 // win.
-func (c *change) body() (*body, error) {
-	b := &body{}
+func (c *change) body() (*lines.Body, error) {
+	b := &lines.Body{}
 	header := map[string]any{"summary": c.request.Summary, "description": c.request.Description, "parentCommit": c.base}
-	if err := b.line("header", header); err != nil {
+	if err := b.Add("header", header); err != nil {
 		return nil, err
 	}
 	for _, d := range c.deletes {
@@ -72,13 +73,13 @@ func (c *change) body() (*body, error) {
 		if d.Folder {
 			key = "deletedFolder"
 		}
-		if err := b.line(key, map[string]string{"path": d.place()}); err != nil {
+		if err := b.Add(key, map[string]string{"path": d.place()}); err != nil {
 			return nil, err
 		}
 	}
 	for _, l := range c.links {
 		if !l.drop {
-			if err := b.large(l.path, l.oid, l.size); err != nil {
+			if err := large(b, l.path, l.oid, l.size); err != nil {
 				return nil, err
 			}
 		}
@@ -88,9 +89,9 @@ func (c *change) body() (*body, error) {
 		switch {
 		case a.drop:
 		case a.large:
-			err = b.large(a.path, a.content.SHA256(), a.content.Size())
+			err = large(b, a.path, a.content.SHA256(), a.content.Size())
 		default:
-			err = b.file(a.path, a.content)
+			err = b.AddFile(a.path, a.content)
 		}
 		if err != nil {
 			return nil, err
@@ -99,8 +100,8 @@ func (c *change) body() (*body, error) {
 	return b, nil
 }
 
-func (b *body) large(path, oid string, size int64) error {
-	return b.line("lfsFile", map[string]any{"path": path, "algo": "sha256", "oid": oid, "size": size})
+func large(b *lines.Body, path, oid string, size int64) error {
+	return b.Add("lfsFile", map[string]any{"path": path, "algo": "sha256", "oid": oid, "size": size})
 }
 
 // post makes the commit, once.
@@ -152,7 +153,7 @@ func (c *change) send(ctx context.Context) error {
 		Op: op, Method: http.MethodPost, Path: t.Type.API(t.Repo, "commit", t.Revision), Query: c.query(),
 		Type: "application/x-ndjson", Retry: wire.CertainlyNotApplied, FirstByte: answerTime,
 		Body: func() (io.Reader, int64, error) {
-			return &shown{ReadCloser: b.open(ctx), total: b.size, report: c.report}, b.size, nil
+			return &shown{ReadCloser: b.Open(ctx), total: b.Size(), report: c.report}, b.Size(), nil
 		},
 	}, &out)
 	if err == nil {
@@ -194,11 +195,11 @@ func (c *change) look(ctx context.Context, unknown bool) (head string, found boo
 		}
 	}
 	t := c.request.Target
-	head, err = c.api.head(ctx, t, t.Revision)
+	head, err = c.api.at(t).Head(ctx, t.Revision)
 	if err != nil || head == c.base || !unknown || c.request.CreatePR {
 		return head, false, err
 	}
-	made, err := c.api.child(ctx, t, t.Revision, c.base)
+	made, err := c.api.at(t).Child(ctx, t.Revision, c.base)
 	if err != nil {
 		return head, false, err
 	}
@@ -213,13 +214,13 @@ func (c *change) look(ctx context.Context, unknown bool) (head string, found boo
 }
 
 func (c *change) holds(ctx context.Context, rev string) (bool, error) {
-	differ, err := c.api.differs(ctx, c.request.Target, rev, c.wants)
+	differ, err := c.api.at(c.request.Target).Differs(ctx, rev, c.wants)
 	return err == nil && len(differ) == 0, err
 }
 
 // pull looks for our pull request among those opened since we began.
 func (c *change) pull(ctx context.Context) (bool, error) {
-	pulls, err := c.api.pulls(ctx, c.request.Target)
+	pulls, err := c.api.at(c.request.Target).Pulls(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -235,7 +236,7 @@ func (c *change) pull(ctx context.Context) (bool, error) {
 		if !ours {
 			continue
 		}
-		oid, err := c.api.head(ctx, c.request.Target, ref)
+		oid, err := c.api.at(c.request.Target).Head(ctx, ref)
 		if err != nil {
 			return false, err
 		}
@@ -258,11 +259,11 @@ func (c *change) move(ctx context.Context, head string) error {
 	slices.Sort(paths)
 	paths = slices.Compact(paths)
 	t := c.request.Target
-	is, err := c.api.entries(ctx, t, head, paths)
+	is, err := c.api.at(t).Entries(ctx, head, paths)
 	if err != nil {
 		return err
 	}
-	was, err := c.api.entries(ctx, t, c.base, paths)
+	was, err := c.api.at(t).Entries(ctx, c.base, paths)
 	rewritten := errors.Is(err, wire.RevisionNotFound) // the history is another
 	if err != nil && !rewritten {
 		return err
@@ -271,11 +272,11 @@ func (c *change) move(ctx context.Context, head string) error {
 	for _, path := range paths {
 		w, ours := wanted[path]
 		switch {
-		case ours && w.held(is[path]) && !slices.Contains(c.reads, path):
+		case ours && w.Held(is[path]) && !slices.Contains(c.reads, path):
 			if was[path] != nil || is[path] != nil {
 				c.leave(path)
 			}
-		case rewritten || !was[path].same(is[path]):
+		case rewritten || !was[path].Same(is[path]):
 			conflict.Paths = append(conflict.Paths, path)
 		}
 	}

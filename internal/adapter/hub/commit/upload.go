@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit/folder"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit/state"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 )
 
@@ -78,7 +79,7 @@ func (a *API) obsolete(ctx context.Context, f *Folder, local map[string]bool) ([
 	}
 	t := f.Target
 	if f.Parent == "" {
-		if f.Parent, err = a.head(ctx, t, t.Revision); err != nil {
+		if f.Parent, err = a.at(t).Head(ctx, t.Revision); err != nil {
 			return nil, err
 		}
 	}
@@ -89,7 +90,7 @@ func (a *API) obsolete(ctx context.Context, f *Folder, local map[string]bool) ([
 		prefix = f.Into + "/"
 	}
 	var ops []Operation
-	pages := wire.Pages[Entry](ctx, a.conn, wire.Request{
+	pages := wire.Pages[state.Entry](ctx, a.conn, wire.Request{
 		Op: "list the files of " + t.Repo, Path: where, Query: url.Values{"recursive": {"true"}},
 	})
 	for e, err := range pages {

@@ -1,4 +1,8 @@
-package commit
+// Package lines is the body of a commit as it goes over the wire: lines of JSON,
+// one of which may hold a file. Files are read, and encoded, while they are
+// sent, so that a body takes no more memory than a piece of one. The package
+// does not know what the lines mean.
+package lines
 
 import (
 	"context"
@@ -6,8 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-
-	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit/content"
 )
 
 const (
@@ -17,26 +19,34 @@ const (
 	encodedPiece = rawPiece / 3 * 4
 )
 
-// body is a commit as it goes over the wire: lines of JSON, one of which may
-// hold a file. Files are read, and encoded, while they are sent.
-type body struct {
+// File is where the bytes of a file come from.
+type File interface {
+	Size() int64
+	Open(ctx context.Context) (io.ReadCloser, error)
+}
+
+// Body is a list of lines.
+type Body struct {
 	segments []segment
 	size     int64
 }
 
+// Size is the body's length in bytes.
+func (b *Body) Size() int64 { return b.size }
+
 // segment is text as it is, or the bytes of a file in base64.
 type segment struct {
 	text []byte
-	file *content.Content
+	file File
 }
 
-func (b *body) text(s []byte) {
+func (b *Body) text(s []byte) {
 	b.segments = append(b.segments, segment{text: s})
 	b.size += int64(len(s))
 }
 
-// line adds a line of a key and a value.
-func (b *body) line(key string, value any) error {
+// Add adds a line of a key and a value.
+func (b *Body) Add(key string, value any) error {
 	data, err := json.Marshal(struct {
 		Key   string `json:"key"`
 		Value any    `json:"value"`
@@ -48,8 +58,8 @@ func (b *body) line(key string, value any) error {
 	return nil
 }
 
-// file adds a line that holds a file.
-func (b *body) file(path string, c *content.Content) error {
+// AddFile adds a line that holds a file.
+func (b *Body) AddFile(path string, c File) error {
 	name, err := json.Marshal(path)
 	if err != nil {
 		return err
@@ -61,13 +71,13 @@ func (b *body) file(path string, c *content.Content) error {
 	return nil
 }
 
-// open begins a reading of the body.
-func (b *body) open(ctx context.Context) io.ReadCloser {
-	return &bodyReader{ctx: ctx, left: b.segments}
+// Open begins a reading of the body.
+func (b *Body) Open(ctx context.Context) io.ReadCloser {
+	return &reader{ctx: ctx, left: b.segments}
 }
 
-// bodyReader reads a body once, with one file open at a time.
-type bodyReader struct {
+// reader reads a body once, with one file open at a time.
+type reader struct {
 	ctx  context.Context
 	left []segment
 	file io.ReadCloser
@@ -77,7 +87,7 @@ type bodyReader struct {
 }
 
 // Read gives the next bytes.
-func (r *bodyReader) Read(p []byte) (int, error) {
+func (r *reader) Read(p []byte) (int, error) {
 	for len(r.rest) == 0 {
 		if len(r.left) == 0 {
 			return 0, io.EOF
@@ -92,7 +102,7 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 }
 
 // fill makes the next bytes ready, or moves on to the next segment.
-func (r *bodyReader) fill() error {
+func (r *reader) fill() error {
 	s := r.left[0]
 	if s.file == nil {
 		r.rest, r.left = s.text, r.left[1:]
@@ -122,7 +132,7 @@ func (r *bodyReader) fill() error {
 }
 
 // Close closes the file that is open.
-func (r *bodyReader) Close() error {
+func (r *reader) Close() error {
 	if r.file == nil {
 		return nil
 	}
