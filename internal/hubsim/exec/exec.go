@@ -19,6 +19,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
+	"github.com/ml-intern/ml-intern/internal/platform/proc/bridge"
 )
 
 // Grace is how much simulated time a command has between TERM and KILL.
@@ -47,7 +48,11 @@ type Options struct {
 	// installed and nothing elsewhere; proc.Auto may also take Landlock, for
 	// which main must call proc.SandboxMain first.
 	Fence proc.Mode
-	// Warn hears, once, that commands run without a fence, and why.
+	// Reach are the machine's local ports that commands may reach. When it is
+	// set and Fence is proc.Auto, a fence that can cuts commands off from every
+	// other network; nil leaves the network open.
+	Reach func() []int
+	// Warn hears, once, what commands are not kept from, and why.
 	Warn func(string)
 }
 
@@ -57,6 +62,7 @@ type Runner struct {
 	scripts []script
 	temp    bool
 	fence   *proc.Sandbox
+	alone   bool   // commands have a network of their own
 	unfence string // why there is no fence
 
 	mu      sync.Mutex
@@ -138,6 +144,9 @@ func (r *Runner) enclose() {
 		r.unfence = "the fence is switched off"
 	default:
 		r.fence = fence
+		if alone, ok := fence.Alone(); ok && mode == proc.Auto && r.o.Reach != nil {
+			r.fence, r.alone = alone, true
+		}
 	}
 }
 
@@ -201,6 +210,7 @@ type Process struct {
 	dir    string
 	ports  map[int]int
 	child  *proc.Process
+	bridge *bridge.Bridge // nil where the network is open
 	done   chan struct{}
 
 	mu      sync.Mutex
@@ -325,6 +335,9 @@ func (p *Process) finish(exit Exit) {
 	if timer != nil {
 		timer.Stop()
 	}
+	if p.bridge != nil {
+		p.bridge.Close()
+	}
 	if p.dir != "" {
 		_ = removeAll(p.dir) // what cannot be removed stays until Close
 	}
@@ -403,13 +416,25 @@ func removeAll(dir string) error {
 // Unfenced says why commands run without a fence; empty when they have one.
 func (r *Runner) Unfenced() string { return r.unfence }
 
-// warn tells once that there is no fence.
+// Alone reports whether commands have a network of their own.
+func (r *Runner) Alone() bool { return r.alone }
+
+// warn tells, once, what commands are not kept from.
 func (r *Runner) warn() {
+	var text string
+	switch {
+	case r.fence == nil:
+		text = "commands of jobs and apps run without a sandbox: " + strings.TrimSpace(r.unfence)
+	case r.o.Reach != nil && !r.alone:
+		text = "commands of jobs and apps are not kept from the network: only bubblewrap can do that"
+	default:
+		return
+	}
 	r.mu.Lock()
 	first := !r.warned
 	r.warned = true
 	r.mu.Unlock()
 	if first && r.o.Warn != nil {
-		r.o.Warn("commands of jobs and apps run without a sandbox: " + strings.TrimSpace(r.unfence))
+		r.o.Warn(text)
 	}
 }

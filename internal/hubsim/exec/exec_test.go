@@ -2,6 +2,7 @@ package exec_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -313,5 +314,54 @@ func TestScriptsArePlayedOnTheClock(t *testing.T) {
 	wait(t, p)
 	if h.exit.Code != 143 {
 		t.Errorf("cancelled: %+v", h.exit)
+	}
+}
+
+// A command with a network of its own reaches the simulator and is reached at
+// its ports, and sees no other address of the machine.
+func TestNetworkIsLoopbackOnly(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the simulator")) }))
+	defer srv.Close()
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	port, _ := strconv.Atoi(srv.URL[strings.LastIndexByte(srv.URL, ':')+1:])
+	r := open(t, exec.Options{Fence: proc.Auto, Reach: func() []int { return []int{port} }})
+	if r.Unfenced() != "" || !r.Alone() {
+		t.Skip("no fence with a network of its own here: " + r.Unfenced())
+	}
+	const program = `
+import http.server, os, sys, urllib.request
+print(urllib.request.urlopen(sys.argv[1]).read().decode())
+try: print("reached", urllib.request.urlopen(sys.argv[2], timeout=5).status)
+except Exception as e: print("cut off")
+print(len(open("/proc/net/dev").read().splitlines()) - 2, "interface", flush=True)
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"the command")
+    def log_message(self, *a): pass
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), H).serve_forever()`
+	p, h := start(t, r, exec.Spec{Ports: []int{8000}, Command: []string{"python3", "-c", program, srv.URL, other.URL}})
+	h.until(t, "interface")
+	if h.text() != "the simulator\ncut off\n1 interface" {
+		t.Errorf("got %q", h.text())
+	}
+	local, _ := p.Port(8000)
+	var text []byte
+	for end := time.Now().Add(20 * time.Second); text == nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if res, err := http.Get("http://127.0.0.1:" + strconv.Itoa(local)); err == nil {
+			text, _ = io.ReadAll(res.Body)
+			_ = res.Body.Close()
+		}
+	}
+	if string(text) != "the command" {
+		t.Errorf("asked the command: %q", text)
+	}
+	p.Cancel()
+	wait(t, p)
+	if h := run(t, r, exec.Spec{Command: []string{"sh", "-c", "exit 7"}}); h.exit.Code != 7 {
+		t.Errorf("exit %+v", h.exit)
+	}
+	if h := run(t, r, exec.Spec{Command: []string{"no-such-program"}}); h.exit.Code != 127 {
+		t.Errorf("exit %+v, %q", h.exit, h.text())
 	}
 }

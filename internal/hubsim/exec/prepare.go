@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
+	"github.com/ml-intern/ml-intern/internal/platform/proc/bridge"
 )
 
 // A command's directory: work, where it starts unless Spec.Dir is set; home;
@@ -72,23 +73,8 @@ func (p *Process) command(env map[string]string) (proc.Command, error) {
 		Path: "/bin/sh", Args: []string{"-c", `exec "$@"`, "sh"}, Dir: filepath.Join(p.dir, work),
 		Output: &lines{emit: p.line},
 	}
-	if p.runner.fence == nil {
-		p.runner.warn()
-	} else {
-		write, read := []string{p.dir}, []string(nil)
-		for _, m := range p.spec.Mounts {
-			switch {
-			case m.Dir != "" && m.ReadOnly:
-				read = append(read, m.Dir)
-			case m.Dir != "":
-				write = append(write, m.Dir)
-			}
-		}
-		fence, err := p.runner.fence.Allow(write, read)
-		if err != nil {
-			return c, err
-		}
-		c.Sandbox = fence
+	if err := p.enclose(&c); err != nil {
+		return c, err
 	}
 	paths := p.paths()
 	for _, arg := range p.spec.Command {
@@ -98,6 +84,39 @@ func (p *Process) command(env map[string]string) (proc.Command, error) {
 		c.Env = append(c.Env, name+"="+env[name])
 	}
 	return c, nil
+}
+
+// enclose puts c behind the fence.
+func (p *Process) enclose(c *proc.Command) error {
+	r := p.runner
+	r.warn()
+	if r.fence == nil {
+		return nil
+	}
+	write, read := []string{p.dir}, []string(nil)
+	for _, m := range p.spec.Mounts {
+		switch {
+		case m.Dir != "" && m.ReadOnly:
+			read = append(read, m.Dir)
+		case m.Dir != "":
+			write = append(write, m.Dir)
+		}
+	}
+	if r.alone {
+		own, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("find this program for the bridge to a command: %w", err)
+		}
+		if p.bridge, err = bridge.Open(r.o.Reach(), slices.Sorted(maps.Values(p.ports))); err != nil {
+			return err
+		}
+		write, read = append(write, p.bridge.Dir()), append(read, own)
+		c.Args = p.bridge.Args(append([]string{c.Path}, c.Args...))
+		c.Path = own
+	}
+	fence, err := r.fence.Allow(write, read)
+	c.Sandbox = fence
+	return err
 }
 
 // environment is all the command sees; nothing comes from our own.

@@ -72,6 +72,8 @@ type area struct {
 	Home  string   `json:"home"`
 	Write []string `json:"write"`
 	Read  []string `json:"read"`
+	// Alone: the network is a loopback of the command's own.
+	Alone bool `json:"alone,omitempty"`
 }
 
 // NewSandbox returns the fence o asks for; nil when the mode is [Off]. A fence
@@ -117,7 +119,8 @@ func (s *Sandbox) Layer() Layer { return s.layer }
 
 // Allow returns a fence that lets more through.
 func (s *Sandbox) Allow(write, read []string) (*Sandbox, error) {
-	out := &Sandbox{s.layer, area{s.area.Home, slices.Clone(s.area.Write), slices.Clone(s.area.Read)}}
+	out := &Sandbox{s.layer, s.area}
+	out.area.Write, out.area.Read = slices.Clone(s.area.Write), slices.Clone(s.area.Read)
 	for _, p := range write {
 		dir, err := out.area.open("write", p)
 		if err != nil {
@@ -135,6 +138,18 @@ func (s *Sandbox) Allow(write, read []string) (*Sandbox, error) {
 		out.area.Read = append(out.area.Read, file)
 	}
 	return out, nil
+}
+
+// Alone returns a fence behind which there is no network but a loopback of the
+// command's own; false when this fence has no such wall. See package bridge for
+// ways through it.
+func (s *Sandbox) Alone() (*Sandbox, bool) {
+	if s.layer.Mode != Bubblewrap {
+		return nil, false
+	}
+	out := *s
+	out.area.Alone = true
+	return &out, true
 }
 
 // open returns the real path of p, which must not contain the home folder.

@@ -17,6 +17,8 @@ import (
 	"github.com/landlock-lsm/go-landlock/landlock"
 	kernel "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
+
+	"github.com/ml-intern/ml-intern/internal/platform/proc/bridge"
 )
 
 const (
@@ -84,6 +86,9 @@ func (s *Sandbox) bwrap() []string {
 		}
 		args = append(args, "--dev-bind-try", d, d)
 	}
+	if s.area.Alone {
+		args = append(args, "--unshare-net")
+	}
 	args = append(args, "--tmpfs", s.area.Home)
 	type bind struct{ flag, path string }
 	var binds []bind
@@ -115,10 +120,13 @@ func present(patterns []string) []string {
 
 // SandboxMain must be called with os.Args before anything else in main: when
 // they ask for it, it puts this process behind the Landlock fence and becomes
-// the command. It returns handled only when that failed; the process must then
-// exit with code.
+// the command, or runs it at the end of a bridge. When it returns handled, that
+// has failed or the command has ended; the process must then exit with code.
 func SandboxMain(args []string) (handled bool, code int) {
-	if len(args) < 2 || args[1] != sandboxCommand {
+	switch {
+	case len(args) > 1 && args[1] == bridge.Command:
+		return true, bridge.Inside(args[2:])
+	case len(args) < 2 || args[1] != sandboxCommand:
 		return false, 0
 	}
 	if err := enter(args[2:]); err != nil {
