@@ -173,9 +173,9 @@ func answered(err error) bool {
 	return err == nil || !errors.As(err, &e)
 }
 
-// pauses are the waits between tries; after the last one the server counts as
+// waits are the pauses between tries; after the last one the server counts as
 // unreachable.
-func pauses() []time.Duration {
+func waits() []time.Duration {
 	return []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
 }
 
@@ -187,15 +187,14 @@ type again struct {
 
 // next returns nil when it is time to try again.
 func (a *again) next(ctx context.Context, why error) error {
-	waits := pauses()
-	if a.tries == len(waits) {
+	if a.tries == len(a.c.waits) {
 		a.tries = 0
 		if a.c.opts.Unreachable == nil {
 			return why
 		}
 		return a.c.opts.Unreachable(ctx, why)
 	}
-	timer := time.NewTimer(waits[a.tries])
+	timer := time.NewTimer(a.c.waits[a.tries])
 	defer timer.Stop()
 	a.tries++
 	select {

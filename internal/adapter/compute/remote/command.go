@@ -109,7 +109,7 @@ func (p *command) limit() time.Duration {
 	case p.spec.Background:
 		return startLimit
 	case p.spec.Limit > 0:
-		return p.spec.Limit + margin
+		return p.spec.Limit + p.c.margin
 	}
 	return 1 << 62 // as long as it takes
 }

@@ -148,6 +148,6 @@ func (c *Client) Python(ctx context.Context, program string, input []byte, limit
 	}
 	var a wire.PythonAnswer
 	// What is a courtesy is asked once.
-	err = c.within(ctx, call{method: http.MethodPost, path: wire.Python, body: content, kind: jsonType, limit: limit + margin}, &a)
+	err = c.within(ctx, call{method: http.MethodPost, path: wire.Python, body: content, kind: jsonType, limit: limit + c.margin}, &a)
 	return a.Output, err
 }

@@ -51,6 +51,9 @@ type Client struct {
 	opts Options
 	base *url.URL
 	http *http.Client
+	// margin is how much longer than a command its answer may take.
+	margin time.Duration
+	waits  []time.Duration
 
 	// life ends with Close.
 	life context.Context //nolint:containedctx // the client is the owner
@@ -93,7 +96,7 @@ func New(o Options) (*Client, error) {
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	base.Path = strings.TrimSuffix(base.Path, "/")
-	c := &Client{opts: o, base: base, http: client}
+	c := &Client{opts: o, base: base, http: client, margin: margin, waits: waits()}
 	c.life, c.end = context.WithCancel(context.Background())
 	return c, nil
 }
@@ -175,6 +178,5 @@ func (c *Client) met(boot string) {
 const (
 	healthLimit = 15 * time.Second
 	callLimit   = 60 * time.Second
-	// margin is how much longer than a command its answer may take.
-	margin = 15 * time.Second
+	margin      = 15 * time.Second
 )

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -76,6 +77,7 @@ func (s *sandbox) client(t *testing.T, change ...func(*remote.Options)) *remote.
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
+	c.Hurry(15 * time.Second)
 	return c
 }
 

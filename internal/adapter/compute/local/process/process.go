@@ -153,11 +153,11 @@ func (s *Shell) admit(j *job) error {
 func (s *Shell) dir(workDir string) (string, error) {
 	dir := s.Resolve(workDir)
 	info, err := os.Stat(dir)
-	if err != nil {
-		return "", fmt.Errorf("work_dir %s: %w", workDir, err)
+	if err == nil && !info.IsDir() {
+		err = errors.New("it is no directory")
 	}
-	if !info.IsDir() {
-		return "", fmt.Errorf("work_dir %s: it is no directory", workDir)
+	if err != nil {
+		return "", &workspace.Fault{Kind: workspace.Invalid, Reason: fmt.Sprintf("work_dir %s: %v", workDir, err)}
 	}
 	return dir, nil
 }
