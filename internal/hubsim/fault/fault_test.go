@@ -241,7 +241,7 @@ func TestBodiesAreSpoiled(t *testing.T) {
 
 func TestResetIsAReset(t *testing.T) {
 	b := newBench(t)
-	b.rule(`{"match":{},"do":{"dropAfterBytes":50}}`)
+	b.rule(`{"match":{},"do":{"dropAfterBytes":50,"reset":true}}`)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url[0], "http://"))
 	if err != nil {
 		t.Fatal(err)

@@ -213,7 +213,7 @@ func (m *mangler) afterEvent() {
 func (m *mangler) finish() {
 	switch {
 	case m.cutting:
-		cut(m.ResponseWriter, m.started)
+		m.end()
 	case m.stream && m.over: // silence, also when the route has no more to say
 		<-m.ctx.Done()
 	case len(m.block) > 0:
@@ -223,17 +223,29 @@ func (m *mangler) finish() {
 	}
 }
 
-// cut sends what was written of an answer that has begun and resets the
-// connection.
-func cut(w http.ResponseWriter, begun bool) {
-	rc := http.NewResponseController(w)
-	if begun {
+// end sends what was written of an answer and closes the connection.
+func (m *mangler) end() {
+	rc := http.NewResponseController(m.ResponseWriter)
+	if m.started {
 		_ = rc.Flush()
 	}
 	conn, _, err := rc.Hijack()
+	switch {
+	case err != nil:
+		panic(http.ErrAbortHandler)
+	case m.d.Reset:
+		settle(conn)
+		reset(conn)
+	default:
+		_ = conn.Close()
+	}
+}
+
+// cut resets the connection of a request that gets no answer.
+func cut(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	settle(conn)
 	reset(conn)
 }

@@ -78,7 +78,7 @@ func (s *Set) play(host string, d Do, w http.ResponseWriter, r *http.Request, ne
 	}
 	switch {
 	case d.Refuse || d.DNSFail:
-		cut(w, false)
+		cut(w)
 	case d.ApplyThenFail.On:
 		s.prepare(d, r)
 		next.ServeHTTP(newRecorder(), r)
@@ -86,7 +86,7 @@ func (s *Set) play(host string, d Do, w http.ResponseWriter, r *http.Request, ne
 			reply(w, max(code, d.Status), d)
 			return
 		}
-		cut(w, false)
+		cut(w)
 	case d.Status > 0:
 		reply(w, d.Status, d)
 	case d.CompleteFails:

@@ -60,9 +60,11 @@ type Do struct {
 	// the connection, a number is the status sent instead.
 	ApplyThenFail Switch `json:"applyThenFail,omitzero"`
 
-	// DropAfterBytes cuts the body with a reset; Truncate ends it early as if
-	// it were complete, with a Content-Length to match.
+	// DropAfterBytes cuts the body: the connection ends in its midst, with
+	// Reset by a reset. Truncate ends it early as if it were complete, with a
+	// Content-Length to match.
 	DropAfterBytes *int64 `json:"dropAfterBytes,omitempty"`
+	Reset          bool   `json:"reset,omitempty"`
 	Truncate       *int64 `json:"truncate,omitempty"`
 	// CorruptByteAt flips the byte at this offset of the object, in ranges too.
 	CorruptByteAt *int64 `json:"corruptByteAt,omitempty"`
