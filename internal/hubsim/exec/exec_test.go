@@ -152,12 +152,12 @@ func TestPathsAreMapped(t *testing.T) {
 		},
 		Command: []string{
 			"sh", "-c", `cat "/data/in.txt"; echo; cat --</dev/null; echo new >/data/out.txt; echo "$P $BLOB $U"; touch /data/sub/y
-				mkdir -p /tmp/ml-intern-0a1b2c3d; echo "print('ran')" >"$1"; ls /data/sub; echo /database a/data ./data; exec "$2" "$1"`,
+				mkdir -p /tmp/ml-intern-0a1b2c3d; echo "print('ran')" >"$1"; ls /data/sub; echo /database a/data ./data; echo t >/tmp/t; [ "$(cat "$TMPDIR/t")" = t ] && echo own tmp; exec "$2" "$1"`,
 			"sh", "/tmp/ml-intern-0a1b2c3d/s.py", "python3",
 		},
 	})
 	text := h.text()
-	for _, want := range []string{"content", "H4sI+/data/x http://h/data", "\ny\n", "/database a/data ./data", "ran"} {
+	for _, want := range []string{"content", "H4sI+/data/x http://h/data", "\ny\n", "/database a/data ./data", "own tmp", "ran"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %q (exit %+v)", want, text, h.exit)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net"
 	"os"
@@ -41,7 +42,7 @@ func (p *Process) prepare(ctx context.Context) (proc.Command, error) {
 		}
 	}
 	if p.spec.Dir != nil {
-		if err := p.spec.Dir(ctx, filepath.Join(p.dir, work)); err != nil {
+		if err := executable(ctx, filepath.Join(p.dir, work), p.spec.Dir); err != nil {
 			return proc.Command{}, fmt.Errorf("fill the working directory: %w", err)
 		}
 	}
@@ -55,7 +56,7 @@ func (p *Process) prepare(ctx context.Context) (proc.Command, error) {
 		if m.Fill == nil {
 			continue
 		}
-		if err := m.Fill(ctx, p.mount(i)); err != nil {
+		if err := executable(ctx, p.mount(i), m.Fill); err != nil {
 			return proc.Command{}, fmt.Errorf("fill the volume at %s: %w", m.Path, err)
 		}
 	}
@@ -64,6 +65,20 @@ func (p *Process) prepare(ctx context.Context) (proc.Command, error) {
 		return proc.Command{}, err
 	}
 	return p.command(env)
+}
+
+// executable lets fill put files into dir and makes all of them executable:
+// git's own bit is lost on the way over the Hub.
+func executable(ctx context.Context, dir string, fill func(ctx context.Context, dir string) error) error {
+	if err := fill(ctx, dir); err != nil {
+		return err
+	}
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		return os.Chmod(name, 0o755)
+	})
 }
 
 // command puts the fence and a shell, which has the right words for a missing
@@ -152,12 +167,7 @@ func (p *Process) environment() map[string]string {
 type place struct {
 	path *regexp.Regexp // at the beginning of a text
 	dir  string
-	// below: the path's own last element is kept below dir.
-	below bool
 }
-
-// scriptDir is where scripts are unpacked in a container.
-const scriptDir = `^/tmp/ml-intern-[0-9a-f]{8}`
 
 // paths lists the places, the longest first: /data/sub is not /data.
 func (p *Process) paths() places {
@@ -172,7 +182,8 @@ func (p *Process) paths() places {
 		all = append(all, place{path: regexp.MustCompile("^" + regexp.QuoteMeta(path)), dir: dir})
 	}
 	slices.SortStableFunc(all, func(a, b place) int { return len(b.path.String()) - len(a.path.String()) })
-	return append(all, place{path: regexp.MustCompile(scriptDir), dir: filepath.Join(p.dir, tmp), below: true})
+	// What a container has for temporary files is the command's own here.
+	return append(all, place{path: regexp.MustCompile("^/tmp"), dir: filepath.Join(p.dir, tmp)})
 }
 
 type places []place
@@ -184,9 +195,6 @@ func (ps places) match(text string) (int, string) {
 		path := p.path.FindString(text)
 		if path == "" || len(text) > len(path) && (named(text[len(path)]) || text[len(path)] == '.') {
 			continue
-		}
-		if p.below {
-			return len(path), filepath.Join(p.dir, filepath.Base(path))
 		}
 		return len(path), p.dir
 	}

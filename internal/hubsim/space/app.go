@@ -1,13 +1,9 @@
 package space
 
 import (
-	"context"
 	"encoding/hex"
-	"io/fs"
 	"net/http"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -24,20 +20,6 @@ const (
 	// passLife is how long a short token is good, in simulated time.
 	passLife = time.Hour
 )
-
-// checkout writes the files of a commit, all of them executable: git's own bit
-// is lost on the way over the Hub.
-func (sp *space) checkout(ctx context.Context, oid, dir string) error {
-	if err := sp.repo.Checkout(ctx, oid, "", dir); err != nil {
-		return err
-	}
-	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		return os.Chmod(name, 0o755)
-	})
-}
 
 // app passes a request on to the app behind a subdomain.
 func (ss *Spaces) app(w http.ResponseWriter, r *http.Request) error {

@@ -278,23 +278,24 @@ func (ss *Spaces) Register(id string, h http.Handler) {
 	ss.apps[strings.ToLower(id)] = h
 }
 
-// Settle takes every Space that is being built or started to its end at once,
-// as seeds want it.
+// Settle takes every Space that is being built or started to RUNNING at once, as
+// seeds want it. Its app starts with the first request: by then the simulator
+// has its address.
 func (ss *Spaces) Settle() {
 	ss.mu.Lock()
-	var all []*space
+	var after []func()
 	for _, sp := range ss.spaces {
-		all = append(all, sp)
+		if sp.Stage != Building && sp.Stage != AppStarting {
+			continue
+		}
+		after = append(after, ss.clear(sp))
+		sp.build.End()
+		sp.Current, sp.used = sp.Requested, time.Time{}
+		ss.set(sp, Running, "")
 	}
 	ss.mu.Unlock()
-	for _, sp := range all {
-		ss.mu.Lock()
-		play, stage := sp.play, sp.Stage
-		ss.mu.Unlock()
-		if stage == Building {
-			ss.built(sp, play)
-		}
-		ss.started(sp, play)
+	for _, f := range after {
+		f()
 	}
 }
 

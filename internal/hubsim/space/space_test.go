@@ -490,6 +490,23 @@ func TestRegisteredApp(t *testing.T) {
 	}
 }
 
+func TestSettledAppsStartWithTheFirstRequest(t *testing.T) {
+	w := open(t)
+	w.create("sp", "docker", func(s *repo.CreateSpec) {
+		s.Secrets = []repo.KeyValue{{Key: "SEC", Value: "a"}}
+		s.Variables = []repo.KeyValue{{Key: "VAR", Value: "b"}, {Key: "BASE", Value: "c"}}
+		s.Files = []repo.Change{
+			{Path: "Dockerfile", Content: []byte("FROM x\nCMD [\"python3\", \"server.py\"]\n")}, {Path: "server.py", Content: []byte(server)},
+		}
+	})
+	w.spaces.Settle()
+	w.stage("sp", "RUNNING")
+	w.Equal(w.runtime("sp").Text("hardware", "current"), "cpu-basic")
+	if code, text := w.ask("", "/__spaces/bob-sp/"); code != 200 || text != "/ None a b c work" {
+		t.Errorf("%d %q", code, text)
+	}
+}
+
 func TestRunLogIsLive(t *testing.T) {
 	w := open(t)
 	w.app("sp", nil)

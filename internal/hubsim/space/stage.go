@@ -236,7 +236,7 @@ func (ss *Spaces) spec(sp *space, f flavor.Flavor) (exec.Spec, bool) {
 			"SYSTEM": "spaces", "SPACE_ID": id, "SPACE_AUTHOR_NAME": namespace, "SPACE_REPO_NAME": name,
 			"SPACE_HOST": Subdomain(id) + ".hf.space",
 		}),
-		Dir:     func(ctx context.Context, dir string) error { return sp.checkout(ctx, oid, dir) },
+		Dir:     func(ctx context.Context, dir string) error { return sp.repo.Checkout(ctx, oid, "", dir) },
 		Aliases: d.Places, Ports: []int{sp.port(oid)},
 	}
 	maps.Copy(s.Environment, d.Environment)
