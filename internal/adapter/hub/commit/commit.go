@@ -11,10 +11,9 @@ package commit
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,6 +48,10 @@ type Request struct {
 	// Parent is the commit the caller's decision was based on; "" is the head
 	// of the branch.
 	Parent string
+	// Before, if set, is told what the paths shall hold before anything is
+	// written, to be kept and looked for with [API.Held] later. Its failure
+	// ends the commit.
+	Before func(wants []Want) error
 	// Progress, if set, is told how far the work is, one call at a time.
 	Progress func(Progress)
 }
@@ -128,13 +131,19 @@ func (a *API) Commit(ctx context.Context, r Request) (Result, error) {
 	if err := c.plan(ctx); err != nil {
 		return Result{}, err
 	}
-	if !c.empty() {
-		if err := c.upload(ctx); err != nil {
+	if c.empty() {
+		return c.finished(), nil
+	}
+	if r.Before != nil {
+		if err := r.Before(slices.Clone(c.wants)); err != nil {
 			return Result{}, err
 		}
-		if err := c.post(ctx); err != nil {
-			return Result{}, err
-		}
+	}
+	if err := c.upload(ctx); err != nil {
+		return Result{}, err
+	}
+	if err := c.post(ctx); err != nil {
+		return Result{}, err
 	}
 	return c.finished(), nil
 }
@@ -181,17 +190,13 @@ func (a answer) into(r *Result, op string) error {
 	case a.OID == "":
 		return &wire.Error{Kind: wire.Unexpected, Op: op, Message: "the answer names no commit"}
 	}
-	r.OID = a.OID
 	if a.PullRequestURL != "" {
-		u, err := url.Parse(a.PullRequestURL)
+		n, err := strconv.Atoi(path.Base(a.PullRequestURL))
 		if err != nil {
-			return fmt.Errorf("%s: the address of the pull request: %w", op, err)
-		}
-		n, err := strconv.Atoi(path.Base(u.Path))
-		if err != nil {
-			return errors.New(op + ": the address of the pull request has no number")
+			return &wire.Error{Kind: wire.Unexpected, Op: op, Message: "the address of the pull request has no number"}
 		}
 		r.PullRequest = n
 	}
+	r.OID = a.OID
 	return nil
 }

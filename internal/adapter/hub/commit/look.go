@@ -2,7 +2,9 @@ package commit
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strconv"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit/content"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit/state"
@@ -50,8 +52,37 @@ func (a *API) Held(ctx context.Context, t Target, wants []Want) (Holding, error)
 	return h, err
 }
 
-// Intend tells what the paths of operations will hold once they are committed,
-// to be kept before the commit and looked for after it.
+// PullHolding looks for the newest pull request with a number above after that
+// holds what is wanted, and tells its number and commit; 0 is none. It looks at
+// the newest page of pull requests.
+func (a *API) PullHolding(ctx context.Context, t Target, wants []Want, after int) (num int, oid string, err error) {
+	if t, err = t.filled(); err != nil {
+		return 0, "", err
+	}
+	at := a.at(t)
+	pulls, err := at.Pulls(ctx)
+	for _, p := range pulls {
+		if p.Num <= after {
+			continue
+		}
+		ref := "refs/pr/" + strconv.Itoa(p.Num)
+		differ, err := at.Differs(ctx, ref, wants)
+		if errors.Is(err, wire.RevisionNotFound) {
+			continue // its branch was deleted
+		}
+		if err != nil {
+			return 0, "", err
+		}
+		if len(differ) == 0 {
+			oid, err := at.Head(ctx, ref)
+			return p.Num, oid, err
+		}
+	}
+	return 0, "", err
+}
+
+// Intend tells what the paths of operations will hold once they are committed.
+// It reads every file for that; [Request].Before tells the same on the way.
 func (a *API) Intend(ctx context.Context, t Target, ops []Operation) ([]Want, error) {
 	t, err := t.filled()
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -220,30 +219,11 @@ func (c *change) holds(ctx context.Context, rev string) (bool, error) {
 
 // pull looks for our pull request among those opened since we began.
 func (c *change) pull(ctx context.Context) (bool, error) {
-	pulls, err := c.api.at(c.request.Target).Pulls(ctx)
-	if err != nil {
-		return false, err
+	num, oid, err := c.api.PullHolding(ctx, c.request.Target, c.wants, c.lastPR)
+	if err == nil && num > 0 {
+		c.result.OID, c.result.PullRequest, c.result.Found = oid, num, true
 	}
-	for _, p := range pulls {
-		if p.Num <= c.lastPR {
-			continue
-		}
-		ref := "refs/pr/" + strconv.Itoa(p.Num)
-		ours, err := c.holds(ctx, ref)
-		if err != nil {
-			return false, err
-		}
-		if !ours {
-			continue
-		}
-		oid, err := c.api.at(c.request.Target).Head(ctx, ref)
-		if err != nil {
-			return false, err
-		}
-		c.result.OID, c.result.PullRequest, c.result.Found = oid, p.Num, true
-		return true, nil
-	}
-	return false, nil
+	return num > 0, err
 }
 
 // move takes the commit to a newer state of the branch, if nothing that it
