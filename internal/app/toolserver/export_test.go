@@ -2,7 +2,10 @@ package toolserver
 
 import (
 	"context"
+	"net/http"
 	"time"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/remote/wire"
 )
 
 // MaxRequests and MaxBody are the limits that tests count with.
@@ -44,3 +47,12 @@ func (u Usage) Watch(ctx context.Context, limit time.Duration, busy func() bool)
 
 // ParseGPUs reads what nvidia-smi prints.
 var ParseGPUs = parseGPUs
+
+// Follow answers a request about a command that says text at its start and ends
+// by itself after some time.
+func Follow(w http.ResponseWriter, r *http.Request, text string, lasts time.Duration) {
+	command := newRun()
+	command.write([]byte(text))
+	time.AfterFunc(lasts, func() { close(command.over) })
+	follow(w, r, command, wire.ExecRequest{})
+}

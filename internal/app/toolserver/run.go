@@ -157,8 +157,8 @@ func (s *Server) start(e *replay, p wire.ExecRequest) {
 	r := e.run
 	c := workspace.Command{
 		ID: e.id, Session: cmp.Or(p.Session, firstSession), Line: p.Command, Dir: p.WorkDir,
-		Limit: time.Duration(p.Timeout * float64(time.Second)), Background: p.Background, Keep: p.Keep,
-	}
+		Limit: time.Duration(p.Timeout * float64(time.Second)), Background: p.Background,
+	} // nothing is kept when the server ends: the machine ends with it
 	if !p.Background {
 		c.Output = r.write
 	}

@@ -31,9 +31,8 @@ const (
 	// IdleTimeout is how long a server lives without an authorized request and
 	// without a running command, where [Options] say nothing.
 	IdleTimeout = 30 * time.Minute
-	// minToken is the fewest characters of a token: 32 random bytes have 43 in
-	// Base64.
-	minToken = 32
+	// minToken is the fewest characters of a token: 32 random bytes in Base64.
+	minToken = 43
 	// maxBody is the most bytes of a request that is held in memory, and
 	// maxStream of one that goes to disk as it comes.
 	maxBody   = 32 << 20

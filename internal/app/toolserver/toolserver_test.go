@@ -558,10 +558,19 @@ func TestExecSkipsForSlowClients(t *testing.T) {
 	}
 }
 
+// While a command says nothing, the connection is kept alive.
 func TestPing(t *testing.T) {
-	if wire.Ping != 15*time.Second {
-		t.Errorf("a ping each %v", wire.Ping)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := httptest.NewRecorder()
+		toolserver.Follow(w, httptest.NewRequest("POST", wire.Exec, nil), "hello", 50*time.Second)
+		var got []string
+		for _, e := range events(t, w.Body.String()) {
+			got = append(got, e.Event)
+		}
+		if d := cmp.Diff([]string{"start", "output", "ping", "ping", "ping", "exit"}, got); d != "" || wire.Ping != 15*time.Second {
+			t.Error(d)
+		}
+	})
 }
 
 func TestRawFiles(t *testing.T) {
