@@ -52,8 +52,12 @@ func start(t *testing.T, dir string, env ...string) *process {
 	p := &process{t: t, dir: dir, said: new(bytes.Buffer)}
 	p.cmd = exec.Command(program(t))
 	p.cmd.Dir = "/"
+	temp := open(t) // what a killed server leaves is removed
+	if err := os.Chmod(temp, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
 	p.cmd.Env = append([]string{
-		asServer + "=" + dir, "PATH=" + os.Getenv("PATH"), "HOME=/root", "PORT=0", host.HostVariable + "=127.0.0.1",
+		"TMPDIR=" + temp, asServer + "=" + dir, "PATH=" + os.Getenv("PATH"), "HOME=/root", "PORT=0", host.HostVariable + "=127.0.0.1",
 	}, env...)
 	errs, err := p.cmd.StderrPipe()
 	if err != nil {
