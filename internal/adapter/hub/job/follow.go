@@ -25,6 +25,9 @@ const (
 	// drain is how long a log may stay open after the end of its job.
 	drain        = 10 * time.Second
 	reconnectMax = 30 * time.Second
+	// drainTries is how often the log of a job that is over is asked for again
+	// when its connection breaks without a new line.
+	drainTries = 5
 )
 
 // Update is one thing learnt while following: a line of the log, or the job in
@@ -66,23 +69,27 @@ func (f *follower) run(ctx context.Context) error {
 	if err := f.waitForStart(ctx); err != nil {
 		return err
 	}
-	for {
+	for failed := 0; ; {
 		before, over := f.taken, f.stage.Over()
 		err := f.read(ctx)
 		if err != nil && final(ctx, err) {
 			return err
 		}
-		if over { // this was the look after the end
-			return f.last()
-		}
-		if err := f.look(ctx); err != nil {
-			return err
-		}
-		if f.stage.Over() {
-			continue // read what is left, once
-		}
 		if f.taken > before {
-			f.retries = 0
+			f.retries, failed = 0, 0
+		}
+		switch {
+		case over && (err == nil || failed == drainTries): // this was the look after the end
+			return f.last()
+		case over:
+			failed++
+		default:
+			if err := f.look(ctx); err != nil {
+				return err
+			}
+			if f.stage.Over() {
+				continue // read what is left
+			}
 		}
 		if err := sleep(ctx, f.backoff()); err != nil {
 			return err
@@ -248,9 +255,12 @@ func (a *API) lines(ctx context.Context, ns, id string, tail int) iter.Seq2[Line
 	}
 }
 
-// settled is the silence after which a log that is only read, not followed, is
-// taken to be complete.
-const settled = 5 * time.Second
+// A log that is only read, not followed, is taken to be complete after settled
+// of silence; the end of a log that never falls silent after tailWait.
+const (
+	settled  = 5 * time.Second
+	tailWait = 15 * time.Second
+)
 
 // Log returns what a job has printed so far, the last tail lines of it when
 // tail is above 0. For a running job it waits until the log is silent.
@@ -279,6 +289,12 @@ func (a *API) Log(ctx context.Context, ns, id string, tail int) ([]Line, error) 
 		for range found { // closed by the reader
 		}
 	}()
+	var enough <-chan time.Time
+	if tail > 0 {
+		timer := time.NewTimer(tailWait)
+		defer timer.Stop()
+		enough = timer.C
+	}
 	var all []Line
 	for {
 		select {
@@ -297,6 +313,8 @@ func (a *API) Log(ctx context.Context, ns, id string, tail int) ([]Line, error) 
 			}
 			silence.Reset(settled)
 		case <-silence.C:
+			return all, nil
+		case <-enough:
 			return all, nil
 		}
 	}

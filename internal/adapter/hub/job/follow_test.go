@@ -77,6 +77,45 @@ func TestFollowThroughCutsAndSilence(t *testing.T) {
 	})
 }
 
+// A connection that breaks after the end of the job, while its log is read to
+// the end, loses no line; one that always breaks ends after a while.
+func TestFollowCutsAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		over := func(then func(context.Context, *io.PipeWriter)) func(context.Context, *io.PipeWriter) {
+			return func(_ context.Context, w *io.PipeWriter) { then(t.Context(), w) }
+		}
+		h := &hub{job: newJob(id, "COMPLETED"), logs: []func(context.Context, *io.PipeWriter){
+			play(3, over(reset)), play(2, over(reset)), play(7, over(reset)), play(9, over(hangUp)),
+		}}
+		lines, stages, err := follow(t, open(t, h), 0)
+		if err != nil || fmt.Sprint(stages) != "[COMPLETED]" {
+			t.Fatal(stages, err)
+		}
+		wantLines(t, lines, 1, 9)
+		h = &hub{job: newJob(id, "COMPLETED")} // every connection fails
+		if _, stages, err := follow(t, open(t, h), 0); err != nil || fmt.Sprint(stages) != "[COMPLETED]" {
+			t.Errorf("a log that cannot be read: %v, %v", stages, err)
+		}
+	})
+}
+
+// The end of a log that never falls silent is read for a while.
+func TestLogOfAChattyJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hub{job: newJob(id, "RUNNING"), logs: []func(context.Context, *io.PipeWriter){play(1, func(ctx context.Context, w *io.PipeWriter) {
+			for ctx.Err() == nil {
+				event(w, "step")
+				time.Sleep(time.Second)
+			}
+		})}}
+		begun := time.Now()
+		lines, err := open(t, h).Log(t.Context(), "acme", id, 200)
+		if took := time.Since(begun); err != nil || len(lines) < 10 || took > 20*time.Second {
+			t.Errorf("%d lines after %s, %v", len(lines), took, err)
+		}
+	})
+}
+
 // Following goes on behind the lines an earlier run has taken.
 func TestFollowGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

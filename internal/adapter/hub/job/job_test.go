@@ -60,6 +60,23 @@ func TestRunThatDidNotArrive(t *testing.T) {
 	})
 }
 
+// Of the last try, too, it is asked whether it has arrived.
+func TestRunLooksAfterTheLastTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		h := &hub{}
+		h.submit = func(_ int, make func()) (*http.Response, error) {
+			if tries++; tries == 3 {
+				make()
+			}
+			return nil, syscall.ECONNRESET
+		}
+		if j, err := open(t, h).Run(t.Context(), "acme", spec(), "ml-intern-call"); err != nil || j.ID != id || tries != 3 {
+			t.Errorf("%q, %v, %d tries", j.ID, err, tries)
+		}
+	})
+}
+
 // What must be paid for is told by the status, not by digits in a text.
 func TestRunWithoutCredits(t *testing.T) {
 	for _, c := range []struct {
@@ -95,6 +112,7 @@ func TestRunRefusals(t *testing.T) {
 		{"image", func(s *job.Spec) { s.DockerImage = "py thon" }},
 		{"spaceId", func(s *job.Spec) { s.DockerImage, s.SpaceID = "", "a/../b" }},
 		{"command", func(s *job.Spec) { s.Command = nil }},
+		{"env.BIG", func(s *job.Spec) { s.Environment = map[string]string{"BIG": strings.Repeat("a", 128<<10)} }},
 		{"command", func(s *job.Spec) { s.Command = []string{"sh", ""} }},
 		{"command", func(s *job.Spec) { s.Command = []string{strings.Repeat("x", 200<<10)} }},
 		{"timeout", func(s *job.Spec) { s.TimeoutSeconds = -1 }},

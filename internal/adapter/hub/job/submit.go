@@ -15,7 +15,7 @@ const (
 	maxPorts     = 20
 	minTimeout   = 1
 	maxTimeout   = 365 * 24 * 3600
-	maxArgument  = 128 << 10 // bytes; what the kernel takes as one string
+	maxArgument  = 128<<10 - 1 // bytes; what the kernel takes as one string, without its end
 	submitTries  = 3
 	lookForEvery = 2 * time.Second
 )
@@ -39,15 +39,17 @@ func (a *API) Run(ctx context.Context, ns string, spec Spec, key string) (Job, e
 			Op: "submit a job in " + ns, Method: http.MethodPost, Path: jobsPath(ns), JSON: spec, Retry: wire.CertainlyNotApplied,
 		}, &j)
 		var failed *wire.Error
-		if err == nil || !errors.As(err, &failed) || !failed.Ambiguous() || try == submitTries {
+		if err == nil || !errors.As(err, &failed) || !failed.Ambiguous() {
 			return j, err
 		}
 		found, ok, lookErr := a.Lookup(ctx, ns, key, spec.Labels[key])
-		if ok {
+		switch {
+		case ok:
 			return found, nil
-		}
-		if lookErr != nil {
+		case lookErr != nil:
 			return Job{}, errors.Join(err, lookErr)
+		case try == submitTries:
+			return Job{}, err
 		}
 	}
 }
@@ -112,6 +114,13 @@ func (s Spec) check() error {
 	for _, arg := range append(append([]string{}, s.Command...), s.Arguments...) {
 		if len(arg) > maxArgument {
 			return invalid("command", "a part of it has %d bytes; no machine takes more than %d", len(arg), maxArgument)
+		}
+	}
+	for _, variables := range []map[string]string{s.Environment, s.Secrets} {
+		for name, value := range variables {
+			if n := len(name) + 1 + len(value); n > maxArgument {
+				return invalid("env."+name, "it has %d bytes with its name; no machine takes more than %d", n, maxArgument)
+			}
 		}
 	}
 	if s.Expose != nil {
