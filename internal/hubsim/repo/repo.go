@@ -55,6 +55,7 @@ const (
 
 // Grant is what became of a user's wish to read a gated repository.
 type Grant struct {
+	ID     string    `json:"id"`
 	Status string    `json:"status"`
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"`
@@ -201,8 +202,11 @@ func (r *Repo) Grants() map[string]Grant {
 
 // SetGrant records what becomes of a user's wish to read a gated repository.
 func (r *Repo) SetGrant(user, status, reason string) {
-	at := r.store.o.Clock.Stamp()
+	at, id := r.store.o.Clock.Stamp(), r.store.o.Clock.ID()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.grants[user] = Grant{Status: status, Reason: reason, At: at}
+	if old, asked := r.grants[user]; asked {
+		id = old.ID
+	}
+	r.grants[user] = Grant{ID: id, Status: status, Reason: reason, At: at}
 }

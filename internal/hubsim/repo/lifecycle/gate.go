@@ -43,7 +43,7 @@ func (s *Routes) listRequests(w http.ResponseWriter, r *http.Request, at *repo.R
 			user = e.Profile()
 			user["user"], user["email"] = e.Name, e.Email
 		}
-		one := map[string]any{"user": user, "status": g.Status, "timestamp": clock.Format(g.At), "fields": map[string]any{}}
+		one := map[string]any{"requestId": g.ID, "user": user, "status": g.Status, "timestamp": clock.Format(g.At), "fields": map[string]any{}}
 		if g.Reason != "" {
 			one["rejectionReason"] = g.Reason
 		}
@@ -57,6 +57,7 @@ func (s *Routes) listRequests(w http.ResponseWriter, r *http.Request, at *repo.R
 type decision struct {
 	User            string `json:"user"`
 	UserID          string `json:"userId"`
+	RequestID       string `json:"requestId"`
 	Status          string `json:"status"`
 	RejectionReason string `json:"rejectionReason"`
 }
@@ -70,8 +71,8 @@ func (s *Routes) decide(w http.ResponseWriter, r *http.Request, at *repo.Repo) (
 		return d, "", err
 	}
 	if d.User == "" {
-		for name := range at.Grants() {
-			if e, ok := s.o.Accounts.Find(name); ok && e.ID == d.UserID {
+		for name, g := range at.Grants() {
+			if e, ok := s.o.Accounts.Find(name); ok && e.ID == d.UserID || g.ID == d.RequestID {
 				d.User = name
 			}
 		}

@@ -139,7 +139,8 @@ func TestSettingsAndGate(t *testing.T) {
 	b.must(403, "hf_alice", "POST", "/api/models/bob/m1/user-access-request/handle", object{"user": "alice", "status": "accepted"})
 	b.must(200, "hf_bob", "POST", "/api/models/bob/m1/user-access-request/handle", object{"user": "alice", "status": "accepted"})
 	b.must(307, "hf_alice", "GET", path, nil)
-	b.must(200, "hf_bob", "POST", "/api/models/bob/m1/user-access-request/handle", object{"user": "alice", "status": "rejected", "rejectionReason": "no"})
+	one := into[[]object](t, b.must(200, "hf_bob", "GET", "/api/models/bob/m1/user-access-request/accepted", nil))[0]
+	b.must(200, "hf_bob", "POST", "/api/models/bob/m1/user-access-request/handle", object{"requestId": one["requestId"], "status": "rejected", "rejectionReason": "no"})
 	b.must(403, "hf_alice", "GET", path, nil)
 	b.must(400, "hf_bob", "POST", "/api/models/bob/m1/user-access-request/grant", object{"user": "alice"})
 	b.must(403, "hf_alice", "PUT", "/api/models/bob/m1/settings", object{"gated": false})
