@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/debuglog"
 	"github.com/ml-intern/ml-intern/internal/app/demo"
 	"github.com/ml-intern/ml-intern/internal/app/prompt"
+	"github.com/ml-intern/ml-intern/internal/app/simulation"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/engine/agent"
 	"github.com/ml-intern/ml-intern/internal/engine/journal"
@@ -65,6 +67,9 @@ type Options struct {
 	Lenient bool
 	// Warn receives warnings a person should see; nil drops them.
 	Warn func(line string)
+	// Simulation puts a simulated Hub in the place of the real one; nil is the
+	// real one. Environ is then what it made of the user's environment.
+	Simulation *simulation.Simulation
 }
 
 // App is the program with its configuration.
@@ -78,6 +83,7 @@ type App struct {
 	memory                          journal.Store // not nil: no disk
 	http                            *http.Client
 	hub                             hubDoor
+	simulation                      *simulation.Simulation
 	debugLog                        *debuglog.Log
 	warn                            func(string)
 	once                            sync.Once
@@ -95,7 +101,11 @@ func New(ctx context.Context, o Options) (*App, error) {
 		}
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	a := &App{Loaded: loaded, headless: o.Headless, noStream: o.NoStream, modelChosen: len(o.Flags["model_name"]) > 0}
+	if o.Simulation != nil { // its sessions are no real ones
+		loaded.Places.State = filepath.Join(loaded.Places.State, "simulated")
+		loaded.Places.Cache = filepath.Join(loaded.Places.Cache, "simulated")
+	}
+	a := &App{Loaded: loaded, simulation: o.Simulation, headless: o.Headless, noStream: o.NoStream, modelChosen: len(o.Flags["model_name"]) > 0}
 	a.warn = o.Warn
 	if a.warn == nil {
 		a.warn = func(string) {}
@@ -135,20 +145,42 @@ func (a *App) Close() error {
 // models makes the model layer.
 func (a *App) models() error {
 	var err error
-	a.http, err = httpx.New(httpx.Options{Version: Version(), Proxy: http.ProxyFromEnvironment})
-	if err != nil {
-		return fmt.Errorf("make the HTTP client: %w", err)
+	if a.http, err = a.newHTTP(false); err != nil {
+		return err
 	}
-	a.http.Transport = &limitLog{next: a.http.Transport, note: a.Debug}
+	models := a.http
+	if a.simulation != nil {
+		if models, err = a.newHTTP(true); err != nil {
+			return err
+		}
+	}
 	c := a.Config()
 	a.Models, err = provider.New(provider.Options{
-		HTTP: a.http, Env: a.env, Token: func(context.Context) string { return a.Token() }, Plan: a.plan,
+		HTTP: models, Env: a.env, Token: func(context.Context) string { return a.Token() }, Plan: a.plan,
 		HFBillTo: c.HFBillTo, Routing: c.ModelRouting, ContextTokens: c.ModelContextTokens,
 		Prices: prices(c), CacheTTL: c.PromptCacheTTL, AnthropicBetas: c.AnthropicBetas,
 		CacheDir: a.Loaded.Places.Cache, Version: Version(),
 		Scripts: demo.Scripts(), ReadFile: os.ReadFile,
 	})
 	return err
+}
+
+// newHTTP makes the HTTP client. In a simulation it reaches this machine only,
+// and for models the host of the one that was chosen.
+func (a *App) newHTTP(models bool) (*http.Client, error) {
+	o := httpx.Options{Version: Version(), Proxy: http.ProxyFromEnvironment}
+	if a.simulation != nil {
+		o.Proxy, o.Dial = nil, a.simulation.Guard.Dial
+		if models {
+			o.Dial = a.simulation.Guard.DialModel
+		}
+	}
+	client, err := httpx.New(o)
+	if err != nil {
+		return nil, fmt.Errorf("make the HTTP client: %w", err)
+	}
+	client.Transport = &limitLog{next: client.Transport, note: a.Debug}
+	return client, nil
 }
 
 // env is a variable as the model layer sees it: base URLs have been checked

@@ -3,14 +3,11 @@ package app
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
-	"github.com/ml-intern/ml-intern/internal/adapter/hub/price"
 	"github.com/ml-intern/ml-intern/internal/app/hubtools"
 	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 )
@@ -48,32 +45,13 @@ func (a *App) Hub() (*hub.Client, error) {
 	return a.hub.client, a.hub.err
 }
 
-// JobPrices are the prices of the Hub's jobs; nothing is asked yet.
-func (a *App) JobPrices() (*price.Book, error) {
+// Prices are what machines on the Hub cost; nothing is asked yet.
+func (a *App) Prices() (hubtools.Prices, error) {
 	client, err := a.Hub()
 	if err != nil {
-		return nil, err
+		return hubtools.Prices{}, err
 	}
-	return price.New(price.Options{
-		File: a.priceFile("jobs"), Table: price.Jobs(), Fetch: func(ctx context.Context) ([]price.Flavor, error) {
-			list, err := client.Jobs.Hardware(ctx)
-			return price.FromJobs(list), err
-		},
-	}), nil
-}
-
-// SpacePrices are the prices of the Hub's Spaces; nothing is asked yet.
-func (a *App) SpacePrices() (*price.Book, error) {
-	client, err := a.Hub()
-	if err != nil {
-		return nil, err
-	}
-	return price.New(price.Options{
-		File: a.priceFile("spaces"), Table: price.Spaces(), Fetch: func(ctx context.Context) ([]price.Flavor, error) {
-			list, err := client.Spaces.Hardware(ctx)
-			return price.FromSpaces(list), err
-		},
-	}), nil
+	return hubtools.NewPrices(client, filepath.Join(a.Loaded.Places.Cache, "prices")), nil
 }
 
 // owner is the user's name and organisations on the Hub, as far as they are
@@ -104,7 +82,7 @@ func (a *App) hubTools(session string, place func(context.Context) (workspace.Wo
 	if err != nil {
 		return nil, err
 	}
-	prices, err := a.JobPrices()
+	prices, err := a.Prices()
 	if err != nil {
 		return nil, err
 	}
@@ -114,17 +92,8 @@ func (a *App) hubTools(session string, place func(context.Context) (workspace.Wo
 	}
 	token, own := a.jobToken()
 	return hubtools.New(hubtools.Options{
-		Config: a.Config(), Client: client, JobPrices: prices, Workspace: place, Root: root, JobToken: token, OwnToken: own,
+		Config: a.Config(), Client: client, JobPrices: prices.Jobs, Workspace: place, Root: root, JobToken: token, OwnToken: own,
 		Env: a.Loaded.LookupEnv, Scrubber: a.scrubber, Session: session, Dir: dir, Started: time.Now(), Headless: a.headless,
 		Debug: a.Debug,
 	})
-}
-
-// priceFile keeps the prices of one Hub apart from those of another.
-func (a *App) priceFile(kind string) string {
-	host := "hub"
-	if u, err := url.Parse(a.Loaded.URL("HF_ENDPOINT").Value); err == nil && u.Host != "" {
-		host = strings.ReplaceAll(u.Host, ":", "_")
-	}
-	return filepath.Join(a.Loaded.Places.Cache, "prices", host+"-"+kind+".json")
 }

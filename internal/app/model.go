@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/app/simulation"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/agent"
 )
@@ -33,6 +35,9 @@ func (a *App) CheckModel(ctx context.Context, set agent.Settings, overhead int) 
 	if err := a.Models.Validate(set.Model); err != nil {
 		return &UsageError{err}
 	}
+	if err := a.simulatedModel(ctx, set.Model); err != nil {
+		return err
+	}
 	if set.Runtime == "sandbox" {
 		if a.Token() == "" {
 			return &MissingKeyError{errors.New("no HF token found: the sandbox runtime needs one; set HF_TOKEN or run ml-intern login")}
@@ -50,6 +55,29 @@ func (a *App) CheckModel(ctx context.Context, set agent.Settings, overhead int) 
 		return err
 	}
 	return a.checkPrice(ctx, set)
+}
+
+// simulatedModel lets the calls of the chosen model out of a simulation, and
+// says so. The Hub's own router is simulated: models behind it are not there.
+func (a *App) simulatedModel(ctx context.Context, model string) error {
+	if a.simulation == nil {
+		return nil
+	}
+	address, err := a.Models.Address(ctx, model)
+	if err != nil {
+		return nil // what is wrong with it is told by who resolves it
+	}
+	if strings.HasPrefix(address, a.simulation.URL()) && model != simulation.Model {
+		return &UsageError{fmt.Errorf("%s is served by the Hub's router, which is simulated: with --simulate use --model %s (scripted), a local model, or one of a provider whose key you have", model, simulation.Model)}
+	}
+	host, remote, err := a.simulation.Guard.Allow(address)
+	if err != nil {
+		return &UsageError{err}
+	}
+	if remote {
+		a.warn(fmt.Sprintf("model calls go to %s; nothing else leaves this machine", host))
+	}
+	return nil
 }
 
 func (a *App) checkWindow(ctx context.Context, model string, overhead int) error {

@@ -181,6 +181,13 @@ func (p *Provider) Resolve(ctx context.Context, id string) (modelid.Route, error
 	return t.route, err
 }
 
+// Address is where calls to id go: the base URL of a hosted service or a local
+// server, "" for recordings.
+func (p *Provider) Address(ctx context.Context, id string) (string, error) {
+	t, err := p.target(ctx, id)
+	return t.base, err
+}
+
 // Stream makes one model call. The sequence ends with [llm.Done], an
 // *[llm.Fault] with words for a person, or the context's error.
 func (p *Provider) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Chunk, error] {

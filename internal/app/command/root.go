@@ -32,6 +32,7 @@ type rootOptions struct {
 	fork       bool
 	sessionID  string
 	noStream   bool
+	simulate   string
 }
 
 const rootExample = `  ml-intern "train a classifier on data/train.csv and report its accuracy"
@@ -92,6 +93,8 @@ func (o *rootOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.sessionID, "session-id", "", "`UUID` of the new session (default random)")
 	f.StringVar(&o.dir, "cwd", "", "work in this `DIR` (default the current one)")
 	f.BoolVar(&o.trust, "trust", false, "trust this folder's configuration and .env for this run")
+	f.StringVar(&o.simulate, "simulate", "", "try it on a simulated Hub, in a `SCENARIO`: calm, no-credits, rate-limited, job-oom, log-cut or flaky-storage")
+	f.Lookup("simulate").NoOptDefVal = "calm"
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print only the last message")
 	f.BoolVar(&o.verbose, "verbose", false, "print tool outputs on standard error")
 }
@@ -153,6 +156,8 @@ func (o *rootOptions) check() error {
 		return console.Usage("--fork needs --continue or --resume")
 	case o.sessionID != "" && (o.goOn || o.resume != "") && !o.fork:
 		return console.Usage("--session-id names a new session: it does not go with --continue or --resume")
+	case o.simulate != "" && (o.goOn || o.resume != ""):
+		return console.Usage("--simulate begins a session of its own: it does not go with --continue or --resume")
 	case o.timeout < 0:
 		return console.Usage("--timeout is %s: it must be positive", o.timeout)
 	}

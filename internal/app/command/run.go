@@ -71,10 +71,18 @@ func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt
 	if !request.Prompt && !o.goOn && o.resume == "" {
 		return 0, &console.ExitError{Code: headless.ExitUsage, Err: errNoPrompt}
 	}
-	a, err := app.New(ctx, app.Options{
+	options := app.Options{
 		Dir: dir, Environ: s.Environ, Flags: o.settings, Trust: o.trust, Headless: true, NoStream: o.noStream,
 		Warn: func(line string) { fmt.Fprintln(s.Err, "warning: "+line) },
-	})
+	}
+	if o.simulate != "" {
+		end, err := o.startSimulation(ctx, s, &options)
+		if err != nil {
+			return 0, err
+		}
+		defer end()
+	}
+	a, err := app.New(ctx, options)
 	if err != nil {
 		return 0, err
 	}

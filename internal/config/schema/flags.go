@@ -20,6 +20,7 @@ var Flags = []Flag{
 	{"--resume, -r ID", "go on with a session: id, prefix, number or path"},
 	{"--fork", "with `--continue` or `--resume`: go on in a copy"},
 	{"--session-id UUID", "id of the new session"},
+	{"--simulate[=SCENARIO]", "try it on a simulated Hub: `calm`, `no-credits`, `rate-limited`, `job-oom`, `log-cut` or `flaky-storage`; nothing but calls to a chosen remote model leaves the machine"},
 	{"--cwd DIR", "work in this directory"},
 	{"--trust", "trust this folder's configuration and `.env` for this run"},
 	{"--quiet, -q", "print only the last message"},

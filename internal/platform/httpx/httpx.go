@@ -62,6 +62,8 @@ type Options struct {
 	// does; nil means none.
 	Proxy  func(*http.Request) (*url.URL, error)
 	Tokens []Token
+	// Dial replaces how connections are made; nil is the network.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Transport replaces the network, for tests and special dialling. It then
 	// has its own connect timeout and proxy.
 	Transport http.RoundTripper
@@ -90,7 +92,7 @@ func New(o Options) (*http.Client, error) {
 		rt.tokens = append(rt.tokens, boundToken{originOf(origin), tok.Value})
 	}
 	if rt.base == nil {
-		rt.base = network(o.Proxy, rt.limits.connect)
+		rt.base = network(o, rt.limits.connect)
 	}
 	return &http.Client{Transport: rt, CheckRedirect: checkRedirect}, nil
 }
@@ -102,11 +104,14 @@ func orDefault(d, def time.Duration) time.Duration {
 	return max(d, 0)
 }
 
-func network(proxy func(*http.Request) (*url.URL, error), connect time.Duration) *http.Transport {
-	dialer := &net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}
+func network(o Options, connect time.Duration) *http.Transport {
+	dial := o.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}).DialContext
+	}
 	return &http.Transport{
-		Proxy:                 proxy,
-		DialContext:           dialer.DialContext,
+		Proxy:                 o.Proxy,
+		DialContext:           dial,
 		TLSHandshakeTimeout:   connect,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConns:          100,
