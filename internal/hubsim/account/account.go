@@ -168,8 +168,11 @@ func (b *Book) Put(e Entity) *Entity {
 	return &e
 }
 
-// PutToken adds or replaces a token.
+// PutToken adds or replaces a token; without a time it is one of now.
 func (b *Book) PutToken(t Token) {
+	if t.CreatedAt.IsZero() {
+		t.CreatedAt = b.clock.Now()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tokens[t.Value] = &t
