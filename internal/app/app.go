@@ -102,8 +102,12 @@ func New(ctx context.Context, o Options) (*App, error) {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	if o.Simulation != nil { // its sessions are no real ones
+		usual := loaded.Places.Sessions()
 		loaded.Places.State = filepath.Join(loaded.Places.State, "simulated")
 		loaded.Places.Cache = filepath.Join(loaded.Places.Cache, "simulated")
+		if loaded.Config.SessionLogDir == usual {
+			loaded.Config.SessionLogDir = loaded.Places.Sessions()
+		}
 	}
 	a := &App{Loaded: loaded, simulation: o.Simulation, headless: o.Headless, noStream: o.NoStream, modelChosen: len(o.Flags["model_name"]) > 0}
 	a.warn = o.Warn

@@ -295,7 +295,9 @@ func (p *textPrinter) result(r *result) {
 	p.line(fmt.Sprintf("Session: %s · %d model calls · %s", r.SessionID, r.NumIterations, cost))
 	if r.log != "" {
 		p.line("Saved: " + r.log)
-		p.line("Go on with: ml-intern --resume " + r.SessionID)
+		if !p.opts.Once {
+			p.line("Go on with: ml-intern --resume " + r.SessionID)
+		}
 	}
 	p.line(fmt.Sprintf("--- Agent %s (history_size=%d) ---", r.ending, r.history))
 }

@@ -85,6 +85,8 @@ type Options struct {
 	// Saved, when not nil, ends the session's bookkeeping and returns where its
 	// log lies, empty for nowhere. It is called once, before the result is told.
 	Saved func() string
+	// Once says that the session cannot be gone on with later.
+	Once bool
 	// Init is what the init line and the preamble tell.
 	Init Init
 	// Stop ends the run early when it is done; its cause is one of the errors
