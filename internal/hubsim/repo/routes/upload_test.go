@@ -317,9 +317,13 @@ func TestPreuploadModes(t *testing.T) {
 		return into[struct{ Files []object }](t, b.must(200, "hf_bob", "POST", "/api/models/bob/m1/preupload/main", body)).Files
 	}
 	got := ask(object{"files": []object{
-		{"path": "a/b.txt", "size": 6, "sample": "aGVsbG8K"}, {"path": "w.bin", "size": 9, "sample": "AA=="},
-		{"path": "nul.txt", "size": 3, "sample": "AAAA"}, {"path": "long.txt", "size": 10<<20 + 1, "sample": "aGk="},
-		{"path": "x.tmp", "size": 1}, {"path": "d/logs/x", "size": 1}, {"path": "keep.tmp", "size": 1},
+		{"path": "a/b.txt", "size": 6, "sample": "aGVsbG8K"},
+		{"path": "w.bin", "size": 9, "sample": "AA=="},
+		{"path": "nul.txt", "size": 3, "sample": "AAAA"},
+		{"path": "long.txt", "size": 10<<20 + 1, "sample": "aGk="},
+		{"path": "x.tmp", "size": 1},
+		{"path": "d/logs/x", "size": 1},
+		{"path": "keep.tmp", "size": 1},
 	}})
 	want := []object{
 		{"path": "a/b.txt", "uploadMode": "regular", "shouldIgnore": false, "oid": "ce013625030ba8dba906f756967f9e9ca394464a"},
@@ -388,7 +392,7 @@ func TestMultipartUpload(t *testing.T) {
 	b.must(400, "", "PUT", b.batch("bob/m1", object{"oid": sum(small), "size": len(small)}).Objects[0].Actions["upload"].Href, []byte(small[1:]+"y"))
 }
 
-// A repository cannot name contents of others it never sent.
+// A repository cannot name contents of others that were never announced to it.
 func TestContentsOfOthers(t *testing.T) {
 	b := start(t, "")
 	b.create("m1", object{"private": true})
