@@ -17,6 +17,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/exec"
 	"github.com/ml-intern/ml-intern/internal/hubsim/identity"
 	"github.com/ml-intern/ml-intern/internal/hubsim/job"
+	"github.com/ml-intern/ml-intern/internal/hubsim/job/shelf"
 	"github.com/ml-intern/ml-intern/internal/hubsim/neighbour"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo/routes"
@@ -137,19 +138,20 @@ func (h *Hub) buildCompute(w *world) (err error) {
 	w.add("buckets", w.buckets)
 	if w.runner, err = exec.New(exec.Options{
 		Clock: w.clock, Dir: filepath.Join(w.dir, "run"), Scripted: h.o.Exec == Scripted, Scripts: h.o.Scripts,
-		Env: func() []string { return BaseEnv(h.URL()) }, Fence: h.o.Fence, Warn: h.o.Say,
+		Env: func() []string { return BaseEnv(h.URL()) }, Fence: h.o.Fence, Reach: h.ports, Warn: h.o.Say,
 	}); err != nil {
 		return err
 	}
 	w.add("runner", w.runner)
+	mounts := shelf.Shelf{Repos: w.repos, Buckets: w.buckets}
 	if w.jobs, err = job.New(job.Options{
-		Clock: w.clock, Accounts: w.accounts, Runner: w.runner, Volumes: volumes{w}, Delay: h.o.JobDelay,
+		Clock: w.clock, Accounts: w.accounts, Runner: w.runner, Volumes: mounts, Delay: h.o.JobDelay,
 	}); err != nil {
 		return err
 	}
 	w.add("jobs", w.jobs)
 	w.spaces, err = space.New(space.Options{
-		Clock: w.clock, Accounts: w.accounts, Repos: w.repos, Runner: w.runner, Volumes: volumes{w},
+		Clock: w.clock, Accounts: w.accounts, Repos: w.repos, Runner: w.runner, Volumes: mounts,
 		Build: h.o.SpaceBuild, Start: h.o.SpaceStart,
 	})
 	if err != nil {

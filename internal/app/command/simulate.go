@@ -9,6 +9,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/simulation"
+	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
 
 // startSimulation puts a simulated Hub in the place of the real one for a run.
@@ -22,7 +23,9 @@ func (o *rootOptions) startSimulation(ctx context.Context, s *console.Streams, o
 	if own == nil {
 		own = os.Environ()
 	}
-	sim, err := simulation.Start(ctx, scenario, func(line string) { fmt.Fprintln(s.Err, "note: "+line) })
+	sim, err := simulation.Start(ctx, scenario, simulation.Options{
+		Fence: proc.Auto, Say: func(line string) { fmt.Fprintln(s.Err, "note: "+line) },
+	})
 	if err != nil {
 		return nil, err
 	}

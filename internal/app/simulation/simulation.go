@@ -17,6 +17,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
 	"github.com/ml-intern/ml-intern/internal/hubsim/exec"
 	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
+	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
 
 // User is who the run is on the simulated Hub, Model the scripted model that
@@ -122,11 +123,19 @@ type Simulation struct {
 	hub      *hubsim.Hub
 }
 
-// Start starts a simulated Hub in a scenario; say is told what a person should
-// know.
-func Start(ctx context.Context, s Scenario, say func(string)) (*Simulation, error) {
+// Options of a simulation.
+type Options struct {
+	// Fence is how commands of jobs are fenced in, see [exec.Options].
+	Fence proc.Mode
+	// Say is told what a person should know; nil is nobody.
+	Say func(string)
+}
+
+// Start starts a simulated Hub in a scenario.
+func Start(ctx context.Context, s Scenario, o Options) (*Simulation, error) {
 	h, err := hubsim.New(hubsim.Options{
-		Seed: "acme", Clock: clock.Options{Scale: 1}, Exec: hubsim.Local, Scripts: s.scripts, Say: say, AllowUnserved: true,
+		Seed: "acme", Clock: clock.Options{Scale: 1}, Exec: hubsim.Local, Scripts: s.scripts, Say: o.Say, Fence: o.Fence,
+		AllowUnserved: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the simulated Hub: %w", err)

@@ -20,7 +20,7 @@ func start(t *testing.T, name string) *simulation.Simulation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sim, err := simulation.Start(t.Context(), scenario, nil)
+	sim, err := simulation.Start(t.Context(), scenario, simulation.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
