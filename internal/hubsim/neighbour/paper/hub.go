@@ -102,10 +102,9 @@ func (p *Service) submitter(x *Paper) map[string]any {
 	if !ok {
 		user = &account.Entity{Type: "user", ID: Digest(24, "user", x.SubmittedBy), Name: x.SubmittedBy}
 	}
-	return map[string]any{
-		"_id": user.ID, "avatarUrl": user.Avatar(), "fullname": cmp.Or(user.Fullname, user.Name), "user": user.Name,
-		"name": user.Name, "type": "user", "isPro": user.Plan == "pro", "followerCount": 0,
-	}
+	profile := user.Profile()
+	profile["user"] = user.Name
+	return profile
 }
 
 // item is an entry of the daily list and of the search.

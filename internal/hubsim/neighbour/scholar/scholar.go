@@ -46,10 +46,8 @@ func (p *Service) Pages(mux *http.ServeMux) {
 	mux.Handle("GET /s2/graph/v1/paper/search/match", scholar(p.s2Match))
 	mux.Handle("POST /s2/graph/v1/paper/batch", scholar(p.s2Batch))
 	mux.Handle("GET /s2/graph/v1/snippet/search", scholar(p.s2Snippets))
-	mux.Handle("GET /s2/graph/v1/paper/{id}", scholar(p.s2Paper))
-	mux.Handle("GET /s2/graph/v1/paper/{id}/citations", scholar(p.s2Citations))
-	mux.Handle("GET /s2/graph/v1/paper/{id}/references", scholar(p.s2References))
-	mux.Handle("GET /s2/recommendations/v1/papers/forpaper/{id}", scholar(p.s2Like))
+	mux.Handle("GET /s2/graph/v1/paper/{id...}", scholar(p.s2About))
+	mux.Handle("GET /s2/recommendations/v1/papers/forpaper/{id...}", scholar(p.s2Like))
 	mux.Handle("POST /s2/recommendations/v1/papers/", scholar(p.s2Recommend))
 	mux.Handle("POST /s2/recommendations/v1/papers", scholar(p.s2Recommend))
 }
@@ -375,6 +373,18 @@ func (p *Service) s2Batch(r *http.Request) (any, error) {
 		}
 	}
 	return list, nil
+}
+
+// s2About serves a paper, its citations or its references: ids may hold
+// slashes.
+func (p *Service) s2About(r *http.Request) (any, error) {
+	for tail, h := range map[string]scholar{"/citations": p.s2Citations, "/references": p.s2References} {
+		if id, ok := strings.CutSuffix(r.PathValue("id"), tail); ok {
+			r.SetPathValue("id", id)
+			return h(r)
+		}
+	}
+	return p.s2Paper(r)
 }
 
 func (p *Service) s2Paper(r *http.Request) (any, error) {
