@@ -13,7 +13,9 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/demo"
+	"github.com/ml-intern/ml-intern/internal/app/simulation"
 	"github.com/ml-intern/ml-intern/internal/config/environ"
+	"github.com/ml-intern/ml-intern/internal/platform/proc"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
 
@@ -23,7 +25,8 @@ func newDemo(s *console.Streams) *cobra.Command {
 		Use:   "demo",
 		Short: "Watch it work, without a key, an account or a network",
 		Long: `Run a small task from beginning to end: look at data, write and run a
-training script, evaluate, report. The tools, the commands and every number are
+training script, evaluate, report, push the model to a simulated Hub and repeat
+the training there as a job. The tools, the commands and every number are
 real; only the model's words are recorded. Needs python3, nothing else.`,
 		Args: cobra.NoArgs,
 		RunE: console.Do(func(ctx context.Context, _ []string) error {
@@ -46,9 +49,18 @@ func runDemo(ctx context.Context, s *console.Streams, keep string) error {
 		return err
 	}
 	fmt.Fprintf(s.Err, "This is a demo: the model's words are recorded, everything it does is real.\n"+
-		"It works in %s, without a network and without a key.\n\n", dir)
+		"It works in %s, without a network and without a key;\nthe Hub it pushes to is simulated, inside this program.\n\n", dir)
+	sim, err := simulation.Start(ctx, simulation.Scenarios()[0], simulation.Options{Fence: proc.Auto})
+	if err != nil {
+		return err
+	}
+	defer sim.Close()
+	environment, err := sim.Environ(demoEnviron(s.Environ, dir))
+	if err != nil {
+		return err
+	}
 	a, err := app.New(ctx, app.Options{
-		Dir: dir, Environ: demoEnviron(s.Environ, dir), Headless: true,
+		Dir: dir, Environ: environment, Headless: true, Simulation: sim,
 		Flags: map[string][]string{
 			"model_name": {demo.Model}, "workspace_root": {dir}, "tool_runtime": {"local"}, "permissions.mode": {"yolo"},
 			"save_sessions": {"true"},
@@ -62,12 +74,13 @@ func runDemo(ctx context.Context, s *console.Streams, keep string) error {
 	if err != nil {
 		return err
 	}
-	o := &rootOptions{format: string(headless.Text)}
+	o := &rootOptions{format: string(headless.Text), simulate: sim.Scenario.Name}
 	code, err := o.follow(ctx, s, a, session, demo.Prompt, nil)
 	if err != nil || code != headless.ExitOK {
 		fmt.Fprintln(s.Err, "What was done so far is in "+dir)
 		return firstOf(err, console.Silent(code))
 	}
+	fmt.Fprintln(s.Err, "\n"+sim.Bill().String())
 	return demoEnd(s, dir)
 }
 
@@ -121,7 +134,7 @@ func demoEnd(s *console.Streams, dir string) error {
 	for _, f := range sum.Files {
 		fmt.Fprintf(s.Err, "  %-22s %s\n", relative(dir, f.Path), f.About)
 	}
-	fmt.Fprintf(s.Err, "  %-22s %s\n", demoHome+"/state/sessions", "the session: its journal and its JSON file")
+	fmt.Fprintf(s.Err, "  %-22s %s\n", demoHome+"/state", "the session: its journal and its JSON file")
 	fmt.Fprintf(s.Err, "\nNow with a real model and your own task:\n"+
 		"  ml-intern --model ollama/llama3.1:8b \"what is in this folder?\"\n"+
 		"  HF_TOKEN=... ml-intern \"fine-tune a small classifier on my data\"\n")

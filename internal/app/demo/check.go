@@ -35,6 +35,7 @@ type File struct {
 var left = []struct{ name, about string }{
 	{"report.md", "the report"},
 	{"curve.svg", "accuracy by epoch"},
+	{"card.md", "the card of the model's repository"},
 	{"metrics.json", "the result, in numbers"},
 	{"history.json", "the data and every epoch"},
 	{"model.json", "the trained model"},

@@ -401,6 +401,7 @@ func (p *player) run(t *testing.T, c llm.ToolCall) (string, bool) {
 		Old                  string `json:"old_str"`
 		New                  string `json:"new_str"`
 		Todos                []struct{ ID, Content, Status string }
+		Hub
 	}
 	dec := json.NewDecoder(strings.NewReader(c.Arguments))
 	dec.DisallowUnknownFields()
@@ -453,9 +454,40 @@ func (p *player) run(t *testing.T, c llm.ToolCall) (string, bool) {
 			p.planned = append(p.planned, todo.Status)
 		}
 		return "Plan updated:", true
+	case "hf_repo_git":
+		return "**Repository created:** " + args.RepoID, true
+	case "hf_repo_files":
+		for _, name := range append(args.Patterns, args.LocalPath) {
+			if _, err := os.Stat(filepath.Join(p.dir, name)); err != nil {
+				t.Errorf("%s: %v", c.ID, err)
+			}
+		}
+		return "**Uploaded:** files", true
+	case "hf_jobs":
+		elsewhere := prepare(t)
+		cmd := exec.CommandContext(t.Context(), "python3", filepath.Join(p.dir, args.Script), "--data", filepath.Join(p.dir, "data", "messages.csv"))
+		cmd.Dir = elsewhere
+		out, err := cmd.CombinedOutput()
+		return string(out), err == nil
 	}
 	t.Fatalf("no tool named %s", c.Name)
 	return "", false
+}
+
+// Hub are the parameters of the tools that act on the Hub, as far as the story
+// gives them.
+type Hub struct {
+	Operation string   `json:"operation"`
+	RepoID    string   `json:"repo_id"`
+	RepoType  string   `json:"repo_type"`
+	LocalPath string   `json:"local_path"`
+	Patterns  []string `json:"patterns"`
+	Message   string   `json:"commit_message"`
+	Script    string   `json:"script"`
+	Args      []string `json:"script_args"`
+	Flavor    string   `json:"hardware_flavor"`
+	Timeout   string   `json:"timeout"`
+	Volumes   []any    `json:"volumes"`
 }
 
 func mustRead(t *testing.T, path string) string {

@@ -51,6 +51,7 @@ var planned = [...]string{
 	"Train on all training messages, choose the epoch on validation",
 	"Evaluate once on held-out messages, with a confidence interval",
 	"Write the report",
+	"Push data and model to the Hub, and repeat the training there as a job",
 }
 
 // plan is the plan with the first done items completed and the next begun.
@@ -76,6 +77,29 @@ func bash(id, description, command string) call {
 
 func write(id, path, content string) call {
 	return call{id, "write", map[string]any{"path": path, "content": content}}
+}
+
+// The repositories of the simulated Hub that the demo makes.
+const (
+	dataRepo  = "bob/library-messages"
+	modelRepo = "bob/library-desks"
+)
+
+// modelFiles are what the model's repository gets beside its card.
+var modelFiles = []string{
+	"model.json", "metrics.json", "history.json", "report.md", "curve.svg", "train.py", "evaluate.py", "report.py",
+}
+
+func createRepo(id, repo, kind string) call {
+	return call{id, "hf_repo_git", map[string]any{"operation": "create_repo", "repo_id": repo, "repo_type": kind}}
+}
+
+func upload(id, repo, kind, from, to string) call {
+	args := map[string]any{"operation": "upload", "repo_id": repo, "repo_type": kind, "local_path": from}
+	if to != "" {
+		args["path"] = to
+	}
+	return call{id, "hf_repo_files", args}
 }
 
 const countCommand = `f=data/messages.csv
@@ -148,6 +172,35 @@ func story() []step {
 			"A last look at what it says.",
 			[]call{plan(5), {"read_report", "read", map[string]any{"path": "report.md"}}},
 		},
+		{
+			"It says what was measured. Others should be able to use it, so it goes to the Hub: here a simulated one that runs inside " +
+				"this program. First a place for the data and one for the model.",
+			[]call{createRepo("create_data", dataRepo, "dataset"), createRepo("create_model", modelRepo, "model")},
+		},
+		{
+			"Now the files: the data, and the model with its card, its report and the code that made it.",
+			[]call{
+				upload("push_data", dataRepo, "dataset", "data", ""), upload("push_card", modelRepo, "model", "card.md", "README.md"),
+				{"push_model", "hf_repo_files", map[string]any{
+					"operation": "upload", "repo_id": modelRepo, "local_path": ".", "patterns": modelFiles,
+					"commit_message": "Add the classifier, its report and its code",
+				}},
+			},
+		},
+		{
+			"A result that only one machine has seen is half a result. The same script runs once more, as a job on the Hub, on the data " +
+				"that was pushed.",
+			[]call{{"job", "hf_jobs", map[string]any{
+				"operation": "run", "script": "train.py", "script_args": []string{"--data", "/data/messages.csv"},
+				"hardware_flavor": "cpu-basic", "timeout": "10m",
+				"volumes": []map[string]any{{"type": "dataset", "source": dataRepo, "mountPath": "/data", "readOnly": true}},
+			}}},
+		},
+		{
+			"The job kept epoch {{tool:job:best_epoch=(\\d+)}}, and here it was {{tool:train:best_epoch=(\\d+)}}: the training repeats. " +
+				"What lies in the model's repository now?",
+			[]call{plan(6), {"listing", "hf_repo_files", map[string]any{"operation": "list", "repo_id": modelRepo}}},
+		},
 		{text: "**{{tool:evaluate:accuracy=(\\S+)}}** of {{tool:evaluate:held_out=(\\d+)}} held-out messages reach the right desk. " +
 			"The 95% confidence interval is {{tool:evaluate:interval=([^.]+\\.\\d%)\\.\\.}} to {{tool:evaluate:interval=\\S+\\.\\.(\\S+)}}; " +
 			"always naming the biggest desk gives {{tool:evaluate:baseline=(\\S+)}}.\n\n" +
@@ -157,7 +210,8 @@ func story() []step {
 			"{{tool:train:contradictory=(\\d+)}} contradictory copies were left out before the split; " +
 			"{{tool:evaluate:leaked=(\\d+)}} held-out texts occur in the training part.\n" +
 			"- The messages are made up, so expect less from real ones.\n\n" +
-			"The report is `report.md` with `curve.svg`; `train.py`, `evaluate.py` and `report.py` repeat everything. " +
+			"The report is `report.md` with `curve.svg`; `train.py`, `evaluate.py` and `report.py` repeat everything, and a job has " +
+			"done so. Model and data were pushed to `" + modelRepo + "` and `" + dataRepo + "` of the simulated Hub. " +
 			"(These words were scripted, the numbers were not.)"},
 	}
 }

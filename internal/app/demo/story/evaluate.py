@@ -2,7 +2,7 @@
 import json
 import math
 
-from train import clean, features, probabilities, read_rows
+from train import DATA, clean, features, probabilities, read_rows
 
 
 def wilson(right, n, z=1.959964):
@@ -17,7 +17,7 @@ def main():
     with open("model.json", encoding="utf-8") as f:
         model = json.load(f)
     desks = model["desks"]
-    kept, _ = clean(read_rows())
+    kept, _ = clean(read_rows(DATA))
     held_out_ids = set(model["held_out"])
     held_out = [row for row in kept if row["id"] in held_out_ids]
     known = {row["text"] for row in kept if row["id"] not in held_out_ids}

@@ -182,6 +182,46 @@ The most confident mistakes; some look like wrong labels or fit two desks:
         "\n".join(mistakes) or "- none", metrics["held_out"])
 
 
+def card(metrics, history):
+    """The README of the model's repository."""
+    return """---
+license: apache-2.0
+library_name: plain-python
+tags:
+- text-classification
+- demo
+datasets:
+- bob/library-messages
+model-index:
+- name: library-desks
+  results:
+  - task:
+      type: text-classification
+    dataset:
+      name: Messages to a town library (held out)
+      type: bob/library-messages
+    metrics:
+    - type: accuracy
+      value: %.4f
+---
+
+# Which desk gets the message?
+
+Sends a reader's message to %s. Multinomial logistic regression over words and
+word pairs, trained by `train.py` on %d messages.
+
+%s of %d held-out messages are right (95%% interval %s to %s); always naming the
+biggest desk gives %s. The messages are made up from sentence patterns: expect
+less from real ones. `report.md` tells the rest.
+
+## How to use
+
+`evaluate.py` reads `model.json` and judges messages with it.
+""" % (metrics["accuracy"], ", ".join("`%s`" % d for d in metrics["desks"]), history["train"],
+       percent(metrics["accuracy"]), metrics["held_out"], percent(metrics["interval"][0]),
+       percent(metrics["interval"][1]), percent(metrics["baseline"]))
+
+
 def main():
     with open("metrics.json", encoding="utf-8") as f:
         metrics = json.load(f)
@@ -191,7 +231,9 @@ def main():
         f.write(curve_svg(metrics, history))
     with open("report.md", "w", encoding="utf-8") as f:
         f.write(report(metrics, history))
-    print("wrote report.md curve.svg")
+    with open("card.md", "w", encoding="utf-8") as f:
+        f.write(card(metrics, history))
+    print("wrote report.md curve.svg card.md")
 
 
 if __name__ == "__main__":

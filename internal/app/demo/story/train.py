@@ -29,8 +29,8 @@ def terms(text):
     return w + [a + " " + b for a, b in zip(w, w[1:])]
 
 
-def read_rows(limit=0):
-    with open(DATA, encoding="utf-8", newline="") as f:
+def read_rows(path, limit=0):
+    with open(path, encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f))
     return rows[:limit] if limit else rows
 
@@ -99,13 +99,14 @@ def judge(examples, weights, bias):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default=DATA)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--rows", type=int, default=0, help="use only the first rows and save nothing")
     args = parser.parse_args()
     start = time.time()
     rng = random.Random(SEED)
 
-    rows = read_rows(args.rows)
+    rows = read_rows(args.data, args.rows)
     kept, dropped = clean(rows)
     print("rows=%d kept=%d empty=%d duplicate=%d contradictory=%d"
           % (len(rows), len(kept), dropped["empty"], dropped["duplicate"], dropped["contradictory"]))
