@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/ml-intern/ml-intern/internal/platform/redact/rule"
 )
 
 // maxNested is how many strings that hold JSON may lie inside each other.
@@ -85,7 +87,7 @@ func isJSONSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c =
 func (w *walker) value(key string, beside bool) {
 	switch w.space() {
 	case '{':
-		w.object()
+		w.object(key == "secrets")
 	case '[':
 		w.pos++
 		for w.space() != ']' {
@@ -127,10 +129,11 @@ type block struct {
 	user     bool     // a "username" was read
 	name     string   // the value of "name" or "key", where that is a string
 	value    [2]int   // where the string under "value" lies, without its quotes
+	secrets  bool     // it maps names of variables to secrets
 }
 
-func (w *walker) object() {
-	var b block
+func (w *walker) object(secrets bool) {
+	b := block{secrets: secrets}
 	first := len(w.edits)
 	w.pos++
 	for w.space() != '}' {
@@ -170,6 +173,9 @@ func (w *walker) member(b *block) {
 	w.space()
 	start, before := w.pos, len(w.edits)
 	w.value(key, b.user)
+	if b.secrets && isVariable(key) {
+		w.secret(before, start)
+	}
 	switch key {
 	case "type":
 		b.kind = w.stringAt(start)
@@ -213,6 +219,23 @@ func (w *walker) pair(first int, b block) {
 		w.spare(first, [][2]int{b.value})
 		w.insert(first, edit{start: b.value[0], end: b.value[1], text: k.Mark(), kind: k})
 	}
+}
+
+// secret scrubs the value of a member of {"secrets":{"WANDB_KEY":"…"}}, which
+// is one whatever its name; $NAME only points to one.
+func (w *walker) secret(first, start int) {
+	text := w.stringAt(start)
+	mark := rule.Secret.Mark()
+	if text == "" || text[0] == '$' || strings.HasPrefix(text, strings.TrimSuffix(mark, "]")) {
+		return
+	}
+	w.edits = append(w.edits[:first], edit{start: start + 1, end: w.pos - 1, text: mark, kind: rule.Secret})
+}
+
+// isVariable reports whether key looks like an environment variable. The words
+// of a JSON schema, which may describe secrets, do not.
+func isVariable(key string) bool {
+	return key != "" && strings.Trim(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
 }
 
 // spare drops the edits from first on that lie in one of the spans.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/ml-intern/ml-intern/internal/platform/redact"
 )
 
 func TestJSON(t *testing.T) {
@@ -135,4 +137,24 @@ func TestJSONStaysJSON(t *testing.T) {
 			t.Fatalf("%s\n once %s\ntwice %s (%d) %v", raw, out, again, n, err)
 		}
 	})
+}
+
+// What a call passes as secrets is removed whatever it is called; a reference,
+// and a schema that describes secrets, stay.
+func TestJSONSecretsOfACall(t *testing.T) {
+	s := redact.New(redact.Options{})
+	for in, want := range map[string]string{
+		`{"secrets":{"WANDB":"plain text","B":"$WANDB","C":""}}`:                               `{"secrets":{"WANDB":"[REDACTED]","B":"$WANDB","C":""}}`,
+		`{"arguments":"{\"secrets\":{\"W\":\"a\\nb\"}}"}`:                                      `{"arguments":"{\"secrets\":{\"W\":\"[REDACTED]\"}}"}`,
+		`{"secrets":{"type":"object","description":"secret variables","X":{"type":"string"}}}`: `{"secrets":{"type":"object","description":"secret variables","X":{"type":"string"}}}`,
+		`{"secrets":["HF_TOKEN"],"env":{"WANDB":"plain text"}}`:                                `{"secrets":["HF_TOKEN"],"env":{"WANDB":"plain text"}}`,
+	} {
+		got, _, err := s.JSON([]byte(in))
+		if err != nil || string(got) != want {
+			t.Errorf("%s\n became %s, %v\nwant   %s", in, got, err, want)
+		}
+		if again, n, err := s.JSON(got); err != nil || n != 0 || string(again) != string(got) {
+			t.Errorf("the second time: %s, %d, %v", again, n, err)
+		}
+	}
 }

@@ -42,6 +42,9 @@ var (
 
 const markLead = "[REDACTED"
 
+// Secret is the kind of what is known by its place.
+const Secret = kindNamed
+
 // String names the kind in reports.
 func (k Kind) String() string { return kindNames[k] }
 
