@@ -26,6 +26,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 	"github.com/ml-intern/ml-intern/internal/platform/redact"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/script"
 	"github.com/ml-intern/ml-intern/internal/tools/repos"
 )
 
@@ -105,9 +106,11 @@ func (h *hands) file(name string) string {
 
 func (h *hands) jobs() jobs.Options {
 	o := jobs.Options{
-		Jobs: h.Client.Jobs, Namespace: h.namespace, Prices: h.JobPrices, Workspace: h.Workspace,
+		Jobs: h.Client.Jobs, Namespace: h.namespace, Prices: h.JobPrices,
+		Script: script.Options{Open: h.Workspace, Root: h.Root},
 		Token: func() string { return h.JobToken }, TokenBroad: h.broad, Secret: h.secret, Ship: h.ship,
 		LogDir: func(string) string { return h.file("jobs") }, HasSecret: h.secretKind,
+		Scrub: func(line string) string { clean, _ := h.Scrubber.String(line); return clean },
 		Leave: leaves(h.Config, h.Headless),
 		Trackio: func(ctx context.Context, space, _ string, log func(string)) error {
 			return trackio.New(trackio.Options{

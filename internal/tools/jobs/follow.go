@@ -8,20 +8,19 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
-	"github.com/ml-intern/ml-intern/internal/adapter/hub/price"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/joblog"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/money"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/pace"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/report"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/request"
 )
 
 // How following tells.
 const (
-	// logBatch is the shortest time between two progress events.
-	logBatch = 200 * time.Millisecond
 	// detachedLog is how much of the log a detached call waits for.
 	detachedLog = 20 * time.Second
 	// cancelWait bounds cancelling a job within an interrupted call.
@@ -58,11 +57,14 @@ func (t *Tool) follow(ctx context.Context, env tool.Env, p request.Params, j job
 	if look && !j.Status.Stage.Over() {
 		return t.left(env, p, j, log, "the program was restarted"), nil
 	}
-	f := &following{tool: t, env: env, params: p, job: j, log: log}
+	f := &following{tool: t, env: env, params: p, job: j, log: log, told: pace.New(env.Log)}
 	err = f.run(ctx)
+	f.told.Close()
 	switch {
-	case errors.Is(err, errDetached), errors.Is(err, errWaited):
-		return t.left(env, p, f.job, log, err.Error()), nil
+	case errors.Is(err, errDetached):
+		return t.left(env, p, f.job, log, ""), nil
+	case errors.Is(err, errWaited):
+		return t.left(env, p, f.job, log, "waited "+p.Wait), nil
 	case ctx.Err() != nil && tool.Interrupted(ctx):
 		return t.interrupted(ctx, env, p, f.job, log), nil
 	case ctx.Err() != nil:
@@ -84,9 +86,8 @@ type following struct {
 	job    job.Job
 	log    *joblog.Log
 
-	batch   []string
-	flushed time.Time
-	then    []func(context.Context) // what the job's hook has asked for
+	told *pace.Teller
+	then []func(context.Context) // what the job's hook has asked for
 }
 
 // run reads the log to its end; a job that is left gives errDetached or
@@ -99,7 +100,6 @@ func (f *following) run(ctx context.Context) error {
 		timer := time.AfterFunc(d, func() { cancel(errWaited) })
 		defer timer.Stop()
 	}
-	defer f.flush()
 	for u, err := range f.tool.opts.Jobs.Follow(ctx, f.params.Namespace, f.job.ID, f.log.Taken()) {
 		switch {
 		case err != nil:
@@ -133,7 +133,8 @@ func (f *following) stage() string {
 
 // line keeps a line, and tells it with those of the same moment.
 func (f *following) line(l job.Line) {
-	if err := f.log.Add(l.N, l.Text); err != nil {
+	text := f.tool.opts.Scrub(l.Text)
+	if err := f.log.Add(l.N, text); err != nil {
 		f.env.Log(err.Error())
 	}
 	if t := f.tool; t.opts.Line != nil {
@@ -142,30 +143,12 @@ func (f *following) line(l job.Line) {
 			return
 		}
 	}
-	f.batch = append(f.batch, plain.String(joblog.Collapse(l.Text)))
-	if time.Since(f.flushed) >= logBatch {
-		f.flush()
-	}
-}
-
-// batchLimit bounds one progress event, in bytes.
-const batchLimit = 4 << 10
-
-func (f *following) flush() {
-	if len(f.batch) == 0 {
-		return
-	}
-	text := strings.Join(f.batch, "\n")
-	if len(text) > batchLimit {
-		text = "…" + strings.ToValidUTF8(text[len(text)-batchLimit:], "")
-	}
-	f.env.Log(text)
-	f.batch, f.flushed = nil, time.Now()
+	f.told.Line(plain.String(joblog.Collapse(text)))
 }
 
 // finished is the result of a job that is over.
 func (t *Tool) finished(env tool.Env, p request.Params, j job.Job, log *joblog.Log) tool.Result {
-	micro, done := t.bill(p.HardwareFlavor, p.PerHour, j)
+	micro, done := t.spent(p, j)
 	env.Emit(done)
 	stage := j.Status.Stage
 	env.State(event.ToolStateChange{State: strings.ToLower(string(stage)), JobURL: j.URL(t.opts.Jobs.Endpoint())})
@@ -196,16 +179,25 @@ func (t *Tool) report(first string, j job.Job, log *joblog.Log) string {
 
 // left is the result of a call that leaves its job running.
 func (t *Tool) left(env tool.Env, p request.Params, j job.Job, log *joblog.Log, why string) tool.Result {
-	t.watchFor(env, p, j)
-	r := tool.Success(t.report("still running (detached): "+why, j, log) +
+	t.watchOver(env, p, j)
+	first := "still running (detached)"
+	if why != "" {
+		first += ": " + why
+	}
+	r := tool.Success(t.report(first, j, log) +
 		fmt.Sprintf("\nThe job goes on and is paid for. Call hf_jobs with operation wait and job_id %s for its end, or logs, or cancel.", j.ID))
 	r.Holding = ref(p.Namespace, j.ID)
 	return r
 }
 
+// watchOver watches over the job of a call that leaves it running.
+func (t *Tool) watchOver(env tool.Env, p request.Params, j job.Job) {
+	t.watch(watched{id: env.CallID(), ns: p.Namespace, job: j.ID, rate: money.Rate(t.opts.Prices.Known(), p)})
+}
+
 // lost is the result of a job that cannot be followed: it may go on.
 func (t *Tool) lost(env tool.Env, p request.Params, j job.Job, log *joblog.Log, err error) tool.Result {
-	t.watchFor(env, p, j)
+	t.watchOver(env, p, j)
 	r := tool.Failed(t.report("The job was started but can no longer be followed: "+err.Error(), j, log) +
 		"\nDo not submit it again before operation inspect has told what became of it.")
 	r.Holding = ref(p.Namespace, j.ID)
@@ -224,42 +216,30 @@ func (t *Tool) interrupted(ctx context.Context, env tool.Env, p request.Params, 
 	defer cancel()
 	ended, err := t.opts.Jobs.Cancel(ctx, p.Namespace, j.ID)
 	if err == nil && ended.Status.Stage.Over() {
-		micro, done := t.bill(p.HardwareFlavor, p.PerHour, ended)
+		micro, done := t.spent(p, ended)
 		env.Emit(done)
 		r := tool.Failed(t.report("The job was cancelled.", ended, log))
 		r.ActualMicroUSD = micro
 		return r
 	}
-	t.watchOver(env, p, j, err != nil)
+	t.watchOver(env, p, j)
 	text := "The job is being cancelled."
 	if err != nil {
 		text = "The job could not be cancelled yet; it is tried again: " + message(err)
+		t.cancelLater(p.Namespace, j.ID, nil)
 	}
 	r := tool.Failed(t.report(text, j, log))
 	r.Holding = ref(p.Namespace, j.ID)
 	return r
 }
 
-// bill is what a job has cost, and the telemetry of its end.
-func (t *Tool) bill(flavor string, perHour func(float64) float64, j job.Job) (*int64, event.JobComplete) {
-	minutes := j.Minutes(time.Now())
-	done := event.JobComplete{
-		JobID: j.ID, Flavor: j.Flavor, FinalStatus: string(j.Status.Stage), WallTimeS: j.Durations.TotalSecs,
-		BillableSeconds: float64(minutes * 60), CostEstimateSource: "unknown",
-	}
-	if done.Flavor == "" {
-		done.Flavor = flavor
-	}
+// spent is what a job has cost, and the telemetry of its end.
+func (t *Tool) spent(p request.Params, j job.Job) (*int64, event.JobComplete) {
 	list := t.opts.Prices.Known()
-	f, ok := list.Find(done.Flavor)
-	if !ok {
-		return nil, done
+	if j.Flavor == "" {
+		j.Flavor = p.FlavorName()
 	}
-	rate := perHour(f.USDPerHour)
-	micro := price.MinutesMicroUSD(rate, minutes)
-	cost := float64(micro) / 1e6
-	done.PriceUSDPerHour, done.EstimatedCostUSD, done.CostEstimateSource = &rate, &cost, list.Source
-	return &micro, done
+	return money.Spent(list, j, money.Rate(list, p))
 }
 
 // problem is the text of a failure of the Hub.

@@ -15,10 +15,9 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/price"
-	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
-	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/request"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/script"
 )
 
 //go:embed hf_jobs.json
@@ -33,8 +32,8 @@ type Options struct {
 	// Namespace finds who runs and pays: the one asked for, else the user.
 	Namespace func(ctx context.Context, requested string) (string, error)
 	Prices    *price.Book
-	// Workspace is where scripts are read; nil reads none.
-	Workspace func(ctx context.Context) (workspace.Workspace, error)
+	// Script says where scripts are read.
+	Script script.Options
 	// Token is what jobs get as HF_TOKEN; "" is none. TokenBroad says that it
 	// may write everywhere, of which the user is told once.
 	Token      func() string
@@ -56,8 +55,11 @@ type Options struct {
 	LogDir func(sessionID string) string
 	// Leave keeps jobs running when a person interrupts their call.
 	Leave bool
-	// HasSecret reports what kind of secret a text shows, "" for none.
+	// HasSecret reports what kind of secret a text shows, "" for none; nil looks
+	// at nothing.
 	HasSecret func(text string) string
+	// Scrub takes secrets out of a line of a log; nil leaves it as it is.
+	Scrub func(line string) string
 }
 
 // Tool is hf_jobs.
@@ -70,11 +72,13 @@ type Tool struct {
 	own     map[string]bool // jobs of this session, by id
 	blocked map[string]bool // namespaces that had no credits
 	warned  bool            // of a broad token
-	// watching ends the watchers, which done waits for.
-	watching context.Context
-	stop     context.CancelFunc
-	done     sync.WaitGroup
-	closed   bool
+	watched map[string]*watched
+	closed  bool
+	// watching ends what goes on without a call, which done waits for; ending is
+	// what is to be cancelled before.
+	watching     context.Context
+	stop         context.CancelFunc
+	done, ending sync.WaitGroup
 }
 
 var (
@@ -103,7 +107,16 @@ func New(o Options) (*Tool, error) {
 			"uv": "run", "scheduled uv": "scheduled run", "list": "ps", "scheduled list": "scheduled ps",
 		}},
 	}
-	t := &Tool{opts: o, spec: spec, own: map[string]bool{}, blocked: map[string]bool{}}
+	if o.Token == nil {
+		o.Token = func() string { return "" }
+	}
+	if o.HasSecret == nil {
+		o.HasSecret = func(string) string { return "" }
+	}
+	if o.Scrub == nil {
+		o.Scrub = func(line string) string { return line }
+	}
+	t := &Tool{opts: o, spec: spec, own: map[string]bool{}, blocked: map[string]bool{}, watched: map[string]*watched{}}
 	t.watching, t.stop = context.WithCancel(context.Background())
 	return t, nil
 }
@@ -175,34 +188,6 @@ func operationNames() string {
 	}
 	_ = json.Unmarshal(description, &schema) // New has read it
 	return strings.Join(schema.Parameters.Properties.Operation.Enum, ", ")
-}
-
-// Attach watches over what earlier calls have left running in a session.
-func (t *Tool) Attach(s tool.Session) {
-	t.mu.Lock()
-	t.session = s
-	t.mu.Unlock()
-	for _, open := range s.Reserved(event.SpendJob) {
-		if ns, id, ok := parseRef(open.Ref); ok {
-			t.watch(s, open.ID, ns, id, open.USDPerHour, false)
-		}
-	}
-}
-
-// Close ends the watching; jobs go on.
-func (t *Tool) Close(ctx context.Context) error {
-	t.mu.Lock()
-	t.closed = true
-	t.mu.Unlock()
-	t.stop()
-	ended := make(chan struct{})
-	go func() { t.done.Wait(); close(ended) }()
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func ref(ns, id string) string { return "job:" + ns + "/" + id }

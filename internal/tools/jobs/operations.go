@@ -28,6 +28,7 @@ func (t *Tool) list(ctx context.Context, _ tool.Env, p request.Params) (tool.Res
 		if err != nil {
 			return tool.Result{}, err
 		}
+		t.notice(j)
 		if p.Shows(j.Status.Stage) {
 			rows = append(rows, report.JobRow(j))
 		}
@@ -81,7 +82,7 @@ func (t *Tool) logs(ctx context.Context, env tool.Env, p request.Params) (tool.R
 func (t *Tool) inspect(ctx context.Context, _ tool.Env, p request.Params) (tool.Result, error) {
 	var parts []string
 	for _, id := range p.JobID {
-		j, err := t.opts.Jobs.Find(ctx, p.Namespace, id)
+		j, err := t.find(ctx, p.Namespace, id)
 		if err != nil {
 			return tool.Result{}, err
 		}
@@ -101,6 +102,7 @@ func (t *Tool) cancel(ctx context.Context, _ tool.Env, p request.Params) (tool.R
 		if err != nil {
 			return tool.Result{}, err
 		}
+		t.notice(j)
 		lines = append(lines, fmt.Sprintf("✓ Job %s has been cancelled (%s).", id, j.Status.Stage))
 	}
 	lines = append(lines, fmt.Sprintf("\nTo verify, call {\"operation\":\"inspect\",\"job_id\":%q}.", p.JobID[0]))
@@ -144,20 +146,23 @@ func (t *Tool) wait(ctx context.Context, env tool.Env, p request.Params) (tool.R
 func (t *Tool) await(ctx context.Context, env tool.Env, p request.Params, id string) (job.Job, error) {
 	var last job.Job
 	for every := 2 * time.Second; ; every = min(every*3/2, 15*time.Second) {
-		j, err := t.opts.Jobs.Find(ctx, p.Namespace, id)
-		if errors.Is(context.Cause(ctx), errWaited) {
+		j, err := t.find(ctx, p.Namespace, id)
+		switch {
+		case errors.Is(context.Cause(ctx), errWaited):
 			return last, errWaited
-		}
-		if err != nil {
+		case err != nil && (ctx.Err() != nil || !passing(err)):
 			return last, err
+		case err != nil:
+			env.Log(fmt.Sprintf("job %s: %v; it is asked again", id, err))
+		default:
+			if j.Status.Stage != last.Status.Stage {
+				env.Log(fmt.Sprintf("job %s: %s", id, j.Status.Stage))
+			}
+			if last = j; j.Status.Stage.Over() {
+				return j, nil
+			}
 		}
-		if j.Status.Stage != last.Status.Stage {
-			env.Log(fmt.Sprintf("job %s: %s", id, j.Status.Stage))
-		}
-		if last = j; j.Status.Stage.Over() {
-			return j, nil
-		}
-		wait(ctx, every)
+		pause(ctx, every)
 	}
 }
 

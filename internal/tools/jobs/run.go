@@ -85,7 +85,7 @@ func (t *Tool) run(ctx context.Context, env tool.Env, p request.Params) (tool.Re
 	if err != nil {
 		return tool.Result{}, err
 	}
-	j, err := t.opts.Jobs.Run(ctx, p.Namespace, spec, request.LabelCall)
+	j, err := t.submit(ctx, p.Namespace, spec)
 	if errors.Is(err, wire.Payment) {
 		return t.unpaid(env, p, err), nil
 	}
@@ -154,11 +154,17 @@ func (t *Tool) specify(ctx context.Context, session, key string, p request.Param
 	return spec, nil
 }
 
+// redacted begins what stands in a journal instead of a secret.
+const redacted = "[REDACTED"
+
 // secrets are the values that the job gets and nobody sees.
 func (t *Tool) secrets(p request.Params) (map[string]string, error) {
 	out := map[string]string{}
 	for _, name := range request.SortedKeys(p.Secrets) {
 		value := p.Secrets[name]
+		if strings.HasPrefix(value, redacted) {
+			return nil, fmt.Errorf("secrets.%s: its value is not kept when the program is restarted: pass it again, or as $NAME", name)
+		}
 		if source, ok := strings.CutPrefix(value, "$"); ok {
 			found, allowed := "", false
 			if t.opts.Secret != nil {

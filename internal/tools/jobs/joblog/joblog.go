@@ -15,10 +15,13 @@ import (
 	"strings"
 )
 
-// What is kept.
+// What is kept. A result shows much less; the limits in bytes let a session
+// follow many jobs at once.
 const (
 	firstLines = 200
+	firstBytes = 64 << 10
 	lastLines  = 2000
+	lastBytes  = 256 << 10
 	// lineLimit bounds a line in memory, in bytes; the file has all of it.
 	lineLimit = 4000
 	// fileLimit bounds the text in the file; the lines behind it are empty
@@ -33,8 +36,8 @@ type Log struct {
 	written int64
 	taken   int
 	first   []string
-	last    []string // a ring
-	next    int
+	size    int // bytes of first
+	last    ring
 	dropped int
 	errors  []string
 	before  string
@@ -50,6 +53,9 @@ func Open(dir, id string) (*Log, error) {
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder for the logs of jobs: %w", err)
+	}
+	if id != filepath.Base(id) || !filepath.IsLocal(id) {
+		return nil, fmt.Errorf("open the log of job %q: that is no id", id)
 	}
 	file, err := os.OpenFile(filepath.Join(dir, id+".log"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -78,7 +84,7 @@ func (l *Log) reread() error {
 		l.written += int64(len(line))
 		l.taken++
 		if text := string(bytes.TrimSuffix(line, []byte("\n"))); text != "" {
-			l.remember(text)
+			l.remember(strings.ReplaceAll(text, lineMark, "\n"))
 		}
 	}
 	if err := l.file.Truncate(l.written); err != nil {
@@ -99,10 +105,15 @@ func (l *Log) Path() string {
 	return l.file.Name()
 }
 
+// lineMark stands in the file for a line end within one event: there, a line is
+// an event.
+const lineMark = "\v"
+
 // Add appends event number n.
 func (l *Log) Add(n int, text string) error {
-	text = strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\r")
+	text = strings.TrimRight(text, "\r\n")
 	l.remember(text)
+	text = strings.ReplaceAll(text, "\n", lineMark)
 	var out strings.Builder
 	for ; l.taken < n-1; l.taken++ { // events without a text
 		out.WriteByte('\n')
@@ -134,22 +145,26 @@ func (l *Log) Close() error {
 // telling are the lines that say what went wrong.
 var telling = regexp.MustCompile(`Traceback|Error\b|Exception\b|CUDA out of memory|\bKilled\b`)
 
-func (l *Log) remember(text string) {
-	text = Collapse(text)
+// remember keeps the lines of one event in memory.
+func (l *Log) remember(event string) {
+	for text := range strings.SplitSeq(event, "\n") {
+		l.keep(Collapse(text))
+	}
+}
+
+func (l *Log) keep(text string) {
 	if len(text) > lineLimit {
 		text = strings.ToValidUTF8(text[:lineLimit], "") + "…"
 	}
-	switch {
-	case len(l.first) < firstLines:
+	if len(l.last.lines) == 0 && len(l.first) < firstLines && l.size+len(text) <= firstBytes {
 		l.first = append(l.first, text)
-	case len(l.last) < lastLines:
-		l.last = append(l.last, text)
-	default:
-		l.keepError(l.last[l.next])
-		l.last[l.next] = text
-		l.next = (l.next + 1) % lastLines
-		l.dropped++
+		l.size += len(text)
+		return
 	}
+	l.last.push(text, func(old string) {
+		l.keepError(old)
+		l.dropped++
+	})
 }
 
 // keepError keeps a line that leaves memory when it tells of an error, with
@@ -191,7 +206,7 @@ func (l *Log) Lines() []string {
 			lines = append(append(append(lines, "[lines about errors among them:]"), l.errors...), "…")
 		}
 	}
-	lines = append(append(lines, l.last[l.next:]...), l.last[:l.next]...)
+	lines = append(lines, l.last.all()...)
 	for i, line := range lines {
 		if installed.MatchString(line) {
 			return append([]string{"[installs truncated]"}, lines[i:]...)
@@ -201,32 +216,49 @@ func (l *Log) Lines() []string {
 }
 
 // Text is the log in at most limit bytes: a fifth of that from the beginning,
-// the rest from the end, cut at lines.
+// the rest from the end and for errors between the two, cut at lines.
 func (l *Log) Text(limit int) string {
 	lines := l.Lines()
 	text := strings.Join(lines, "\n")
 	if len(text) <= limit {
 		return text
 	}
-	head, tail := text[:limit/5], text[len(text)-limit*4/5:]
+	head := text[:limit/5]
 	head = head[:strings.LastIndexByte(head, '\n')+1]
-	if i := strings.IndexByte(tail, '\n'); i >= 0 {
+	errs := tellingLines(text[len(head):len(text)-limit/2], limit/5)
+	room := max(limit-len(head)-len(errs)-len("… (1000000 lines omitted) …\n"), 0)
+	tail := text[len(text)-room:]
+	if i := strings.IndexByte(tail, '\n'); i >= 0 && i < len(tail)-1 {
 		tail = tail[i+1:]
 	}
 	gap := text[len(head) : len(text)-len(tail)]
-	return strings.ToValidUTF8(fmt.Sprintf("%s… (%d lines omitted) …\n%s%s", head, strings.Count(gap, "\n"), tellingLines(gap), tail), "")
+	return strings.ToValidUTF8(fmt.Sprintf("%s… (%d lines omitted) …\n%s%s", head, strings.Count(gap, "\n"), errs, tail), "")
 }
 
-// tellingLines are the lines about errors in the part that is left out.
-func tellingLines(gap string) string {
-	var found []string
+// tellingLimit bounds a line about an error that is told beside the log, in
+// bytes.
+const tellingLimit = 300
+
+// tellingLines are the lines about errors in the part that is left out, in at
+// most limit bytes.
+func tellingLines(gap string, limit int) string {
+	const title, end = "[lines about errors among them:]\n", "…\n"
+	limit -= len(title) + len(end)
+	var found strings.Builder
 	for line := range strings.Lines(gap) {
-		if telling.MatchString(line) && len(found) < errorLines {
-			found = append(found, strings.TrimRight(line, "\n"))
+		if !telling.MatchString(line) {
+			continue
 		}
+		if line = strings.TrimRight(line, "\n"); len(line) > tellingLimit {
+			line = strings.ToValidUTF8(line[:tellingLimit], "") + "…"
+		}
+		if found.Len()+len(line)+1 > limit {
+			break
+		}
+		found.WriteString(line + "\n")
 	}
-	if len(found) == 0 {
+	if found.Len() == 0 {
 		return ""
 	}
-	return "[lines about errors among them:]\n" + strings.Join(found, "\n") + "\n…\n"
+	return title + found.String() + end
 }
