@@ -108,7 +108,7 @@ func (h *hands) jobs() jobs.Options {
 	o := jobs.Options{
 		Jobs: h.Client.Jobs, Namespace: h.namespace, Prices: h.JobPrices,
 		Script: script.Options{Open: h.Workspace, Root: h.Root},
-		Token: func() string { return h.JobToken }, TokenBroad: h.broad, Secret: h.secret, Ship: h.ship,
+		Token:  func() string { return h.JobToken }, TokenBroad: h.broad, Secret: h.secret, Ship: h.ship,
 		LogDir: func(string) string { return h.file("jobs") }, HasSecret: h.secretKind,
 		Scrub: func(line string) string { clean, _ := h.Scrubber.String(line); return clean },
 		Leave: leaves(h.Config, h.Headless),
