@@ -133,7 +133,7 @@ func number(parts ...string) int {
 
 func (r *Repo) record() map[string]any {
 	out := map[string]any{
-		"id": number("repo", r.Full()), "node_id": "R_" + r.trees[""][:10], "name": r.Name, "full_name": r.Full(), "private": false,
+		"id": number("repo", r.Full()), "node_id": "R_" + object("blob", []byte(r.Full()))[:10], "name": r.Name, "full_name": r.Full(), "private": false,
 		"owner":    map[string]any{"login": r.Owner, "id": number("owner", r.Owner), "type": "Organization", "html_url": site + "/" + r.Owner},
 		"html_url": site + "/" + r.Full(), "description": r.Description, "fork": r.Fork, "url": api + "/repos/" + r.Full(),
 		"created_at": r.CreatedAt.UTC().Format(time.RFC3339), "updated_at": r.PushedAt.UTC().Format(time.RFC3339),

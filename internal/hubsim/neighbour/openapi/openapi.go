@@ -115,7 +115,8 @@ var placeholder = regexp.MustCompile(`\{(\w+)\}`)
 var pathTexts = map[string]string{
 	"namespace": "User or organization name", "repo": "Repository name", "rev": "Branch, tag, commit sha or refs/pr/N",
 	"path": "Path in the repository", "num": "Number of the discussion or pull request", "jobId": "Id of the job",
-	"paperId": "arXiv id such as 2511.99003", "slug": "Name and id of the collection", "name": "Name",
+	"paperId": "arXiv id such as 2511.99003", "slug": "Name and id of the collection", "name": "Name", "compare": "Two revisions as base..head",
+	"status": "pending, accepted or rejected", "logType": "build or run", "webhookId": "Id of the webhook",
 }
 
 func (o *Operation) object() map[string]any {

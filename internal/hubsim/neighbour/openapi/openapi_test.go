@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ml-intern/ml-intern/internal/hubsim"
 	"github.com/ml-intern/ml-intern/internal/hubsim/neighbour/openapi"
 	"github.com/ml-intern/ml-intern/internal/platform/fixturetest"
 )
@@ -70,6 +71,15 @@ func TestTheDocumentHasTheFormOfTheHubs(t *testing.T) {
 			t.Errorf("an operation has no %s", k)
 		}
 	}
+	for _, path := range doc["paths"].(map[string]any) {
+		for _, o := range path.(map[string]any) {
+			for _, p := range at(o, "parameters").([]any) {
+				if at(p, "description") == "" {
+					t.Errorf("%v: %v is not explained", at(o, "operationId"), at(p, "name"))
+				}
+			}
+		}
+	}
 	create := at(doc, "paths", "/api/repos/create", "post", "requestBody", "content", "application/json", "schema")
 	if at(create, "properties", "name", "type") != "string" || at(create, "properties", "type", "enum") == nil || at(create, "required") == nil {
 		t.Errorf("%v", create)
@@ -82,5 +92,36 @@ func TestTheMarkdownNamesParameters(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q", want)
 		}
+	}
+}
+
+// TestEveryOperationIsServed: what the description promises, the simulator has a
+// route for, whatever it answers to made-up arguments.
+func TestEveryOperationIsServed(t *testing.T) {
+	hub, err := hubsim.New(hubsim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := hub.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	values := strings.NewReplacer(
+		"{namespace}", "acme", "{repo}", "none", "{rev}", "main", "{path}", "x", "{num}", "1", "{jobId}", strings.Repeat("0", 24),
+		"{paperId}", "2509.99001", "{slug}", "none-"+strings.Repeat("0", 24), "{name}", "acme", "{compare}", "main..main",
+		"{status}", "pending", "{logType}", "run", "{webhookId}", strings.Repeat("0", 24),
+	)
+	for _, o := range openapi.Operations() {
+		path := values.Replace(o.Path)
+		if strings.Contains(path, "{") {
+			t.Errorf("%s: a name in the path is not explained", o.Path)
+		}
+		r := httptest.NewRequest(o.Method, path, nil)
+		r.Header.Set("Authorization", "Bearer hf_bob_fine")
+		hub.Handler().ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if missing := hub.Unserved(); len(missing) > 0 {
+		t.Errorf("no route for\n%s", strings.Join(missing, "\n"))
 	}
 }
