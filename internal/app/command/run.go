@@ -133,7 +133,7 @@ func (o *rootOptions) follow(ctx context.Context, s *console.Streams, a *app.App
 		Once: o.simulate != "", Final: last.write, Saved: func() string { return saved(a, session) },
 		Init: headless.Init{
 			SessionID: session.ID, Model: set.Model, Workdir: set.Workdir, Runtime: set.Runtime, Tools: session.Tools,
-			Version: app.Version(), TokenLoaded: a.Token() != "", MaxIterations: set.MaxIterations,
+			Version: app.Version(), TokenLoaded: a.Token() != "" && o.simulate == "", MaxIterations: set.MaxIterations,
 			CapUSD: float64(set.CapMicroUSD) / 1e6,
 		},
 	})
