@@ -50,6 +50,8 @@ func (h *Hub) door(host string, next http.Handler) http.Handler {
 		}
 		id := h.requestID(r)
 		out.Header().Set("X-Request-Id", id)
+		// Clients compare the times of events with it.
+		out.Header().Set("Date", h.Clock().Now().UTC().Format(http.TimeFormat))
 		allowOrigin(out, r)
 		ctx, trace := fault.Watch(r.Context())
 		e := requestlog.Request{At: h.Clock().Now(), Host: host, User: h.owner(r), ID: id}
