@@ -1,6 +1,9 @@
 package headless
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
@@ -23,10 +26,11 @@ type result struct {
 	Error          *failure   `json:"error,omitempty"`
 	ExitCode       int        `json:"exit_code"`
 
-	ending  string // event type that ended the turn
-	history int    // messages in the history
-	stopped string // why the run was ended from outside
-	log     string // where the session is saved, empty for nowhere
+	ending  string             // event type that ended the turn
+	history int                // messages in the history
+	stopped string             // why the run was ended from outside
+	log     string             // where the session is saved, empty for nowhere
+	spent   map[string]float64 // USD of jobs and sandboxes, by ledger id
 }
 
 type usage struct {
@@ -76,6 +80,31 @@ func (r *result) count(ev event.Event) {
 			return
 		}
 		r.TotalCostUSD += *c.CostUSD
+	default:
+		r.hands(ev)
+	}
+}
+
+// hands adds what was made and run outside: jobs, repositories, and what they
+// cost.
+func (r *result) hands(ev event.Event) {
+	switch ev.Type {
+	case event.TypeSpend:
+		if s, err := event.Decode[event.Spend](ev); err == nil && s.Kind != event.SpendLLM {
+			r.spend(s)
+		}
+	case event.TypeToolEffect:
+		if e, err := event.Decode[event.ToolEffect](ev); err == nil {
+			r.made(e.ExternalRef)
+		}
+	case event.TypeToolStateChange:
+		if c, err := event.Decode[event.ToolStateChange](ev); err == nil && c.State == "running" && c.JobURL != "" {
+			for i := range r.Jobs {
+				if r.Jobs[i].URL == c.JobURL {
+					r.Jobs[i].Status = "RUNNING"
+				}
+			}
+		}
 	case event.TypeJobSubmit:
 		if j, err := event.Decode[event.JobSubmit](ev); err == nil {
 			r.Jobs = append(r.Jobs, job{ID: j.JobID, Flavor: j.Flavor, Status: "SUBMITTED", URL: j.JobURL})
@@ -88,6 +117,37 @@ func (r *result) count(ev event.Event) {
 				}
 			}
 		}
+	}
+}
+
+// spend keeps the newest entry of a job or a sandbox in the total.
+func (r *result) spend(s event.Spend) {
+	if r.spent == nil {
+		r.spent = map[string]float64{}
+	}
+	usd := 0.0
+	switch {
+	case s.State != event.SpendSettled:
+	case s.MicroUSD == nil:
+		r.CostIncomplete = true
+	default:
+		usd = float64(*s.MicroUSD) / 1e6
+	}
+	r.TotalCostUSD += usd - r.spent[s.ID]
+	r.spent[s.ID] = usd
+}
+
+// made lists a repository that was made or written to, once. The forms are
+// repo:TYPE/NS/NAME and commit:TYPE/NS/NAME@SHA.
+func (r *result) made(ref string) {
+	form, rest, _ := strings.Cut(ref, ":")
+	if form != "repo" && form != "commit" {
+		return
+	}
+	rest, _, _ = strings.Cut(rest, "@")
+	kind, id, ok := strings.Cut(rest, "/")
+	if a := (artifact{Type: kind, ID: id}); ok && !slices.Contains(r.Artifacts, a) {
+		r.Artifacts = append(r.Artifacts, a)
 	}
 }
 
