@@ -111,11 +111,12 @@ func (r *result) hands(ev event.Event) {
 		}
 	case event.TypeJobComplete:
 		if j, err := event.Decode[event.JobComplete](ev); err == nil {
-			for i := range r.Jobs {
-				if r.Jobs[i].ID == j.JobID {
-					r.Jobs[i].Status = j.FinalStatus
-				}
+			i := slices.IndexFunc(r.Jobs, func(known job) bool { return known.ID == j.JobID })
+			if i < 0 { // an earlier run has submitted it
+				r.Jobs = append(r.Jobs, job{ID: j.JobID, Flavor: j.Flavor})
+				i = len(r.Jobs) - 1
 			}
+			r.Jobs[i].Status = j.FinalStatus
 		}
 	}
 }
