@@ -116,6 +116,7 @@ func (s *Store) put(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("ETag", ETag(sha))
 	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
@@ -143,6 +144,7 @@ func (s *Store) putPart(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("ETag", etag)
 	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
@@ -154,6 +156,7 @@ func latePart(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("ETag", partTag([md5.Size]byte(h.Sum(nil))))
 	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
 	return nil
 }
 

@@ -136,11 +136,12 @@ var changing = []struct {
 	pattern *regexp.Regexp
 	by      string
 }{
+	{regexp.MustCompile(`%22[0-9a-f]{40}%22`), "%22{blob}%22"},
 	{regexp.MustCompile(`[0-9a-f]{64}`), "{sha256}"},
 	{regexp.MustCompile(`[0-9a-f]{40}`), "{commit}"},
 	{regexp.MustCompile(`[0-9a-f]{24}`), "{id}"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\dT[0-9:.%A]*Z`), "{time}"},
-	{regexp.MustCompile(`(X-Amz-Date|Expires|expires|cursor|ml-intern-req(=|%3D))=?[^&]*`), "$1{}"},
+	{regexp.MustCompile(`(X-Amz-Date|Expires|expires|cursor)=[^&]*`), "$1={}"},
 	{regexp.MustCompile(`[?&][^=&]*(S|s)ig[^=&]*=[^&]*`), ""},
 }
 
