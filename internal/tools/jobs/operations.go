@@ -66,7 +66,7 @@ func (t *Tool) logs(ctx context.Context, env tool.Env, p request.Params) (tool.R
 			return tool.Result{}, err
 		}
 		for i, l := range lines {
-			if err := log.Add(i+1, l.Text); err != nil {
+			if err := log.Add(i+1, t.opts.Scrub(l.Text)); err != nil {
 				return tool.Result{}, err
 			}
 		}

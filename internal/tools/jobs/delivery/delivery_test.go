@@ -85,9 +85,7 @@ exit 0
 		return data
 	}
 	var r ran
-	for _, a := range strings.Split(strings.TrimSuffix(string(read("args")), "\x00"), "\x00") {
-		r.args = append(r.args, a)
-	}
+	r.args = strings.Split(strings.TrimSuffix(string(read("args")), "\x00"), "\x00")
 	r.script, r.hook, r.pythonPath, r.leftOver = read("script"), string(read("hook")), string(read("path")), string(read("left"))
 	return r
 }
