@@ -59,22 +59,40 @@ func (p *Provider) Start(ctx context.Context) (Device, error) {
 	}, nil
 }
 
-// Finish asks for the token until the user has decided. The failure is
-// [ErrDenied] when he refused, [ErrExpired] when he did nothing.
-func (p *Provider) Finish(ctx context.Context, d Device) (Token, error) {
+// Pause is the wait before the provider is asked again.
+type Pause struct {
+	For time.Duration
+	// Slower says that the provider has asked for a longer pause.
+	Slower bool
+	// Trouble is why the last question got no answer; nil if it did.
+	Trouble error
+}
+
+// Finish asks for the token until the user has decided; waiting, if not nil, is
+// told of each pause. The failure is [ErrDenied] when he refused, [ErrExpired]
+// when he did nothing.
+func (p *Provider) Finish(ctx context.Context, d Device, waiting func(Pause)) (Token, error) {
 	const op = "log in"
 	for {
+		before := d.pause
 		t, err := p.token(ctx, op, url.Values{
 			"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {d.code},
 		})
 		if err == nil {
 			return t, nil
 		}
-		if err = d.decided(err); err != nil {
+		if ctx.Err() != nil {
+			return Token{}, context.Cause(ctx)
+		}
+		trouble, err := d.decided(err)
+		if err != nil {
 			return Token{}, fmt.Errorf("%s: %w", op, err)
 		}
 		if time.Now().Add(d.pause).After(d.ExpiresAt) {
 			return Token{}, fmt.Errorf("%s: %w", op, ErrExpired)
+		}
+		if waiting != nil {
+			waiting(Pause{For: d.pause, Slower: d.pause > before, Trouble: trouble})
 		}
 		timer := time.NewTimer(d.pause)
 		select {
@@ -86,25 +104,26 @@ func (p *Provider) Finish(ctx context.Context, d Device) (Token, error) {
 	}
 }
 
-// decided tells why there will be no token; nil means ask again.
-func (d *Device) decided(err error) error {
+// decided tells why there will be no token; without a failure the provider is
+// asked again, trouble or not.
+func (d *Device) decided(err error) (trouble, failure error) {
 	var no *refusal
 	if !errors.As(err, &no) {
 		if errors.Is(err, wire.Unreachable) || errors.Is(err, wire.Server) {
-			return nil // the user may still be deciding
+			return err, nil // the user may still be deciding
 		}
-		return err
+		return nil, err
 	}
 	switch no.Code {
 	case "authorization_pending":
-		return nil
+		return nil, nil
 	case "slow_down":
 		d.pause += slower
-		return nil
+		return nil, nil
 	case "access_denied":
-		return ErrDenied
+		return nil, ErrDenied
 	case "expired_token":
-		return ErrExpired
+		return nil, ErrExpired
 	}
-	return err
+	return nil, err
 }

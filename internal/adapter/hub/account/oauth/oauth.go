@@ -24,7 +24,7 @@ var (
 	// ErrExpired is a login nobody finished in time.
 	ErrExpired = errors.New("the login was not confirmed in time; start it again to get a new code")
 	// ErrLoginAgain is a token that cannot be made fresh any more.
-	ErrLoginAgain = errors.New("the login has ended; log in again")
+	ErrLoginAgain = errors.New("the login has ended; log in again with: ml-intern login")
 )
 
 // Scopes are the least a session needs: who the user is, reading his
@@ -73,6 +73,7 @@ type Token struct {
 	Access, Refresh string // Refresh is empty where the provider gives none
 	ID              string // the OpenID token, a JWT
 	Scope           string
+	At              time.Time // when it was given
 	ExpiresAt       time.Time // zero when the provider does not say
 }
 
@@ -141,12 +142,12 @@ func (p *Provider) token(ctx context.Context, op string, f url.Values) (Token, e
 	if out.Access == "" || out.Type != "" && !strings.EqualFold(out.Type, "bearer") {
 		return Token{}, &wire.Error{Kind: wire.Unexpected, Op: op, Message: "the answer holds no bearer token"}
 	}
-	t := Token{Access: out.Access, Refresh: out.Refresh, ID: out.ID, Scope: out.Scope}
+	t := Token{Access: out.Access, Refresh: out.Refresh, ID: out.ID, Scope: out.Scope, At: time.Now()}
 	if t.Scope == "" {
 		t.Scope = strings.Join(p.o.Scopes, " ")
 	}
 	if out.Expires > 0 {
-		t.ExpiresAt = time.Now().Add(time.Duration(out.Expires) * time.Second)
+		t.ExpiresAt = t.At.Add(time.Duration(out.Expires) * time.Second)
 	}
 	return t, nil
 }
@@ -162,8 +163,11 @@ func (p *Provider) Refresh(ctx context.Context, old Token) (Token, error) {
 	if errors.As(err, &no) {
 		return Token{}, fmt.Errorf("%s: %s: %w", op, no, ErrLoginAgain)
 	}
-	if err == nil && t.Refresh == "" {
+	if err != nil {
+		return Token{}, fmt.Errorf("%s: %w", op, err)
+	}
+	if t.Refresh == "" {
 		t.Refresh = old.Refresh // some providers keep it
 	}
-	return t, err
+	return t, nil
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,7 +85,7 @@ func TestCheck34_DeviceLogin(t *testing.T) {
 		if err != nil || d.UserCode != "ABCD-EFGH" || d.Page != "https://huggingface.co/oauth/device" {
 			t.Fatalf("%+v, %v", d, err)
 		}
-		token, err := p.Finish(t.Context(), d)
+		token, err := p.Finish(t.Context(), d, nil)
 		if err != nil || token.Access != "hf_oauth_x" || token.Refresh != "r1" || time.Until(token.ExpiresAt) != 8*time.Hour {
 			t.Errorf("%+v, %v", token, err)
 		}
@@ -113,7 +112,7 @@ func TestCheck34_DeviceLogin(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, err = p.Finish(t.Context(), d)
+				_, err = p.Finish(t.Context(), d, nil)
 				if (err == nil) != (c.text == "") || c.want != nil && !errors.Is(err, c.want) || err != nil && !strings.Contains(err.Error(), c.text) {
 					t.Errorf("error %v", err)
 				}
@@ -145,7 +144,7 @@ func TestRecordedShapes(t *testing.T) {
 	if err != nil || !strings.HasSuffix(d.Link, "user_code=ABCD-EFGH") {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	token, err := p.Finish(t.Context(), d)
+	token, err := p.Finish(t.Context(), d, nil)
 	if err != nil || token.Access != "hf_oauth_example" || token.ID != "eyJ.example.jwt" || token.Scope != "openid profile read-repos" {
 		t.Errorf("%+v, %v", token, err)
 	}
@@ -192,65 +191,6 @@ func TestBrowser(t *testing.T) {
 	if _, err := p.Begin("nowhere"); err == nil {
 		t.Error("a redirect to nowhere was accepted")
 	}
-}
-
-func TestSourceKeepsTheTokenFresh(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		n, down := 1, false
-		p, net := provider(t, func(w http.ResponseWriter, r *http.Request) {
-			time.Sleep(time.Second)
-			r.ParseForm()
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case down:
-				w.WriteHeader(500)
-			case r.Form.Get("refresh_token") != fmt.Sprint("r", n):
-				w.WriteHeader(400)
-				fmt.Fprint(w, `{"error":"invalid_grant"}`)
-			default:
-				n++
-				fmt.Fprintf(w, `{"access_token":"a%d","token_type":"bearer","expires_in":3600,"refresh_token":"r%d"}`, n, n)
-			}
-		})
-		var saved []string
-		s := oauth.NewSource(p, oauth.Token{Access: "a1", Refresh: "r1", ExpiresAt: time.Now().Add(time.Hour)}, func(t oauth.Token) { saved = append(saved, t.Access) })
-		give := func(want string) {
-			t.Helper()
-			if got, err := s.Access(t.Context()); got != want || err != nil {
-				t.Errorf("%q, %v, want %q", got, err, want)
-			}
-		}
-		give("a1")
-		time.Sleep(56 * time.Minute)
-		var wg sync.WaitGroup
-		for range 10 {
-			wg.Go(func() { give("a2") })
-		}
-		wg.Wait()
-		if len(net.Seen()) != 1 {
-			t.Errorf("%d requests", len(net.Seen()))
-		}
-		mu.Lock()
-		down = true
-		mu.Unlock()
-		time.Sleep(57 * time.Minute)
-		give("a2") // good for some minutes yet
-		time.Sleep(5 * time.Minute)
-		if _, err := s.Access(t.Context()); !errors.Is(err, wire.Server) {
-			t.Errorf("error %v", err)
-		}
-		mu.Lock()
-		down, n = false, 7
-		mu.Unlock()
-		if _, err := s.Access(t.Context()); !errors.Is(err, oauth.ErrLoginAgain) {
-			t.Errorf("error %v", err)
-		}
-		if diff := cmp.Diff([]string{"a2"}, saved); diff != "" {
-			t.Error(diff)
-		}
-	})
 }
 
 func TestNewChecksOptions(t *testing.T) {
