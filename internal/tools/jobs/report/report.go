@@ -86,7 +86,7 @@ func Details(j job.Job) any {
 	command := slices.Clone(j.Command)
 	for i, word := range command {
 		if len(word) > 500 {
-			command[i] = word[:500] + "…"
+			command[i] = strings.ToValidUTF8(word[:500], "") + "…"
 		}
 	}
 	return struct {
@@ -143,7 +143,7 @@ var hints = []struct {
 	{regexp.MustCompile(`ModuleNotFoundError|ImportError`), "Hint: a package is missing or too old. Name it in dependencies, with a version."},
 	{regexp.MustCompile(`GatedRepoError|gated repo|403 Client Error|401 Client Error`), "Hint: the repository is gated or private. The user must ask for access on its page, or the token lacks the right."},
 	{regexp.MustCompile(`No space left on device`), "Hint: the disk is full. Keep fewer checkpoints (save_total_limit), stream the data, or take a flavor with a larger disk."},
-	{regexp.MustCompile(`(?i)job timeout|timed? ?out`), "Hint: the job reached its timeout. Set a longer one, and push checkpoints so that a new run can go on."},
+	{regexp.MustCompile(`^(?i:.*job timeout|timed? ?out)`), "Hint: the job reached its timeout. Set a longer one, and push checkpoints so that a new run can go on."},
 }
 
 // Hint says what may help against a failure.
