@@ -4,16 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
 	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
+	"github.com/ml-intern/ml-intern/internal/hubsim/guard"
 )
 
 // controlPath is where the simulator itself is steered.
@@ -22,11 +22,12 @@ const controlPath = "/__hubsim/"
 // maxControl bounds the body of a control request.
 const maxControl = 4 << 20
 
-// control serves the control routes to programs of this machine. Web pages are
-// kept out, also those that name this address as their own: the host must be a
-// loopback one, and there must be no Origin.
+// control serves the control routes to programs of this machine, and to who
+// types such an address. Web pages are kept out, those on this machine too:
+// apps of Spaces are among them.
 func (h *Hub) control(w http.ResponseWriter, r *http.Request) {
-	if !h.o.Control || !local(r.RemoteAddr) || !local(r.Host) || r.Header.Get("Origin") != "" {
+	page := r.Header.Get("Origin") != "" || !slices.Contains([]string{"", "none"}, r.Header.Get("Sec-Fetch-Site"))
+	if !h.o.Control || page || !guard.Local(r.RemoteAddr) || !guard.Local(r.Host) {
 		answer.Fail(w, answer.Refuse(http.StatusNotFound, "Sorry, we can't find the page you are looking for."))
 		return
 	}
@@ -46,16 +47,6 @@ func (h *Hub) control(w http.ResponseWriter, r *http.Request) {
 		mux.Handle(pattern, f)
 	}
 	mux.ServeHTTP(w, r)
-}
-
-// local reports whether a host, with or without a port, is this machine's own.
-func local(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		host = addr
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func bad(field string, err error) error {

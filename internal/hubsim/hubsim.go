@@ -11,11 +11,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
+	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 	"github.com/ml-intern/ml-intern/internal/hubsim/bucket"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
 	"github.com/ml-intern/ml-intern/internal/hubsim/collection"
@@ -23,6 +25,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/discussion"
 	"github.com/ml-intern/ml-intern/internal/hubsim/exec"
 	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
+	"github.com/ml-intern/ml-intern/internal/hubsim/guard"
 	"github.com/ml-intern/ml-intern/internal/hubsim/identity"
 	"github.com/ml-intern/ml-intern/internal/hubsim/job"
 	"github.com/ml-intern/ml-intern/internal/hubsim/neighbour"
@@ -159,7 +162,7 @@ func loopback(addr string) error {
 	if err != nil {
 		return fmt.Errorf("listen address %q: %w", addr, err)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !guard.Local(host) {
 		return fmt.Errorf("listen address %q is not a loopback address: jobs that run on this machine are for it alone", addr)
 	}
 	return nil
@@ -191,8 +194,8 @@ func (h *Hub) Start(ctx context.Context) error {
 	_, port, _ := net.SplitHostPort(cdn.Addr().String())
 	h.origin = [2]string{"http://" + hub.Addr().String(), "http://localhost:" + port}
 	ctx, h.stop = context.WithCancel(ctx)
-	h.serve(ctx, h.Faults.Listener(fault.Hub, hub), h.hub)
-	h.serve(ctx, h.Faults.Listener(fault.CDN, cdn), h.cdn)
+	h.serve(ctx, h.Faults.Listener(fault.Hub, hub), h.guarded(hub, h.hub))
+	h.serve(ctx, h.Faults.Listener(fault.CDN, cdn), h.guarded(cdn, h.cdn))
 	return nil
 }
 
@@ -201,6 +204,27 @@ func listen(addr string) (net.Listener, error) {
 		addr = "127.0.0.1:0"
 	}
 	return net.Listen("tcp", addr)
+}
+
+// guarded keeps the pages of others away from an address of this machine. One
+// that others reach anyway, under names that only they know, runs no commands.
+func (h *Hub) guarded(l net.Listener, next http.Handler) http.Handler {
+	if !guard.Local(l.Addr().String()) {
+		return next
+	}
+	g := guard.Guard{Own: func() []string { return []string{h.URL(), h.CDNURL()} }, Apps: app}
+	return answer.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		if why := g.Refuses(r); why != "" {
+			return answer.Refuse(http.StatusForbidden, why)
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// app reports whether path is that of a Space's app or of a job's port.
+func app(path string) bool {
+	return strings.HasPrefix(path, "/__spaces/") || strings.HasPrefix(path, "/__jobs/")
 }
 
 // serve runs a server; the caller holds the lock.

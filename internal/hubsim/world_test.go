@@ -121,12 +121,73 @@ func TestTokensAtTheDoor(t *testing.T) {
 	must(t, 200, "GET", h.URL()+"/api/whoami-v2", "hf_bob_fine", "")
 }
 
-func TestOtherOriginsMayRead(t *testing.T) {
+func TestPagesOfThisMachineMayRead(t *testing.T) {
 	h := hubsimtest.Start(t, hubsim.Options{})
-	r := must(t, 204, "OPTIONS", h.URL()+"/api/whoami-v2", "", "", "Origin: http://page.test", "Access-Control-Request-Method: GET",
+	r := must(t, 204, "OPTIONS", h.URL()+"/api/whoami-v2", "", "", "Origin: http://localhost:3000", "Access-Control-Request-Method: GET",
 		"Access-Control-Request-Headers: authorization")
-	if r.header.Get("Access-Control-Allow-Origin") != "http://page.test" || r.header.Get("Access-Control-Allow-Headers") != "authorization" {
+	if r.header.Get("Access-Control-Allow-Origin") != "http://localhost:3000" || r.header.Get("Access-Control-Allow-Headers") != "authorization" {
 		t.Errorf("%v", r.header)
+	}
+}
+
+// A browser sends requests here for every page it shows, and the tokens are
+// known: no page of others gets an answer, and none on the simulator itself
+// starts a job.
+func TestPagesOfOthersAreKeptOut(t *testing.T) {
+	h := hubsimtest.Start(t, hubsim.Options{Control: true, AllowUnserved: true})
+	job := `{"dockerImage":"x","command":["echo","hi"],"flavor":"cpu-basic"}`
+	for name, c := range map[string]struct {
+		status             int
+		method, path, host string
+		header             string
+	}{
+		"a program":                         {200, "POST", "/api/jobs/bob", "", ""},
+		"a program that says localhost":     {200, "POST", "/api/jobs/bob", "LocalHost:7870", ""},
+		"an app of this machine":            {200, "POST", "/api/jobs/bob", "", "Origin: http://localhost:3000"},
+		"a page of others":                  {403, "POST", "/api/jobs/bob", "", "Origin: https://evil.test"},
+		"a page of others that asks first":  {403, "OPTIONS", "/api/jobs/bob", "", "Origin: https://evil.test"},
+		"a page without an origin":          {403, "POST", "/api/jobs/bob", "", "Origin: null"},
+		"a page of others that reads":       {403, "GET", "/api/whoami-v2", "", "Origin: https://evil.test"},
+		"a picture on a page of others":     {403, "GET", "/__spaces/acme-demo/", "", "Sec-Fetch-Site: cross-site"},
+		"a name bent to this address":       {403, "POST", "/api/jobs/bob", "evil.test:7870", ""},
+		"a bent name, its own page":         {403, "POST", "/api/jobs/bob", "evil.test:7870", "Origin: http://evil.test:7870"},
+		"a file of a user shown as a page":  {403, "POST", "/api/jobs/bob", "", "Origin: " + h.URL()},
+		"the same under another name":       {403, "POST", "/api/jobs/bob", "", "Origin: " + strings.Replace(h.URL(), "127.0.0.1", "localhost", 1)},
+		"an app that asks itself":           {404, "POST", "/__spaces/bob-none/x", "", "Origin: " + h.URL()},
+		"an app that steers the simulator":  {404, "POST", "/__hubsim/reset", "", "Origin: http://localhost:3000"},
+		"an app that looks at the state":    {404, "GET", "/__hubsim/state", "", "Sec-Fetch-Site: same-origin"},
+		"a person who looks at the state":   {200, "GET", "/__hubsim/state", "", "Sec-Fetch-Site: none"},
+		"a person who follows a link there": {404, "GET", "/__hubsim/state", "", "Sec-Fetch-Site: cross-site"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), c.method, h.URL()+c.path, strings.NewReader(job))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Host = cmp.Or(c.host, r.Host); c.method == "OPTIONS" {
+			r.Header.Set("Access-Control-Request-Method", "POST")
+		}
+		r.Header.Set("Authorization", "Bearer "+bob)
+		if key, value, ok := strings.Cut(c.header, ": "); ok {
+			r.Header.Set(key, value)
+		}
+		if strings.HasPrefix(name, "a person") {
+			r.Header.Set("Sec-Fetch-Mode", "navigate")
+		}
+		res, err := client(t).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != c.status || c.status == 403 && res.Header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: %d, want %d; %v", name, res.StatusCode, c.status, res.Header)
+		}
+	}
+	r, _ := http.NewRequestWithContext(t.Context(), "GET", h.CDNURL()+"/lfs-get/x", nil)
+	r.Host = "evil.test"
+	if res, err := client(t).Do(r); err != nil || res.StatusCode != 403 || res.Header.Get("Content-Type") != "application/json; charset=utf-8" {
+		t.Errorf("the content host: %v, %v", res, err)
+	} else {
+		res.Body.Close()
 	}
 }
 
@@ -246,7 +307,7 @@ func TestControl(t *testing.T) {
 func TestControlIsClosedToOthers(t *testing.T) {
 	h := hubsimtest.Start(t, hubsim.Options{Control: true})
 	at := h.URL() + "/__hubsim/state"
-	must(t, 404, "GET", at, "", "", "Origin: http://evil.test")
+	must(t, 403, "GET", at, "", "", "Origin: http://evil.test")
 	r, err := http.NewRequestWithContext(t.Context(), "GET", at, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +318,7 @@ func TestControlIsClosedToOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	res.Body.Close()
-	if res.StatusCode != 404 {
+	if res.StatusCode != 403 {
 		t.Error(res.StatusCode)
 	}
 	closed := hubsimtest.Start(t, hubsim.Options{})
