@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
@@ -95,6 +96,33 @@ func New(o Options) (*Tools, error) {
 type hands struct {
 	Options
 	artifacts *artifact.Keeper
+
+	mu   sync.Mutex
+	held *redact.Scrubber // knows what jobs were given, too; nil when that is nothing
+}
+
+// hold has scrub remove these values too.
+func (h *hands) hold(values []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(values) == 0 {
+		return
+	}
+	if h.held == nil {
+		h.held = h.Scrubber
+	}
+	h.held = h.held.With(values...)
+}
+
+func (h *hands) scrub(text string) string {
+	h.mu.Lock()
+	scrubber := h.held
+	h.mu.Unlock()
+	if scrubber == nil {
+		scrubber = h.Scrubber
+	}
+	clean, _ := scrubber.String(text)
+	return clean
 }
 
 func (h *hands) file(name string) string {
@@ -110,7 +138,7 @@ func (h *hands) jobs() jobs.Options {
 		Script: script.Options{Open: h.Workspace, Root: h.Root},
 		Token:  func() string { return h.JobToken }, TokenBroad: h.broad, Secret: h.secret, Ship: h.ship,
 		LogDir: func(string) string { return h.file("jobs") }, HasSecret: h.secretKind,
-		Scrub: func(line string) string { clean, _ := h.Scrubber.String(line); return clean },
+		Scrub: h.scrub, Hold: h.hold,
 		Leave: leaves(h.Config, h.Headless),
 		Trackio: func(ctx context.Context, space, _ string, log func(string)) error {
 			return trackio.New(trackio.Options{

@@ -44,21 +44,14 @@ func (t *Tool) follow(ctx context.Context, env tool.Env, p request.Params, j job
 	env.State(event.ToolStateChange{
 		State: "running", JobURL: j.URL(t.opts.Jobs.Endpoint()), TrackioSpaceID: p.TrackioSpaceID, TrackioProject: p.TrackioProject,
 	})
-	dir := ""
-	if t.opts.LogDir != nil {
-		dir = t.opts.LogDir(env.SessionID())
-	}
-	log, err := joblog.Open(dir, j.ID)
-	if err != nil {
-		env.Log(err.Error())
-		log, _ = joblog.Open("", j.ID)
-	}
+	f := &following{tool: t, env: env, params: p, job: j, told: pace.New(env.Log)}
+	f.open()
+	log := f.log
 	defer log.Close()
 	if look && !j.Status.Stage.Over() {
 		return t.left(env, p, j, log, "the program was restarted"), nil
 	}
-	f := &following{tool: t, env: env, params: p, job: j, log: log, told: pace.New(env.Log)}
-	err = f.run(ctx)
+	err := f.run(ctx)
 	f.told.Close()
 	switch {
 	case errors.Is(err, errDetached):
@@ -88,6 +81,31 @@ type following struct {
 
 	told *pace.Teller
 	then []func(context.Context) // what the job's hook has asked for
+}
+
+// open opens the job's log. One that cannot be kept is followed all the same.
+func (f *following) open() {
+	dir, hide := "", f.hide
+	if f.tool.opts.LogDir != nil {
+		dir = f.tool.opts.LogDir(f.env.SessionID())
+	}
+	var err error
+	if f.log, err = joblog.Open(dir, f.job.ID, hide); err != nil {
+		f.env.Log(err.Error())
+		f.log, _ = joblog.Open("", f.job.ID, hide) // does not fail
+	}
+}
+
+// hide recognises what the job's hook has written.
+func (f *following) hide(event string) bool {
+	if f.tool.opts.Line == nil {
+		return false
+	}
+	then := f.tool.opts.Line(event)
+	if then != nil {
+		f.then = append(f.then, then)
+	}
+	return then != nil
 }
 
 // run reads the log to its end; a job that is left gives errDetached or
@@ -131,19 +149,27 @@ func (f *following) stage() string {
 	return text
 }
 
+// shown is a line of a log without secrets, and without what steers a terminal:
+// a sequence in the midst of a secret must not hide it. The returns of a progress
+// bar stay.
+func (t *Tool) shown(text string) string {
+	parts := strings.Split(text, "\r")
+	for i, part := range parts {
+		parts[i] = plain.String(part)
+	}
+	return t.opts.Scrub(strings.Join(parts, "\r"))
+}
+
 // line keeps a line, and tells it with those of the same moment.
 func (f *following) line(l job.Line) {
-	text := f.tool.opts.Scrub(l.Text)
-	if err := f.log.Add(l.N, text); err != nil {
+	text := f.tool.shown(l.Text)
+	shown, err := f.log.Add(l.N, text)
+	if err != nil {
 		f.env.Log(err.Error())
 	}
-	if t := f.tool; t.opts.Line != nil {
-		if then := t.opts.Line(l.Text); then != nil {
-			f.then = append(f.then, then)
-			return
-		}
+	if shown {
+		f.told.Line(joblog.Collapse(text))
 	}
-	f.told.Line(plain.String(joblog.Collapse(text)))
 }
 
 // finished is the result of a job that is over.

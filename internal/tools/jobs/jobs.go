@@ -16,6 +16,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/price"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/request"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/script"
 )
@@ -58,8 +59,11 @@ type Options struct {
 	// HasSecret reports what kind of secret a text shows, "" for none; nil looks
 	// at nothing.
 	HasSecret func(text string) string
-	// Scrub takes secrets out of a line of a log; nil leaves it as it is.
+	// Scrub takes secrets out of a line of a log; nil leaves it as it is. Hold is
+	// told of the secrets that a job gets, which Scrub then knows too; it may be
+	// nil.
 	Scrub func(line string) string
+	Hold  func(values []string)
 }
 
 // Tool is hf_jobs.
@@ -116,6 +120,9 @@ func New(o Options) (*Tool, error) {
 	if o.Scrub == nil {
 		o.Scrub = func(line string) string { return line }
 	}
+	if o.Hold == nil {
+		o.Hold = func([]string) {}
+	}
 	t := &Tool{opts: o, spec: spec, own: map[string]bool{}, blocked: map[string]bool{}, watched: map[string]*watched{}}
 	t.watching, t.stop = context.WithCancel(context.Background())
 	return t, nil
@@ -158,8 +165,10 @@ func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (too
 	p.Namespace = ns
 	r, err := act(t, ctx, env, p)
 	if err != nil && ctx.Err() == nil {
-		return tool.Failed(t.problem(p, err)), nil
+		r, err = tool.Failed(t.problem(p, err)), nil
 	}
+	// Whoever answered may have repeated what the job was given.
+	r.Output = t.opts.Scrub(plain.String(r.Output))
 	return r, err
 }
 

@@ -45,6 +45,9 @@ func (t *Tool) list(ctx context.Context, _ tool.Env, p request.Params) (tool.Res
 	return tool.Success(`No running jobs. Call {"operation":"ps","all":true} to see all jobs.`), nil
 }
 
+// isHidden reports whether a job's hook has written a line.
+func (t *Tool) isHidden(line string) bool { return t.opts.Line != nil && t.opts.Line(line) != nil }
+
 func (t *Tool) logs(ctx context.Context, env tool.Env, p request.Params) (tool.Result, error) {
 	var parts []string
 	for _, id := range p.JobID {
@@ -61,12 +64,12 @@ func (t *Tool) logs(ctx context.Context, env tool.Env, p request.Params) (tool.R
 		if err != nil {
 			return tool.Result{}, err
 		}
-		log, err := joblog.Open("", id)
+		log, err := joblog.Open("", id, t.isHidden)
 		if err != nil {
 			return tool.Result{}, err
 		}
 		for i, l := range lines {
-			if err := log.Add(i+1, t.opts.Scrub(l.Text)); err != nil {
+			if _, err := log.Add(i+1, t.shown(l.Text)); err != nil {
 				return tool.Result{}, err
 			}
 		}

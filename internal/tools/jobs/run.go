@@ -2,12 +2,11 @@ package jobs
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,17 +18,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/request"
 )
 
-// callKey is the value of request.LabelCall.
-func callKey(env tool.Env) string {
-	sum := sha256.Sum256([]byte(env.SessionID() + "\n" + env.CallID()))
-	return hex.EncodeToString(sum[:])[:32]
-}
-
-// environment is what jobs get unless the call says otherwise.
-var environment = map[string]string{
-	"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "warning",
-	"HF_HUB_ENABLE_HF_TRANSFER": "1", "UV_NO_PROGRESS": "1", "AI_AGENT": "ml-intern",
-}
+func callKey(env tool.Env) string { return request.Key(env.SessionID(), env.CallID()) }
 
 // intent is what finding a job again needs.
 type intent struct {
@@ -126,7 +115,7 @@ func (t *Tool) specify(ctx context.Context, session, key string, p request.Param
 	}
 	spec := job.Spec{
 		Command: p.Command, Arguments: []string{}, Flavor: p.FlavorName(), TimeoutSeconds: int64(limit / time.Second),
-		Environment: maps.Clone(environment), Volumes: p.Volumes, ResourceGroupID: p.ResourceGroupID,
+		Environment: request.Environment(), Volumes: p.Volumes, ResourceGroupID: p.ResourceGroupID,
 	}
 	spec.DockerImage, spec.SpaceID = request.Image(p)
 	if len(p.Expose) > 0 {
@@ -180,6 +169,7 @@ func (t *Tool) secrets(p request.Params) (map[string]string, error) {
 		}
 		out[name] = value
 	}
+	t.opts.Hold(slices.Collect(maps.Values(out)))
 	if token := t.opts.Token(); token != "" {
 		out["HF_TOKEN"], out["HUGGINGFACE_HUB_TOKEN"] = token, token
 	}

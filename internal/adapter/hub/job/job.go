@@ -142,8 +142,12 @@ func (j Job) URL(endpoint string) string {
 // started while it ran. A job that still runs is measured at now.
 func (j Job) Minutes(now time.Time) int64 {
 	secs := j.Durations.RunningSecs
-	if !j.Status.Stage.Over() && !j.StartedAt.IsZero() {
+	switch {
+	case j.StartedAt.IsZero():
+	case !j.Status.Stage.Over():
 		secs = max(secs, now.Sub(j.StartedAt).Seconds())
+	case secs == 0: // less than a second
+		secs = j.FinishedAt.Sub(j.StartedAt).Seconds()
 	}
 	if secs <= 0 {
 		return 0

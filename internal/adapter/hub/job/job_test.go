@@ -181,6 +181,10 @@ func TestMinutes(t *testing.T) {
 			t.Errorf("%v s: %d", secs, got)
 		}
 	}
+	j.Durations.RunningSecs, j.StartedAt, j.FinishedAt = 0, now, now.Add(300*time.Millisecond)
+	if got := j.Minutes(now); got != 1 {
+		t.Errorf("less than a second: %d", got)
+	}
 	j.Status.Stage, j.Durations.RunningSecs, j.StartedAt = job.Running, 0, now.Add(-90*time.Second)
 	if got := j.Minutes(now); got != 2 {
 		t.Errorf("running: %d", got)

@@ -32,6 +32,7 @@ const (
 
 // Log is the log of one job. One goroutine uses it.
 type Log struct {
+	hide    func(event string) bool
 	file    *os.File
 	written int64
 	taken   int
@@ -44,10 +45,15 @@ type Log struct {
 	context int // lines that still belong to the newest error
 }
 
-// Open opens the log of a job in dir, which is made if needed. A log that is
-// there is read again: Taken says how many events it has.
-func Open(dir, id string) (*Log, error) {
-	l := &Log{}
+// Open opens the log of a job in dir, which is made if needed; an empty one
+// keeps no file. A log that is there is read again: Taken says how many events
+// it has. hide is asked once for each event, the old ones too, whether it is
+// nothing for people; nil hides none.
+func Open(dir, id string, hide func(event string) bool) (*Log, error) {
+	if hide == nil {
+		hide = func(string) bool { return false }
+	}
+	l := &Log{hide: hide}
 	if dir == "" {
 		return l, nil
 	}
@@ -109,10 +115,10 @@ func (l *Log) Path() string {
 // an event.
 const lineMark = "\v"
 
-// Add appends event number n.
-func (l *Log) Add(n int, text string) error {
+// Add appends event number n and reports whether it is for people.
+func (l *Log) Add(n int, text string) (shown bool, err error) {
 	text = strings.TrimRight(text, "\r\n")
-	l.remember(text)
+	shown = l.remember(text)
 	text = strings.ReplaceAll(text, "\n", lineMark)
 	var out strings.Builder
 	for ; l.taken < n-1; l.taken++ { // events without a text
@@ -124,14 +130,14 @@ func (l *Log) Add(n int, text string) error {
 	}
 	out.WriteByte('\n')
 	if l.file == nil {
-		return nil
+		return shown, nil
 	}
 	m, err := l.file.WriteString(out.String())
 	l.written += int64(m)
 	if err != nil {
-		return fmt.Errorf("write the log of the job: %w", err)
+		return shown, fmt.Errorf("write the log of the job: %w", err)
 	}
-	return nil
+	return shown, nil
 }
 
 // Close closes the file, which stays.
@@ -145,11 +151,15 @@ func (l *Log) Close() error {
 // telling are the lines that say what went wrong.
 var telling = regexp.MustCompile(`Traceback|Error\b|Exception\b|CUDA out of memory|\bKilled\b`)
 
-// remember keeps the lines of one event in memory.
-func (l *Log) remember(event string) {
+// remember keeps the lines of one event in memory, unless it is hidden.
+func (l *Log) remember(event string) bool {
+	if l.hide(event) {
+		return false
+	}
 	for text := range strings.SplitSeq(event, "\n") {
 		l.keep(Collapse(text))
 	}
+	return true
 }
 
 func (l *Log) keep(text string) {

@@ -17,7 +17,7 @@ import (
 
 func open(t *testing.T, dir string) *joblog.Log {
 	t.Helper()
-	l, err := joblog.Open(dir, "66aa")
+	l, err := joblog.Open(dir, "66aa", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func open(t *testing.T, dir string) *joblog.Log {
 func add(t *testing.T, l *joblog.Log, first int, lines ...string) {
 	t.Helper()
 	for i, line := range lines {
-		if err := l.Add(first+i, line); err != nil {
+		if _, err := l.Add(first+i, line); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -80,9 +80,43 @@ func TestGoesOnAfterAKill(t *testing.T) {
 	}
 }
 
+// What is nothing for people is in the file, and told once each time the log is
+// opened.
+func TestHidden(t *testing.T) {
+	dir := t.TempDir()
+	var hidden []string
+	hide := func(event string) bool {
+		if strings.HasPrefix(event, "::") {
+			hidden = append(hidden, event)
+			return true
+		}
+		return false
+	}
+	for range 2 {
+		l, err := joblog.Open(dir, "66aa", hide)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Taken() == 0 {
+			for i, line := range []string{"a", "::mark", "b"} {
+				if shown, err := l.Add(i+1, line); err != nil || shown == (i == 1) {
+					t.Errorf("%q: %v, %v", line, shown, err)
+				}
+			}
+		}
+		if got := l.Lines(); l.Taken() != 3 || !slices.Equal(got, []string{"a", "b"}) {
+			t.Errorf("%d, %q", l.Taken(), got)
+		}
+		_ = l.Close()
+	}
+	if !slices.Equal(hidden, []string{"::mark", "::mark"}) {
+		t.Errorf("%q", hidden)
+	}
+}
+
 func TestRefusesAnIDThatIsAPath(t *testing.T) {
 	for _, id := range []string{"../x", "a/b", "..", ""} {
-		if _, err := joblog.Open(t.TempDir(), id); err == nil {
+		if _, err := joblog.Open(t.TempDir(), id, nil); err == nil {
 			t.Errorf("%q was taken", id)
 		}
 	}
@@ -199,13 +233,13 @@ func TestAnyLog(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n++
 		id := fmt.Sprintf("job%d", n)
-		l, err := joblog.Open(dir, id)
+		l, err := joblog.Open(dir, id, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		lines := rapid.SliceOfN(rapid.String(), 0, 60).Draw(t, "lines")
 		for i, line := range lines {
-			if err := l.Add(i+1, line); err != nil {
+			if _, err := l.Add(i+1, line); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -214,7 +248,7 @@ func TestAnyLog(t *testing.T) {
 			t.Fatalf("%d bytes of at most %d", len(text), limit)
 		}
 		_ = l.Close()
-		again, err := joblog.Open(dir, id)
+		again, err := joblog.Open(dir, id, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

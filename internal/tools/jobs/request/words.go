@@ -1,6 +1,8 @@
 package request
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"regexp"
@@ -58,6 +60,20 @@ const (
 	LabelCall    = "ml-intern-call"
 	LabelName    = "name"
 )
+
+// Key is the value of LabelCall: it tells a call from all others.
+func Key(session, call string) string {
+	sum := sha256.Sum256([]byte(session + "\n" + call))
+	return hex.EncodeToString(sum[:])[:32]
+}
+
+// Environment is what jobs get unless the call says otherwise.
+func Environment() map[string]string {
+	return map[string]string{
+		"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "warning",
+		"HF_HUB_ENABLE_HF_TRANSFER": "1", "UV_NO_PROGRESS": "1", "AI_AGENT": "ml-intern",
+	}
+}
 
 var notInLabels = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 
