@@ -64,13 +64,17 @@ func (l *Loaded) Guidance() (string, []string, error) {
 	return place.Guidance(l.Dir, l.RepoRoot, l.Places.Config)
 }
 
-// Secrets lists every secret value that is held: secret variables, the saved Hub
-// token, and those inside MCP servers and destinations. Some may be short; what
+// Secrets lists every secret value that is held: secret variables, those that
+// jobs may get, the saved Hub token, and those inside MCP servers and
+// destinations. Some may be short; what
 // uses the list decides from which length on it looks for them.
 func (l *Loaded) Secrets() []string {
 	values := l.env.Secrets()
 	token, _ := l.HFToken()
 	values = append(values, token)
+	for _, name := range l.Config.JobSecretAllow {
+		values = append(values, l.Env(name))
+	}
 	for _, s := range l.Config.MCPServers {
 		for name, v := range s.Headers {
 			if harmless(name) {

@@ -78,6 +78,23 @@ func String(s string) string {
 	return b.String()
 }
 
+// ForTerminal is String for a person's eyes: characters that turn the order of
+// others around, so that a text reads as what it is not, are shown as U+FFFD.
+func ForTerminal(s string) string {
+	return strings.Map(func(r rune) rune {
+		if Reorders(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, String(s))
+}
+
+// Reorders reports whether r is one of the invisible characters that override,
+// embed or isolate the direction of those behind it.
+func Reorders(r rune) bool {
+	return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+}
+
 // clean reports whether s has nothing to filter, which most texts have not.
 func clean(s string) bool {
 	for i := range len(s) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
 // printer shows a run.
@@ -303,7 +304,7 @@ func (p *textPrinter) result(r *result) {
 }
 
 // clean removes control characters, so that nothing a model or tool wrote can
-// steer the terminal.
+// steer the terminal, and marks those that turn the order of others around.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -311,6 +312,8 @@ func clean(s string) string {
 			return r
 		case unicode.IsControl(r):
 			return -1
+		case plain.Reorders(r):
+			return unicode.ReplacementChar
 		}
 		return r
 	}, s)

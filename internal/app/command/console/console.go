@@ -144,7 +144,7 @@ func UsageOf(err error) error { return Usage("%w", err) }
 
 // OneLine is a foreign text for one line of a terminal.
 func OneLine(text string) string {
-	return strings.Join(strings.Fields(plain.String(text)), " ")
+	return strings.Join(strings.Fields(plain.ForTerminal(text)), " ")
 }
 
 // WithoutRun makes a command that only has subcommands refuse everything else.

@@ -183,7 +183,7 @@ func showSession(s *console.Streams, e sessions.Entry, d sessions.Document) {
 const resultLines = 12
 
 func showMessage(s *console.Streams, m llm.Message) {
-	text := strings.TrimRight(plain.String(m.PlainText()), "\n")
+	text := strings.TrimRight(plain.ForTerminal(m.PlainText()), "\n")
 	switch {
 	case m.Role == llm.ToolRole:
 		lines := strings.Split(text, "\n")

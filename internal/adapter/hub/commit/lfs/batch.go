@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire/words"
 )
 
 // mediaType is the protocol's own.
@@ -95,7 +96,7 @@ func (s *Store) batch(ctx context.Context, objects []Object) ([]*actions, error)
 	found := map[string]*actions{}
 	for _, o := range out.Objects {
 		if o.Error != nil {
-			return nil, fmt.Errorf("upload %s: the store refuses it with %d: %s", name(objects, o.OID), o.Error.Code, o.Error.Message)
+			return nil, fmt.Errorf("upload %s: the store refuses it with %d: %s", name(objects, o.OID), o.Error.Code, words.Clip(o.Error.Message))
 		}
 		found[o.OID] = o.Actions
 	}

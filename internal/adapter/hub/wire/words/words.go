@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
 // limit bounds one text, in characters.
@@ -37,7 +38,7 @@ func RetryAfter(value string, now time.Time) time.Duration {
 func Message(h http.Header, body []byte) string {
 	var texts []string
 	add := func(text string) {
-		text = strings.Join(strings.Fields(plain(text)), " ")
+		text = strings.Join(strings.Fields(harmless(text)), " ")
 		if text != "" && !slices.Contains(texts, text) {
 			texts = append(texts, text)
 		}
@@ -93,10 +94,11 @@ func errorTexts(raw json.RawMessage) []string {
 	return []string{object.Message}
 }
 
-// plain removes what could steer a terminal.
-func plain(text string) string {
+// harmless removes what could steer a terminal or turn the order of characters
+// around.
+func harmless(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r == '\ufffd' {
+		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r == '\ufffd' || plain.Reorders(r) {
 			return ' '
 		}
 		return r
@@ -106,7 +108,7 @@ func plain(text string) string {
 // Clip is a text on one screen: without what could steer a terminal, and not
 // longer than a few lines.
 func Clip(text string) string {
-	text = strings.TrimSpace(plain(text))
+	text = strings.TrimSpace(harmless(text))
 	if short := excerpt.Head(text, limit); len(short) < len(text) {
 		return short + "…"
 	}
