@@ -96,6 +96,9 @@ func (p Places) Sessions() string { return filepath.Join(p.State, "sessions") }
 // TrustFile lists the trusted folders.
 func (p Places) TrustFile() string { return filepath.Join(p.State, "trust.json") }
 
+// OAuth is what a login by OAuth leaves for its renewal.
+func (p Places) OAuth() string { return filepath.Join(p.State, "oauth.json") }
+
 // DebugLog is where details and stack traces go.
 func (p Places) DebugLog() string { return filepath.Join(p.State, "debug.log") }
 

@@ -19,7 +19,7 @@ func (c *Conn) refusal(k *call, u *url.URL, resp *http.Response) *Error {
 	home := c.home(u)
 	e := &Error{
 		Op: k.op, Method: k.method, URL: c.shown(u), Status: resp.StatusCode, reads: k.reads,
-		Message: c.scrub(words.Message(resp.Header, body)), RequestID: c.scrub(requestID(resp.Header)),
+		Message: c.scrub(resp, words.Message(resp.Header, body)), RequestID: c.scrub(resp, requestID(resp.Header)),
 	}
 	if home {
 		e.Code = words.Clip(resp.Header.Get("X-Error-Code"))
@@ -130,12 +130,19 @@ func again(resp *http.Response, now time.Time) (retryable bool, after time.Durat
 	return false, 0, resp.StatusCode >= 400 && resp.StatusCode < 500
 }
 
-// scrub removes the user's token from what a server says.
-func (c *Conn) scrub(text string) string {
-	if c.opts.Token == "" {
-		return text
+// scrub removes the user's token from what a server says, also one that the
+// transport has put in its place.
+func (c *Conn) scrub(resp *http.Response, text string) string {
+	tokens := []string{c.opts.Token}
+	if resp.Request != nil {
+		tokens = append(tokens, strings.TrimPrefix(resp.Request.Header.Get("Authorization"), "Bearer "))
 	}
-	return strings.ReplaceAll(text, c.opts.Token, "[token]")
+	for _, token := range tokens {
+		if token != "" {
+			text = strings.ReplaceAll(text, token, "[token]")
+		}
+	}
+	return text
 }
 
 // remedy is what the user can do about a refusal.

@@ -235,7 +235,7 @@ func (c *Conn) exchange(ctx context.Context, k *call, u *url.URL, away bool, tra
 	}
 	if c.home(u) {
 		c.account.Observe(rate.Class(c.route(u)), resp.Header, time.Now())
-		c.warn(resp.Header)
+		c.warn(resp)
 	}
 	return resp, nil
 }
@@ -263,6 +263,9 @@ func (c *Conn) request(ctx context.Context, k *call, u *url.URL, away bool, trac
 		return nil, nil, err
 	}
 	req.ContentLength = size
+	if body != nil {
+		req.GetBody = func() (io.ReadCloser, error) { return trip.Again(k.body), nil }
+	}
 	req.Header = k.header.Clone()
 	if away && c.home(k.url) {
 		req.Header = abroad(k.header)
@@ -337,7 +340,7 @@ type notJSON struct{ error }
 func (c *Conn) spoiled(k *call, u *url.URL, resp *http.Response, err error) *Error {
 	e := &Error{
 		Kind: Unreachable, Op: k.op, Method: k.method, URL: c.shown(u), Status: resp.StatusCode, Err: trip.Bare(err),
-		RequestID: c.scrub(requestID(resp.Header)), Retryable: true, reads: k.reads,
+		RequestID: c.scrub(resp, requestID(resp.Header)), Retryable: true, reads: k.reads,
 	}
 	var bad notJSON
 	var own *Error
@@ -353,10 +356,10 @@ func (c *Conn) spoiled(k *call, u *url.URL, resp *http.Response, err error) *Err
 }
 
 // warn passes on what the Hub has to tell the user, each topic once.
-func (c *Conn) warn(h http.Header) {
-	for _, value := range h.Values("X-HF-Warning") {
+func (c *Conn) warn(resp *http.Response) {
+	for _, value := range resp.Header.Values("X-HF-Warning") {
 		topic, text, _ := strings.Cut(value, ";")
-		topic, text = words.Clip(topic), words.Clip(c.scrub(text))
+		topic, text = words.Clip(topic), words.Clip(c.scrub(resp, text))
 		c.mu.Lock()
 		told := c.warned[topic]
 		c.warned[topic] = true

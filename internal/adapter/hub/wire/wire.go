@@ -31,7 +31,9 @@ const (
 // Options of a connection.
 type Options struct {
 	// HTTP makes the requests. Its transport and timeout are used; redirects
-	// are followed here, by the Hub's rules.
+	// are followed here, by the Hub's rules. A transport that puts a fresher
+	// token of the same user in Token's place may send a request again: every
+	// body can be made anew.
 	HTTP *http.Client
 	// Endpoint is the Hub's base address, such as https://huggingface.co.
 	Endpoint string

@@ -41,7 +41,8 @@ type SourceOptions struct {
 	Refresh func(ctx context.Context, old Token) (Token, error)
 	// Fresh is told of each new token before it is used or saved.
 	Fresh func(Token)
-	// Trouble is told of failures that are not the caller's.
+	// Trouble is told of every renewal that failed, and of tokens that could not
+	// be saved.
 	Trouble func(error)
 }
 
@@ -105,7 +106,7 @@ func (s *Source) Token(ctx context.Context, left time.Duration) (Token, error) {
 }
 
 // Instead gives another token in the place of one that was refused although it
-// should be good.
+// should be good; where a new one would be refused too, the same.
 func (s *Source) Instead(ctx context.Context, refused string) (Token, error) {
 	t, err := s.load()
 	if err != nil {
@@ -118,7 +119,7 @@ func (s *Source) Instead(ctx context.Context, refused string) (Token, error) {
 	doubted := time.Now().Before(s.doubt)
 	s.mu.Unlock()
 	if doubted {
-		return Token{}, errors.New("the token was refused, and is not old")
+		return t, nil
 	}
 	next, err := s.renew(ctx, func(t Token) bool { return t.Access == refused })
 	if err == nil {
@@ -190,6 +191,9 @@ func (s *Source) fly(f *flight, stale func(Token) bool) {
 	}
 	s.flight = nil
 	s.mu.Unlock()
+	if f.err != nil {
+		s.o.Trouble(f.err)
+	}
 	close(f.done)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http/httptrace"
 	"net/url"
+	"sync"
 	"sync/atomic"
 )
 
@@ -52,6 +53,55 @@ func (b *Body) Read(p []byte) (int, error) {
 func (b *Body) Close() error {
 	b.closed.Store(true)
 	if closer, ok := b.R.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}
+
+// Again is a body for the same request once more; it is made when it is read,
+// since not everybody who may repeat a request does.
+func Again(body func() (io.Reader, int64, error)) *Body { return &Body{R: &later{body: body}} }
+
+// later is a reader that is made when it is first read.
+type later struct {
+	body func() (io.Reader, int64, error)
+
+	mu     sync.Mutex // it may be closed while it is read
+	r      io.Reader
+	closed bool
+}
+
+// Read implements [io.Reader].
+func (l *later) Read(p []byte) (int, error) {
+	r, err := l.open()
+	if err != nil {
+		return 0, err
+	}
+	return r.Read(p)
+}
+
+func (l *later) open() (io.Reader, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, io.ErrClosedPipe
+	}
+	if l.r == nil {
+		r, _, err := l.body()
+		if err != nil {
+			return nil, err
+		}
+		l.r = r
+	}
+	return l.r, nil
+}
+
+// Close closes what was made, if it can be.
+func (l *later) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	if closer, ok := l.r.(io.Closer); ok {
 		return closer.Close()
 	}
 	return nil
