@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -235,6 +236,14 @@ func (ps places) rewriteList(value string) string {
 	return strings.Join(parts, ":")
 }
 
+// Ports of commands are below those that systems give to who asks for any: one
+// of these could go to another program before the command listens on it.
+const (
+	firstPort = 20_000
+	lastPort  = 32_000
+	portTries = 1000
+)
+
 // reserve finds a free local port for each declared one.
 func reserve(declared []int) (map[int]int, error) {
 	ports := map[int]int{}
@@ -245,7 +254,7 @@ func reserve(declared []int) (map[int]int, error) {
 		}
 	}()
 	for _, d := range declared {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := free()
 		if err != nil {
 			return nil, fmt.Errorf("find a free port for %d: %w", d, err)
 		}
@@ -253,6 +262,17 @@ func reserve(declared []int) (map[int]int, error) {
 		ports[d] = l.Addr().(*net.TCPAddr).Port
 	}
 	return ports, nil
+}
+
+// free listens on a port of commands, not the same as another simulator tries.
+func free() (l net.Listener, err error) {
+	for range portTries {
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		if l, err = net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			return l, nil
+		}
+	}
+	return nil, err
 }
 
 // line passes a line on, with its time.

@@ -39,17 +39,16 @@ type script struct {
 func (r *Runner) script(spec Spec) (Script, bool) {
 	line := strings.Join(spec.Command, " ")
 	for _, s := range r.scripts {
-		if carries(spec.Labels, s.Label) && s.command.MatchString(line) {
+		if (s.Label == "" || Labelled(spec.Labels, s.Label)) && s.command.MatchString(line) {
 			return s.Script, true
 		}
 	}
 	return Script{}, false
 }
 
-func carries(labels map[string]string, want string) bool {
-	if want == "" {
-		return true
-	}
+// Labelled reports whether labels have want: "key=value", or "key" with any
+// value.
+func Labelled(labels map[string]string, want string) bool {
 	key, value, exact := strings.Cut(want, "=")
 	have, ok := labels[key]
 	return ok && (!exact || have == value)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -458,6 +459,7 @@ func TestBadSpecs(t *testing.T) {
 		{m{"environment": m{"1A": "x"}}, "1A"},
 		{m{"secrets": m{"A=B": "x"}}, "A=B"},
 		{m{"expose": m{"ports": []int{70000}}}, "70000"},
+		{m{"timeoutSeconds": int64(1) << 40}, "timeoutSeconds"},
 		{m{"expose": m{"ports": many}}, "21 ports"},
 		{m{"expose": m{"ports": []int{80}, "portsPublic": []int{81}}}, "81"},
 		{m{"volumes": []m{{"type": "disk", "source": "a/b", "mountPath": "/x"}}}, "disk"},
@@ -555,7 +557,10 @@ s.serve_forever()`
 			t.Fatal(err)
 		}
 		defer res.Body.Close()
-		text, _ := io.ReadAll(res.Body)
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Errorf("%s %s: %v", method, path, err)
+		}
 		return res.StatusCode, string(text)
 	}
 	base := "/__jobs/" + id + "/49983"
@@ -589,7 +594,14 @@ s.serve_forever()`
 	}
 	r := w.get(id)
 	w.Equal(r.At("status", "exposeUrls"), []any{"http://hub.test" + base, "http://hub.test/__jobs/" + id + "/8000"})
-	w.Must(200, simtest.BobWrite, "PUT", "/api/jobs/bob/"+id+"/expose", m{"expose": m{"ports": []int{8000}}})
+	// Nothing stands behind a port that was exposed since, least of all what
+	// listens on this machine under its number.
+	_, own, _ := strings.Cut(srv.Listener.Addr().String(), ":")
+	port, _ := strconv.Atoi(own)
+	w.Must(200, simtest.BobWrite, "PUT", "/api/jobs/bob/"+id+"/expose", m{"expose": m{"ports": []int{8000, port}}})
+	if code, text := ask(simtest.BobWrite, "/__jobs/"+id+"/"+own+"/", nil); code != 502 || !strings.Contains(text, "does not listen") {
+		t.Errorf("a port of this machine: %d %s", code, text)
+	}
 	if code, _ := ask(simtest.BobWrite, base+"/", nil); code != 404 {
 		t.Errorf("a port that is exposed no longer: %d", code)
 	}

@@ -58,9 +58,11 @@ func (js *Jobs) proxy(w http.ResponseWriter, r *http.Request) error {
 	case !running || process == nil:
 		return answer.Refuse(http.StatusServiceUnavailable, "The job is not running")
 	}
+	// A port exposed since the start has nothing behind it: the same number on
+	// this machine is another program's.
 	local, ok := process.Port(port)
 	if !ok {
-		local = port // exposed since: the program listens on the number itself
+		return answer.Refuse(http.StatusBadGateway, "The job does not listen on this port")
 	}
 	prefix := "/__jobs/" + id + "/" + r.PathValue("port")
 	if r.URL.Path == prefix && !strings.HasSuffix(r.URL.Path, "/") {

@@ -26,7 +26,6 @@ type savedJob struct {
 // Save returns everything that Load needs, the values of secrets included.
 func (js *Jobs) Save() (json.RawMessage, error) {
 	js.mu.Lock()
-	defer js.mu.Unlock()
 	s := state{Serial: js.serial}
 	for _, j := range js.jobs {
 		s.Jobs = append(s.Jobs, savedJob{j.record, j.log.Entries(), j.events.Entries()})
@@ -34,6 +33,7 @@ func (js *Jobs) Save() (json.RawMessage, error) {
 	for _, p := range js.scheduled {
 		s.Scheduled = append(s.Scheduled, p.plan)
 	}
+	js.mu.Unlock() // logs are long; the maps of a record are replaced, never changed
 	slices.SortFunc(s.Jobs, func(a, b savedJob) int { return cmp.Compare(a.Record.Serial, b.Record.Serial) })
 	slices.SortFunc(s.Scheduled, func(a, b plan) int { return cmp.Compare(a.Serial, b.Serial) })
 	raw, err := json.Marshal(s)

@@ -3,10 +3,10 @@ package job
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
+	"github.com/ml-intern/ml-intern/internal/hubsim/exec"
 	"github.com/ml-intern/ml-intern/internal/hubsim/job/spec"
 )
 
@@ -91,9 +91,5 @@ func matches(stage string, labels map[string]string, stages, wanted []string) bo
 	if len(stages) > 0 && !slices.Contains(stages, stage) {
 		return false
 	}
-	return len(wanted) == 0 || slices.ContainsFunc(wanted, func(w string) bool {
-		key, value, exact := strings.Cut(w, "=")
-		have, ok := labels[key]
-		return ok && (!exact || have == value)
-	})
+	return len(wanted) == 0 || slices.ContainsFunc(wanted, func(w string) bool { return exec.Labelled(labels, w) })
 }

@@ -23,6 +23,18 @@ func badKey(key string) error {
 	return answer.Refuse(http.StatusBadRequest, fmt.Sprintf(`"key": %q: letters, digits and "_", a letter first`, key))
 }
 
+// maxSleep is how many seconds an app may be idle at most: ten years.
+const maxSleep = 10 * 365 * 24 * 3600
+
+// checkSleep refuses a time after which no app can be put to sleep; 0 is the
+// hardware's own.
+func checkSleep(field string, seconds *int64) error {
+	if seconds != nil && (*seconds < -1 || *seconds > maxSleep) {
+		return answer.Refuse(http.StatusBadRequest, fmt.Sprintf("%q must be positive and at most %d, or -1 for never", field, maxSleep))
+	}
+	return nil
+}
+
 // Routes registers the routes.
 func (ss *Spaces) Routes(mux *http.ServeMux) {
 	handle := func(pattern string, h answer.Handler) { mux.Handle(pattern, repo.Route(h)) }
@@ -168,6 +180,9 @@ func (ss *Spaces) hardware(w http.ResponseWriter, r *http.Request) error {
 	if err := ss.affordable(sp.repo, body.Flavor); err != nil {
 		return err
 	}
+	if err := checkSleep("sleepTimeSeconds", body.Sleep); err != nil {
+		return err
+	}
 	ss.mu.Lock()
 	static := sp.Static
 	if body.Sleep != nil {
@@ -205,8 +220,11 @@ func (ss *Spaces) sleeptime(w http.ResponseWriter, r *http.Request) error {
 	if err := answer.Body(w, r, &body); err != nil {
 		return err
 	}
-	if body.Seconds == nil || *body.Seconds < -1 || *body.Seconds == 0 {
+	if body.Seconds == nil || *body.Seconds == 0 {
 		return answer.Refuse(http.StatusBadRequest, `"seconds" must be positive, or -1 for never`)
+	}
+	if err := checkSleep("seconds", body.Seconds); err != nil {
+		return err
 	}
 	ss.mu.Lock()
 	sp.Sleep = *body.Seconds

@@ -168,6 +168,9 @@ func (ss *Spaces) created(r *repo.Repo, spec repo.CreateSpec) error {
 			(*into)[kv.Key] = value{kv.Value, kv.Description, now}
 		}
 	}
+	if err := checkSleep("sleepTimeSeconds", spec.SleepTimeSeconds); err != nil {
+		return err
+	}
 	if spec.SleepTimeSeconds != nil {
 		sp.Sleep = *spec.SleepTimeSeconds
 	}

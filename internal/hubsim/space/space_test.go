@@ -433,6 +433,8 @@ func TestHardwareFollows(t *testing.T) {
 	w.Equal(w.runtime("sp").At("hardware"), m{"current": "t4-small", "requested": "t4-small"})
 	w.Equal(w.post(200, "sp", "sleeptime", m{"seconds": 600}).At("gcTimeout"), 600.0)
 	w.post(400, "sp", "sleeptime", m{"seconds": 0})
+	w.post(400, "sp", "sleeptime", m{"seconds": int64(1) << 40})
+	w.post(400, "sp", "hardware", m{"flavor": "t4-small", "sleepTimeSeconds": int64(1) << 40})
 	w.Equal(w.post(200, "sp", "dev-mode", m{"enabled": true}).At("devMode"), true)
 	w.post(200, "sp", "pause", nil)
 	w.stage("sp", "PAUSED")

@@ -3,6 +3,7 @@ package webhook
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
@@ -122,10 +123,22 @@ func (h Hook) view() map[string]any {
 		v["url"] = h.URL
 	}
 	if h.Job != nil {
-		v["job"] = h.Job
+		v["job"] = withoutSecrets(h.Job)
 	}
 	if h.Secret != "" {
 		v["secret"] = h.Secret
+	}
+	return v
+}
+
+// withoutSecrets is a job as answers show it: of its secrets only the names.
+func withoutSecrets(job json.RawMessage) any {
+	var v map[string]any
+	if json.Unmarshal(job, &v) != nil {
+		return nil // no object, and no job
+	}
+	if secrets, ok := v["secrets"].(map[string]any); ok {
+		v["secrets"] = slices.Sorted(maps.Keys(secrets))
 	}
 	return v
 }

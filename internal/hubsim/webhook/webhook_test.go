@@ -184,6 +184,12 @@ func TestLifeOfAWebhook(t *testing.T) {
 func TestJobsAreStarted(t *testing.T) {
 	w, s, a, j := hub(t)
 	id := s.Must(200, bob, "POST", base, m{"watched": watch("user", "bob"), "jobSourceId": "known", "secret": "k"}).Text("webhook", "id")
+	made := s.Must(200, bob, "POST", base, m{
+		"watched": watch("user", "alice"), "job": m{"dockerImage": "x", "flavor": "cpu-basic", "secrets": m{"KEY": "hidden value"}},
+	})
+	if s.Equal(made.At("webhook", "job", "secrets"), []any{"KEY"}); strings.Contains(string(made.Raw), "hidden value") {
+		t.Errorf("a job's secret is shown: %s", made.Raw)
+	}
 	w.Repo(repo.CreateSpec{Type: repo.Dataset, ID: "bob/d"}, nil)
 	a.Wait()
 	j.mu.Lock()

@@ -15,8 +15,12 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/exec/volume"
 )
 
-// DefaultTimeout is for jobs that name none.
-const DefaultTimeout = 30 * time.Minute
+// DefaultTimeout is for jobs that name none; maxTimeout is what a number of
+// nanoseconds holds.
+const (
+	DefaultTimeout = 30 * time.Minute
+	maxTimeout     = 100 * 365 * 24 * time.Hour
+)
 
 // Spec is what a client asks for. Secrets are in no answer.
 type Spec struct {
@@ -69,8 +73,8 @@ func (s *Spec) Check() error {
 		return fmt.Errorf(`only one of "dockerImage" and "spaceId" is allowed`)
 	case s.Command != nil && (len(s.Command) == 0 || slices.Contains(s.Command, "")):
 		return fmt.Errorf(`"command" must have items, none of them empty`)
-	case s.TimeoutSeconds != nil && *s.TimeoutSeconds < 1:
-		return fmt.Errorf(`"timeoutSeconds" must be at least 1`)
+	case s.TimeoutSeconds != nil && (*s.TimeoutSeconds < 1 || *s.TimeoutSeconds > int64(maxTimeout/time.Second)):
+		return fmt.Errorf(`"timeoutSeconds" must be at least 1, and at most %d`, int64(maxTimeout/time.Second))
 	case s.Attempts != nil && *s.Attempts < 1:
 		return fmt.Errorf(`"attempts" must be at least 1`)
 	case s.Arch != "" && s.Arch != "amd64" && s.Arch != "arm64":

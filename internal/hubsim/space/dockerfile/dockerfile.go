@@ -140,9 +140,9 @@ func (f File) copied(dir, text string) {
 	sources, to := words[:len(words)-1], words[len(words)-1]
 	target := absolute(dir, to)
 	for _, s := range sources {
-		s = path.Clean(strings.TrimPrefix(s, "/"))
+		s = path.Clean("/" + s)[1:] // nothing lies outside of the build's directory
 		switch {
-		case s == "." || s == "":
+		case s == "":
 			f.place(target, ".")
 		case strings.HasSuffix(to, "/") || to == "." || len(sources) > 1:
 			f.place(path.Join(target, path.Base(s)), s)

@@ -1,6 +1,7 @@
 package dockerfile_test
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,5 +48,12 @@ CMD ["/usr/local/bin/toolserver", "--port", "7860"]
 
 func FuzzParse(f *testing.F) {
 	f.Add("FROM x\nENV A=\"b c\" D='e\nCOPY [\"a\", \"/b/\"]\nCMD [\"x\"]\n\\\n")
-	f.Fuzz(func(_ *testing.T, text string) { dockerfile.Parse(text) })
+	f.Add("FROM x\nCOPY ../../etc /app\nCOPY /.. /b/\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		for target, source := range dockerfile.Parse(text).Places {
+			if !filepath.IsLocal(source) {
+				t.Errorf("%s is %s, outside of the build's directory", target, source)
+			}
+		}
+	})
 }
