@@ -13,6 +13,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/repo"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/tools/repos/field"
 	"github.com/ml-intern/ml-intern/internal/tools/repos/pattern"
 	"github.com/ml-intern/ml-intern/internal/tools/repos/show"
 	"github.com/ml-intern/ml-intern/internal/tools/repos/source"
@@ -69,8 +70,45 @@ type FilesParams struct {
 // Spec describes the tool.
 func (f *Files) Spec() tool.Spec { return f.spec }
 
-// check names what an operation lacks.
-func (p FilesParams) check() error {
+// check names what an operation lacks, and what no request can hold.
+func (f *Files) check(p FilesParams) error {
+	if err := p.lacks(); err != nil {
+		return err
+	}
+	form := field.Form{HasSecret: f.opts.HasSecret}
+	form.Repo("repo_id", p.RepoID)
+	form.Type("repo_type", p.RepoType)
+	form.Revision("revision", p.Revision)
+	form.Path("path", p.Path)
+	form.Text("local_path", p.LocalPath, field.Line)
+	for i, file := range p.Files {
+		if file.Path == "" {
+			return required(fmt.Sprintf("files[%d].path", i))
+		}
+		form.Path(fmt.Sprintf("files[%d].path", i), file.Path)
+	}
+	for i, text := range p.Patterns {
+		form.Text(fmt.Sprintf("patterns[%d]", i), text, 3*field.Line) // a name in brackets is three times as long
+	}
+	form.Texts("commit_message", p.CommitMessage, field.Prose)
+	form.Commit("parent_commit", p.ParentCommit)
+	form.Count("max_chars", p.MaxChars)
+	form.Count("offset", p.Offset)
+	form.Count("limit", p.Limit)
+	if err := form.Err(); err != nil {
+		return err
+	}
+	_, err := pattern.Compile(p.Patterns)
+	return err
+}
+
+// lacks names what an operation needs and was not given.
+func (p FilesParams) lacks() error {
+	switch p.Operation {
+	case "list", "read", "upload", "delete":
+	default:
+		return fmt.Errorf("Unknown operation %q. The operations are: list, read, upload, delete.", p.Operation)
+	}
 	if p.RepoID == "" {
 		return required("repo_id")
 	}
@@ -136,7 +174,7 @@ func (f *Files) Risk(args json.RawMessage) tool.Risk {
 // patterns by the files they mean now, in the state they were listed in.
 func (f *Files) Resolve(ctx context.Context, args json.RawMessage) (json.RawMessage, error) {
 	var p FilesParams
-	if tool.Decode(args, &p) != nil || p.check() != nil {
+	if tool.Decode(args, &p) != nil || f.check(p) != nil {
 		return args, nil // Run tells what is wrong
 	}
 	r, err := f.ref(ctx, p.RepoID, p.RepoType)
@@ -196,9 +234,10 @@ func (f *Files) Run(ctx context.Context, env tool.Env, args json.RawMessage) (to
 	if p.Operation == "" {
 		return tool.Failed("operation is required: list, read, upload or delete"), nil
 	}
-	if err := p.check(); err != nil {
+	if err := f.check(p); err != nil {
 		return tool.Failed(err.Error()), nil
 	}
+	p.Revision = orMain(p.Revision)
 	r, err := f.ref(ctx, p.RepoID, p.RepoType)
 	if err != nil {
 		return outcome(ctx, r, "", "", err)
@@ -213,8 +252,6 @@ func (f *Files) Run(ctx context.Context, env tool.Env, args json.RawMessage) (to
 		text, err = f.upload(ctx, env, r, p)
 	case "delete":
 		text, err = f.remove(ctx, env, r, p)
-	default:
-		return tool.Failed(fmt.Sprintf("Unknown operation %q. The operations are: list, read, upload, delete.", p.Operation)), nil
 	}
 	return outcome(ctx, r, p.Path, text, err)
 }
@@ -240,7 +277,7 @@ func (f *Files) list(ctx context.Context, r repo.Ref, p FilesParams) (string, er
 		}
 		files = append(files, file)
 	}
-	head := fmt.Sprintf("**%s** (%d files, %s)\n%s\n", r.ID, count, show.Size(total), f.page(r, "tree", orMain(p.Revision), p.Path))
+	head := fmt.Sprintf("**%s** (%d files, %s)\n%s\n", r.ID, count, show.Size(total), f.page(r, "tree", p.Revision, p.Path))
 	if len(files) == 0 {
 		return head + "\n(no files)", nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/tools/repos/field"
 )
 
 //go:embed hf_repo_git.json
@@ -121,8 +122,36 @@ const (
 	maxTitle = 200
 )
 
-// check names what an operation lacks.
-func (p GitParams) check() error {
+// check names what an operation lacks, and what no request can hold.
+func (g *Git) check(p GitParams) error {
+	if err := p.lacks(); err != nil {
+		return err
+	}
+	form := field.Form{HasSecret: g.opts.HasSecret}
+	form.Repo("repo_id", p.RepoID)
+	form.Type("repo_type", p.RepoType)
+	form.Branch("branch", p.Branch)
+	form.Revision("from_rev", p.FromRev)
+	form.Tag("tag", p.Tag)
+	form.Revision("revision", p.Revision)
+	form.Texts("tag_message", p.TagMessage, field.Prose)
+	form.Text("title", p.Title, field.Line)
+	form.Texts("description", p.Description, field.Prose)
+	form.Count("pr_num", p.PRNum)
+	form.Texts("comment", p.Comment, field.Prose)
+	form.OneOf("status", p.Status, "open", "closed", "all")
+	form.OneOf("new_status", p.NewStatus, "open", "closed")
+	form.OneOf("gated", p.Gated, "auto", "manual", "false")
+	form.OneOf("space_sdk", p.SpaceSDK, "gradio", "streamlit", "docker", "static")
+	form.OneOf("type", p.Type, "discussion", "pull_request", "all")
+	form.User("author", p.Author)
+	form.Count("limit", p.Limit)
+	form.Repo("to_id", p.ToID)
+	return form.Err()
+}
+
+// lacks names what an operation needs and was not given.
+func (p GitParams) lacks() error {
 	op, ok := gitOperations[p.Operation]
 	if !ok {
 		names := make([]string, 0, len(gitOperations))
@@ -179,7 +208,7 @@ func (g *Git) Risk(args json.RawMessage) tool.Risk {
 // they are.
 func (g *Git) Resolve(ctx context.Context, args json.RawMessage) (json.RawMessage, error) {
 	var p GitParams
-	if tool.Decode(args, &p) != nil || p.check() != nil {
+	if tool.Decode(args, &p) != nil || g.check(p) != nil {
 		return args, nil // Run tells what is wrong
 	}
 	r, err := g.ref(ctx, p.RepoID, p.RepoType)
@@ -203,7 +232,7 @@ func (g *Git) Run(ctx context.Context, env tool.Env, args json.RawMessage) (tool
 	if err := tool.Decode(args, &p); err != nil {
 		return tool.Failed(fmt.Sprintf("hf_repo_git was not run: %v", err)), nil
 	}
-	if err := p.check(); err != nil {
+	if err := g.check(p); err != nil {
 		return tool.Failed(err.Error()), nil
 	}
 	r, err := g.ref(ctx, p.RepoID, p.RepoType)

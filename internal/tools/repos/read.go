@@ -36,7 +36,7 @@ func (f *Files) read(ctx context.Context, r repo.Ref, p FilesParams) (string, er
 	if found[0].Dir() {
 		return "", fmt.Errorf("%s is a folder: use list", p.Path)
 	}
-	size, blob := found[0].Size, f.page(r, "blob", orMain(p.Revision), p.Path)
+	size, blob := found[0].Size, f.page(r, "blob", p.Revision, p.Path)
 	file := &remote{ctx: ctx, api: f.opts.Repos, ref: r, revision: p.Revision, path: p.Path, size: size}
 	if text, ok := summary(file, size); ok {
 		return fmt.Sprintf("**%s** (%s)\n%s\n\n%s", p.Path, show.Size(size), blob, show.Fence(text)), nil

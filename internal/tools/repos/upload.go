@@ -58,9 +58,9 @@ func touches(ops []commit.Operation, name string) bool {
 
 // uploaded is the text of a result.
 func (f *Files) uploaded(r repo.Ref, p FilesParams, ops []commit.Operation, done commit.Result) string {
-	what, link := fmt.Sprintf("%d files", len(ops)), f.page(r, "tree", orMain(p.Revision), "")
+	what, link := fmt.Sprintf("%d files", len(ops)), f.page(r, "tree", p.Revision, "")
 	if add, ok := ops[0].(commit.Add); ok && len(ops) == 1 {
-		what, link = add.Path, f.page(r, "blob", orMain(p.Revision), add.Path)
+		what, link = add.Path, f.page(r, "blob", p.Revision, add.Path)
 	}
 	var text string
 	switch {
@@ -129,7 +129,7 @@ func (f *Files) Intent(ctx context.Context, _ tool.Env, args json.RawMessage) (j
 	if err := tool.Decode(args, &p); err != nil {
 		return nil, err
 	}
-	if p.check() != nil {
+	if f.check(p) != nil {
 		return json.RawMessage("{}"), nil // Run tells what is wrong
 	}
 	r, err := f.ref(ctx, p.RepoID, p.RepoType)
