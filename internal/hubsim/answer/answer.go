@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // Codes of the header X-Error-Code.
@@ -32,8 +33,6 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Message }
-
-// Errorf-free constructors of the common refusals.
 
 // NotFound is a 404 with a code.
 func NotFound(code, message string) *Error {
@@ -79,13 +78,34 @@ func Fail(w http.ResponseWriter, err error) {
 	JSON(w, e.Status, body)
 }
 
+// Findings writes what was found wrong with a text, and what deserves a
+// warning: a refusal only where there are errors.
+func Findings(w http.ResponseWriter, errs, warnings []string) {
+	type finding struct {
+		Message string `json:"message"`
+	}
+	status, body := http.StatusOK, map[string][]finding{"errors": {}, "warnings": {}}
+	for _, text := range errs {
+		body["errors"] = append(body["errors"], finding{text})
+	}
+	for _, text := range warnings {
+		body["warnings"] = append(body["warnings"], finding{text})
+	}
+	if len(errs) > 0 {
+		status = http.StatusBadRequest
+		w.Header().Set("X-Error-Message", oneLine(strings.Join(errs, "; ")))
+	}
+	JSON(w, status, body)
+}
+
+// oneLine makes a text fit for a header.
 func oneLine(s string) string {
-	return string(bytes.Map(func(r rune) rune {
+	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return ' '
 		}
 		return r
-	}, []byte(s)))
+	}, s)
 }
 
 // Handler is a route that may refuse.

@@ -9,10 +9,10 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
-	"github.com/ml-intern/ml-intern/internal/hubsim/catalogue/card"
 	"github.com/ml-intern/ml-intern/internal/hubsim/catalogue/facts"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/card"
 )
 
 // expandable are the members a client may ask for by name.

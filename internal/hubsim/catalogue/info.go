@@ -9,9 +9,9 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
-	"github.com/ml-intern/ml-intern/internal/hubsim/catalogue/card"
 	"github.com/ml-intern/ml-intern/internal/hubsim/git"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/card"
 )
 
 // tailAt is how many elements stand before the revision in an info's path.
@@ -111,31 +111,8 @@ func validate(w http.ResponseWriter, r *http.Request) error {
 		return answer.Refuse(http.StatusBadRequest, `"repoType" must be one of model, dataset, space`)
 	}
 	errs, warnings := card.Validate(body.Content, string(t))
-	status := http.StatusOK
-	if len(errs) > 0 {
-		status = http.StatusBadRequest
-		w.Header().Set("X-Error-Message", printable(strings.Join(errs, "; ")))
-	}
-	answer.JSON(w, status, map[string]any{"errors": messages(errs), "warnings": messages(warnings)})
+	answer.Findings(w, errs, warnings)
 	return nil
-}
-
-func messages(texts []string) []map[string]string {
-	all := make([]map[string]string, len(texts))
-	for i, t := range texts {
-		all[i] = map[string]string{"message": t}
-	}
-	return all
-}
-
-// printable makes a text fit for a header.
-func printable(s string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' {
-			return ' '
-		}
-		return c
-	}, s)
 }
 
 // Lookup describes repositories of a type the way collections show their

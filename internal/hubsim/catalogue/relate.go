@@ -5,9 +5,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/ml-intern/ml-intern/internal/hubsim/catalogue/card"
 	"github.com/ml-intern/ml-intern/internal/hubsim/catalogue/facts"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/card"
 )
 
 // users lists the Spaces whose cards name this repository.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
-	"github.com/ml-intern/ml-intern/internal/hubsim/catalogue/card"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/card"
 )
 
 // Lengths of answers that have no pages.

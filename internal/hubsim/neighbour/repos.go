@@ -11,6 +11,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/neighbour/mcp"
 	"github.com/ml-intern/ml-intern/internal/hubsim/neighbour/paper"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/card"
 )
 
 // linked finds the repositories whose card names the paper, among those the
@@ -26,50 +27,39 @@ func (s *Services) linked(ctx context.Context, id string) (paper.Linked, error) 
 			if err != nil {
 				continue // nothing was committed yet
 			}
-			card := r.Card(oid)
-			if !slices.Contains(words(card["tags"]), "arxiv:"+id) {
+			about := r.Card(oid)
+			if !slices.Contains(card.Strings(about["tags"]), "arxiv:"+id) {
 				continue
 			}
 			switch t {
 			case repo.Model:
-				out.Models = append(out.Models, short(r, card))
+				out.Models = append(out.Models, short(r, about))
 			case repo.Dataset:
-				out.Datasets = append(out.Datasets, short(r, card))
+				out.Datasets = append(out.Datasets, short(r, about))
 			case repo.Space:
-				out.Spaces = append(out.Spaces, short(r, card))
+				out.Spaces = append(out.Spaces, short(r, about))
 			}
 		}
 	}
 	return out, nil
 }
 
-func words(v any) []string {
-	list, _ := v.([]any)
-	var out []string
-	for _, e := range list {
-		if s, ok := e.(string); ok {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
 // short is a repository as lists beside a paper show it.
-func short(r *repo.Repo, card map[string]any) map[string]any {
+func short(r *repo.Repo, about map[string]any) map[string]any {
 	out := map[string]any{
 		"id": r.ID(), "author": r.Namespace(), "repoType": string(r.Type()), "private": r.Private(), "gated": r.Gated(),
-		"likes": r.Likes(), "downloads": r.Downloads(), "lastModified": clock.Format(r.LastModified()), "tags": append([]string{}, words(card["tags"])...),
+		"likes": r.Likes(), "downloads": r.Downloads(), "lastModified": clock.Format(r.LastModified()), "tags": append([]string{}, card.Strings(about["tags"])...),
 	}
 	switch r.Type() {
 	case repo.Model:
 		for _, key := range []string{"pipeline_tag", "library_name"} {
-			if v, ok := card[key].(string); ok {
+			if v, ok := about[key].(string); ok {
 				out[key] = v
 			}
 		}
 		out["availableInferenceProviders"] = []any{}
 	case repo.Space:
-		out["emoji"], out["shortDescription"], out["sdk"] = card["emoji"], card["short_description"], r.Settings().SDK
+		out["emoji"], out["shortDescription"], out["sdk"] = about["emoji"], about["short_description"], r.Settings().SDK
 		out["running"], out["featured"] = true, false
 	}
 	return out

@@ -192,36 +192,23 @@ func TestLegacyNames(t *testing.T) {
 	}
 }
 
-func TestCards(t *testing.T) {
+func TestCardIsThatOfTheCommit(t *testing.T) {
+	b := setup(t, "")
+	r, err := b.store.Create(t.Context(), repo.CreateSpec{Type: repo.Model, ID: "bob/m", Trusted: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for text, want := range map[string]map[string]any{
-		"---\nlicense: mit\ntags: [a, b]\nd: 2026-01-02\n---\n# x": {"license": "mit", "tags": []any{"a", "b"}, "d": "2026-01-02T00:00:00Z"},
-		"# no front matter": nil, "---\nunclosed: 1\n": nil, "---\r\nlicense: mit\r\n---\r\n": {"license": "mit"},
+		"---\nlicense: mit\n---\n# x": {"license": "mit"}, "# no card": nil, "---\na: [\n---\nbroken": nil,
 	} {
-		if got, err := repo.ParseCard([]byte(text)); err != nil || !cmp.Equal(want, got) {
-			t.Errorf("%q: %v, %v", text, got, err)
+		c, err := r.Commit(t.Context(), repo.CommitSpec{Title: "x", Author: "bob", Changes: []repo.Change{{Path: "README.md", Content: []byte(text)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second time it is known
+			if got := r.Card(c.OID); !cmp.Equal(want, got) {
+				t.Errorf("%q: %v", text, got)
+			}
 		}
 	}
-	for text, want := range map[string][]string{
-		"---\nlicense: [1]\n---\n": {`"license" must be a string`}, "---\ntags: x\n---\n": {`"tags" must be an array`},
-		"---\nlicense: mit\n---\n": nil,
-	} {
-		if errs, _ := repo.CheckCard(repo.Model, []byte(text)); !cmp.Equal(want, errs) {
-			t.Errorf("%q: %v", text, errs)
-		}
-	}
-	if errs, _ := repo.CheckCard(repo.Model, []byte("---\na: [\n---\n")); len(errs) != 1 {
-		t.Errorf("broken: %v", errs)
-	}
-	if _, warnings := repo.CheckCard(repo.Model, []byte("# x")); len(warnings) != 1 {
-		t.Errorf("missing: %v", warnings)
-	}
-}
-
-func FuzzParseCard(f *testing.F) {
-	f.Add("---\nlicense: mit\n---\n")
-	f.Add("---\n? [a]\n: b\n---\n")
-	f.Add("---\na: &x [*x]\n---\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		repo.CheckCard(repo.Space, []byte(text))
-	})
 }

@@ -12,9 +12,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ml-intern/ml-intern/internal/hubsim/catalogue/card"
 	"github.com/ml-intern/ml-intern/internal/hubsim/catalogue/weights"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/card"
 )
 
 // maxRead is how much of a text file is read, in bytes.

@@ -279,7 +279,7 @@ func TestCommitOperations(t *testing.T) {
 			t.Errorf("%s: status %d, want %d: %s", name, r.StatusCode, c.status, r.body)
 		}
 	}
-	r = b.send("hf_bob", "POST", "/api/models/bob/m1/commit/main", lines("x", "file", file("README.md", "---\nlicense: [1]\n---\n")))
+	r = b.send("hf_bob", "POST", "/api/models/bob/m1/commit/main", lines("x", "file", file("README.md", "---\nlicense: 1\n---\n")))
 	if string(r.body) != `{"errors":[{"message":"\"license\" must be a string"}],"warnings":[]}` {
 		t.Errorf("card: %s", r.body)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/card"
 )
 
 // commit applies all lines of a body, or none.
@@ -48,27 +49,14 @@ func (s *Routes) commit(w http.ResponseWriter, r *http.Request, at *repo.Repo) e
 // complain refuses a README whose metadata is wrong, in the shape of the
 // route that only checks it.
 func complain(w http.ResponseWriter, t repo.Type, changes []repo.Change) bool {
-	type message struct {
-		Message string `json:"message"`
-	}
 	for _, c := range changes {
 		if c.Op != repo.Put || c.Path != "README.md" || c.LFS != nil {
 			continue
 		}
-		errs, warnings := repo.CheckCard(t, c.Content)
-		if len(errs) == 0 {
-			continue
+		if errs, warnings := card.Validate(string(c.Content), string(t)); len(errs) > 0 {
+			answer.Findings(w, errs, warnings)
+			return true
 		}
-		body := map[string][]message{"errors": {}, "warnings": {}}
-		for _, e := range errs {
-			body["errors"] = append(body["errors"], message{e})
-		}
-		for _, e := range warnings {
-			body["warnings"] = append(body["warnings"], message{e})
-		}
-		w.Header().Set("X-Error-Message", errs[0])
-		answer.JSON(w, http.StatusBadRequest, body)
-		return true
 	}
 	return false
 }

@@ -24,14 +24,16 @@ const (
 
 var fence = regexp.MustCompile(`(?m)^---[ \t]*$`)
 
-// Split cuts the front matter out of a README. ok is false when there is none.
+// Split cuts the front matter out of a README. ok is false when there is none;
+// blank lines before it do not matter.
 func Split(readme string) (matter, body string, ok bool) {
 	text := strings.ReplaceAll(strings.TrimPrefix(readme, "\ufeff"), "\r\n", "\n")
-	open := fence.FindStringIndex(text)
-	if open == nil || open[0] != 0 || open[1] == len(text) {
+	head := strings.TrimLeft(text, " \t\n")
+	open := fence.FindStringIndex(head)
+	if open == nil || open[0] != 0 || open[1] == len(head) {
 		return "", text, false
 	}
-	rest := text[open[1]+1:]
+	rest := head[open[1]+1:]
 	end := fence.FindStringIndex(rest)
 	if end == nil {
 		return "", text, false

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ml-intern/ml-intern/internal/hubsim/catalogue/card"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo/card"
 )
 
 func TestSplit(t *testing.T) {
@@ -19,6 +19,7 @@ func TestSplit(t *testing.T) {
 		{"---\na: 1\n---\n# hi\n", "a: 1\n", "# hi\n", true},
 		{"\ufeff---\r\na: 1\r\n---\r\nx", "a: 1\n", "x", true},
 		{"---  \n---", "", "", true},
+		{"\n \n---\na: 1\n---\nx", "a: 1\n", "x", true},
 		{"# no\n---\na: 1\n---\n", "", "# no\n---\na: 1\n---\n", false},
 		{"---\nopen", "", "---\nopen", false},
 		{"---", "", "---", false},
