@@ -98,7 +98,7 @@ func (b *bashTool) foreground(ctx context.Context, env tool.Env, place workspace
 	c.Output = log.write
 	var err error
 	if started, err = place.Start(ctx, c); err != nil {
-		return failed(ctx, "bash", err)
+		return b.shell.opts.failed(ctx, err)
 	}
 	go log.run()
 	if err := env.Effect(started.Ref()); err != nil {
@@ -109,9 +109,9 @@ func (b *bashTool) foreground(ctx context.Context, env tool.Env, place workspace
 	out, err := started.Wait(ctx)
 	log.end()
 	if err != nil {
-		return unknown(out, err), nil
+		return b.shell.opts.unknown(out, err), nil
 	}
-	r := report(out, c.Limit)
+	r := b.shell.opts.report(out, c.Limit)
 	if out.Left != nil {
 		r.Output += fmt.Sprintf("\n[process group %d of this command still runs, as background job %s: see bash_jobs]", out.Left.PID, out.Left.ID)
 	}
@@ -125,7 +125,7 @@ func unrecorded(err error) tool.Result {
 func (b *bashTool) background(ctx context.Context, env tool.Env, place workspace.Workspace, c workspace.Command) (tool.Result, error) {
 	started, err := place.Start(ctx, c)
 	if err != nil {
-		return failed(ctx, "bash", err)
+		return b.shell.opts.failed(ctx, err)
 	}
 	if err := env.Effect(started.Ref()); err != nil {
 		started.Stop()

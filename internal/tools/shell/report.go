@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -43,6 +44,53 @@ func report(out workspace.Outcome, limit time.Duration) tool.Result {
 		note("[exit code: %d]", out.Exit.Code)
 	}
 	return tool.Result{Output: b.String(), OK: out.Exit.OK()}
+}
+
+// report is what the model reads, in the words of o.
+func (o Options) report(out workspace.Outcome, limit time.Duration) tool.Result {
+	if !o.Errors {
+		return report(out, limit)
+	}
+	why := ""
+	switch {
+	case out.Ending == workspace.TimedOut:
+		why = fmt.Sprintf("Timeout after %ds\nThe command and all its processes were killed. For longer work give a larger timeout, or set background: true and look at it with bash_jobs.", int(limit.Seconds()))
+	case out.Ending == workspace.Cancelled:
+		why = "Cancelled: the command and all its processes were killed"
+	case out.Exit.Signal != "":
+		why = "Killed by signal " + out.Exit.Signal
+	case !out.Exit.OK():
+		why = fmt.Sprintf("Exit code %d", out.Exit.Code)
+	default:
+		return tool.Success(Text(out.Output))
+	}
+	return tool.Failed(withError(out, why))
+}
+
+// withError puts the reason of a failure after the output, if there is any.
+func withError(out workspace.Outcome, why string) string {
+	if out.Output.Chars == 0 || strings.TrimSpace(Text(out.Output)) == "(no output)" {
+		return "ERROR: " + why
+	}
+	return strings.TrimRight(Text(out.Output), "\n") + "\n\nERROR: " + why
+}
+
+// failed is a command that the workspace would not start.
+func (o Options) failed(ctx context.Context, err error) (tool.Result, error) {
+	r, goErr := failed(ctx, "bash", err)
+	if goErr == nil && o.Errors {
+		r.Output = "Sandbox operation failed: " + err.Error()
+	}
+	return r, goErr
+}
+
+// unknown is what the model reads about a command whose end nobody saw, in the
+// words of o.
+func (o Options) unknown(out workspace.Outcome, err error) tool.Result {
+	if o.Errors {
+		return tool.Failed(withError(out, "Sandbox operation failed: "+excerpt.Head(err.Error(), 500)))
+	}
+	return unknown(out, err)
 }
 
 // unknown is what the model reads about a command whose end nobody saw.

@@ -45,6 +45,9 @@ type Options struct {
 	// DefaultTimeout and MaxTimeout bound commands that are not in the
 	// background, in whole seconds; 0 takes the constants of those names.
 	DefaultTimeout, MaxTimeout time.Duration
+	// Errors words failures as models know them from sandboxes: a last line
+	// "ERROR: Exit code 3" after the output.
+	Errors bool
 	// Close ends what the commands left running when the session ends; nil
 	// leaves that to the owner of the workspace.
 	Close func(ctx context.Context) error

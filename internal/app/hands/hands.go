@@ -1,0 +1,148 @@
+// Package hands makes the tools that act for one session, bash, bash_jobs,
+// read, write and edit, and the place they work in: the user's machine, or a
+// sandbox on the Hub with the tools that make and remove it. It decides nothing
+// about approvals or money.
+package hands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
+	"github.com/ml-intern/ml-intern/internal/config"
+	"github.com/ml-intern/ml-intern/internal/config/environ"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/domain/workspace"
+	"github.com/ml-intern/ml-intern/internal/platform/proc"
+	"github.com/ml-intern/ml-intern/internal/tools/files"
+	"github.com/ml-intern/ml-intern/internal/tools/sandbox"
+	"github.com/ml-intern/ml-intern/internal/tools/shell"
+)
+
+// Hands are the acting tools of one session.
+type Hands struct {
+	Bash, Jobs, Read, Write, Edit tool.Tool
+	// Create and Delete are nil on the user's machine.
+	Create, Delete tool.Tool
+	// Open returns the place they work in. Root is its folder when that is the
+	// user's machine.
+	Open func(ctx context.Context) (workspace.Workspace, error)
+	Root string
+
+	keeper *sandbox.Keeper
+}
+
+// Prefetch lets the tools of a session that was opened begin with what they make
+// ahead of need.
+func Prefetch(all []tool.Tool) {
+	for _, t := range all {
+		if early, ok := t.(interface{ Prefetch() }); ok {
+			early.Prefetch()
+		}
+	}
+}
+
+// ErrFence is in the chain of errors about bash_sandbox.
+var ErrFence = errors.New("bash_sandbox")
+
+// Local makes the tools for the user's machine. SpillDir is where a session
+// keeps output too long for its journal.
+func Local(ctx context.Context, l *config.Loaded, session string, spillDir func(session string) string) (*Hands, error) {
+	c := l.Config
+	fence, err := fence(ctx, l, spillDir(session))
+	if err != nil {
+		return nil, err
+	}
+	here, err := local.New(local.Options{
+		Dir: l.Dir, Root: l.Workspace, Confine: local.Confine(c.ConfineFiles),
+		Extra: []string{spillDir(session)}, Home: l.Places.Home, Python: python(l),
+		SpillDir: spillDir, Environ: l.Environ(), ForwardHFToken: c.BashForwardHFToken,
+		AllowEnv: c.BashEnvAllow, DropEnv: secretVariables(), Sandbox: fence,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the workspace: %w", err)
+	}
+	return build(
+		shell.Options{Workspace: here.Open, Dir: l.Dir, Close: here.Close},
+		files.Options{Workspace: here.Open, Resolve: here.Resolve},
+		&Hands{Open: here.Open, Root: l.Workspace},
+	)
+}
+
+// How long commands in a sandbox may take.
+const (
+	sandboxTimeout    = 240 * time.Second
+	sandboxMaxTimeout = 1200 * time.Second
+)
+
+// build makes the tools.
+func build(commands shell.Options, access files.Options, h *Hands) (*Hands, error) {
+	s, err := shell.New(commands)
+	if err != nil {
+		return nil, fmt.Errorf("make the tool bash: %w", err)
+	}
+	f, err := files.New(access)
+	if err != nil {
+		return nil, fmt.Errorf("make the file tools: %w", err)
+	}
+	h.Bash, h.Jobs = s.Tools()
+	h.Read, h.Write, h.Edit = f.Read(), f.Write(), f.Edit()
+	if h.keeper != nil {
+		h.keeper.OnRestart(f.Forget)
+		for _, t := range []*tool.Tool{&h.Bash, &h.Jobs, &h.Read, &h.Write, &h.Edit} {
+			*t = h.keeper.Wrap(*t)
+		}
+	}
+	return h, nil
+}
+
+// secretVariables names the variables whose values are secrets, which not every
+// name tells: commands do not have them.
+func secretVariables() []string {
+	var names []string
+	for _, v := range environ.Variables {
+		if v.Secret {
+			names = append(names, v.Name)
+		}
+	}
+	return names
+}
+
+// python finds the interpreter that checks Python files: nil is the usual
+// search. In a folder that is not trusted its own .venv is not run.
+func python(l *config.Loaded) func() string {
+	if l.Trusted {
+		return nil
+	}
+	return func() string {
+		path, err := exec.LookPath("python3")
+		if err != nil {
+			return ""
+		}
+		return path
+	}
+}
+
+// fence makes the fence around commands that the configuration asks for.
+// Nothing runs without one that does not work here.
+func fence(ctx context.Context, l *config.Loaded, spill string) (*proc.Sandbox, error) {
+	c := l.Config
+	if proc.Mode(c.BashSandbox) == proc.Off || c.BashSandbox == "" {
+		return nil, nil
+	}
+	if err := os.MkdirAll(spill, 0o700); err != nil {
+		return nil, fmt.Errorf("make the session's temp folder: %w", err)
+	}
+	fence, err := proc.NewSandbox(ctx, proc.SandboxOptions{
+		Mode: proc.Mode(c.BashSandbox), Home: l.Places.Home,
+		Write: append([]string{l.Workspace, spill}, c.BashSandboxWrite...), Read: c.BashSandboxRead,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFence, err)
+	}
+	return fence, nil
+}
