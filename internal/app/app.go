@@ -21,6 +21,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
 	"github.com/ml-intern/ml-intern/internal/app/debuglog"
 	"github.com/ml-intern/ml-intern/internal/app/demo"
+	"github.com/ml-intern/ml-intern/internal/app/login"
 	"github.com/ml-intern/ml-intern/internal/app/prompt"
 	"github.com/ml-intern/ml-intern/internal/app/simulation"
 	"github.com/ml-intern/ml-intern/internal/config"
@@ -28,7 +29,6 @@ import (
 	"github.com/ml-intern/ml-intern/internal/engine/journal"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 	"github.com/ml-intern/ml-intern/internal/platform/httpx"
-	"github.com/ml-intern/ml-intern/internal/platform/redact"
 )
 
 // DefaultModel is the model of the shipped configuration.
@@ -78,10 +78,11 @@ type App struct {
 	Models *provider.Provider
 
 	headless, noStream, modelChosen bool
-	scrubber                        *redact.Scrubber
+	secrets                         secrets
 	store                           *store.Store
 	memory                          journal.Store // not nil: no disk
 	http                            *http.Client
+	login                           *login.Login
 	hub                             hubDoor
 	simulation                      *simulation.Simulation
 	debugLog                        *debuglog.Log
@@ -114,7 +115,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if a.warn == nil {
 		a.warn = func(string) {}
 	}
-	a.scrubber = redact.New(redact.Options{Held: loaded.Secrets()})
+	a.secrets.hold(loaded.Secrets()...)
 	a.debugLog = debuglog.New(loaded.Places.DebugLog(), a.Scrub)
 	if o.Memory || !loaded.Config.SaveSessions {
 		a.memory = journal.NewMemory()
@@ -142,6 +143,7 @@ func (a *App) Close() error {
 			a.hub.client.Close()
 		}
 		a.Models.Close()
+		a.login.Close()
 	})
 	return a.store.Close()
 }
@@ -152,15 +154,17 @@ func (a *App) models() error {
 	if a.http, err = a.newHTTP(false); err != nil {
 		return err
 	}
+	a.openLogin()
 	models := a.http
 	if a.simulation != nil {
 		if models, err = a.newHTTP(true); err != nil {
 			return err
 		}
+		a.renewing(models)
 	}
 	c := a.Config()
 	a.Models, err = provider.New(provider.Options{
-		HTTP: models, Env: a.env, Token: func(context.Context) string { return a.Token() }, Plan: a.plan,
+		HTTP: models, Env: a.env, Token: func(ctx context.Context) string { return a.login.Token(ctx, 0) }, Plan: a.plan,
 		HFBillTo: c.HFBillTo, Routing: c.ModelRouting, ContextTokens: c.ModelContextTokens,
 		Prices: prices(c), CacheTTL: c.PromptCacheTTL, AnthropicBetas: c.AnthropicBetas,
 		CacheDir: a.Loaded.Places.Cache, Version: Version(),
@@ -199,12 +203,6 @@ func prices(c *config.Config) map[string]price.Override {
 	return out
 }
 
-// Token is the Hub token, or empty.
-func (a *App) Token() string {
-	token, _ := a.Loaded.HFToken()
-	return token
-}
-
 // Model is the model to use: the configured one, or, when none was chosen and
 // there is no Hub token, a direct one whose key is there.
 func (a *App) Model() string {
@@ -235,18 +233,6 @@ func (a *App) release(id string) error {
 		return nil
 	}
 	return a.store.Release(id)
-}
-
-// scrub removes secrets from an event before it is written.
-func (a *App) scrub(raw []byte) ([]byte, error) {
-	out, _, err := a.scrubber.JSON(raw)
-	return out, err
-}
-
-// Scrub removes secrets from a text for people.
-func (a *App) Scrub(text string) string {
-	out, _ := a.scrubber.String(text)
-	return out
 }
 
 // policy makes the permission rules of a session.

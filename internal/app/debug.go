@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/app/debuglog"
+	"github.com/ml-intern/ml-intern/internal/app/login"
 	"github.com/ml-intern/ml-intern/internal/config/environ"
 	"github.com/ml-intern/ml-intern/internal/config/place"
 	"github.com/ml-intern/ml-intern/internal/platform/redact"
@@ -17,7 +18,8 @@ func (a *App) Debug(text string) { a.debugLog.Add(text) }
 // SaveCrash writes the stack trace of a panic to the debug log and returns the
 // log's path and, without secrets, what the panic says.
 func SaveCrash(environment []string, what string, stack []byte) (path, said string) {
-	scrubber := redact.New(redact.Options{Held: environ.New(environment, runtime.GOOS == "windows").Secrets()})
+	held := environ.New(environment, runtime.GOOS == "windows").Secrets()
+	scrubber := redact.New(redact.Options{Held: held})
 	scrub := func(s string) string { out, _ := scrubber.String(s); return out }
 	lookup := func(name string) (string, bool) {
 		for _, entry := range environment {
@@ -31,6 +33,8 @@ func SaveCrash(environment []string, what string, stack []byte) (path, said stri
 	if err != nil {
 		return "unavailable: " + err.Error(), scrub(what)
 	}
+	saved := place.Login{Lookup: lookup, Home: places.Home, Dir: "."}
+	scrubber = scrubber.With(login.Secrets(saved, places.OAuth())...)
 	log := debuglog.New(places.DebugLog(), scrub)
 	log.Add(fmt.Sprintf("panic: %s\n%s", what, stack))
 	return log.Path(), scrub(what)

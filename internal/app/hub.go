@@ -64,16 +64,20 @@ func (a *App) owner() (string, []string) {
 	return hubtools.Owner(client.Account)
 }
 
-// jobToken is the Hub token that jobs and sandboxes get; own says that it is
-// the session's.
-func (a *App) jobToken() (token string, own bool) {
+// jobLife is how much of a token by OAuth should be left when a job gets it,
+// which cannot renew it: half of what such a token usually has.
+const jobLife = 4 * time.Hour
+
+// jobToken gives the Hub token that jobs and sandboxes get, asked anew for
+// each; own says that it is the session's.
+func (a *App) jobToken() (token func() string, own bool) {
 	if !a.Config().ForwardHFToken {
-		return "", false
+		return func() string { return "" }, false
 	}
 	if token := a.Loaded.Env("ML_INTERN_JOB_TOKEN"); token != "" {
-		return token, false
+		return func() string { return token }, false
 	}
-	return a.Token(), true
+	return func() string { return a.login.Token(context.Background(), jobLife) }, true
 }
 
 // hubTools are the tools of one session that act on the Hub.
@@ -93,7 +97,7 @@ func (a *App) hubTools(session string, place func(context.Context) (workspace.Wo
 	token, own := a.jobToken()
 	return hubtools.New(hubtools.Options{
 		Config: a.Config(), Client: client, JobPrices: prices.Jobs, Workspace: place, Root: root, JobToken: token, OwnToken: own,
-		Env: a.Loaded.LookupEnv, Scrubber: a.scrubber, Session: session, Dir: dir, Started: time.Now(), Headless: a.headless,
+		Env: a.Loaded.LookupEnv, Scrubber: a.secrets.scrubber, Hold: a.secrets.hold, Session: session, Dir: dir, Started: time.Now(), Headless: a.headless,
 		Debug: a.Debug,
 	})
 }

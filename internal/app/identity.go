@@ -55,7 +55,7 @@ func (a *App) identify(local bool) {
 		return
 	}
 	a.background.run(func(ctx context.Context) {
-		if _, err := a.Whoami(ctx, token); err != nil && ctx.Err() == nil {
+		if _, err := a.Whoami(ctx, a.login.Token(ctx, 0)); err != nil && ctx.Err() == nil {
 			a.Debug("who is logged in: " + err.Error())
 		}
 	})

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
@@ -41,14 +40,17 @@ type Options struct {
 	// machine.
 	Workspace func(ctx context.Context) (workspace.Workspace, error)
 	Root      string
-	// JobToken is what jobs get as HF_TOKEN; "" is none. OwnToken says that it
-	// is the session's own.
-	JobToken string
+	// JobToken gives what a job gets as HF_TOKEN; "" is none. OwnToken says that
+	// it is the session's own.
+	JobToken func() string
 	OwnToken bool
 	// Env reads a variable of the user's.
 	Env func(name string) (string, bool)
-	// Scrubber knows what a secret looks like.
-	Scrubber *redact.Scrubber
+	// Scrubber knows what a secret looks like. It is asked for anew each time:
+	// secrets come while a session runs.
+	Scrubber func() *redact.Scrubber
+	// Hold makes values secrets from now on.
+	Hold func(values ...string)
 	// Session is the session's id and Dir its folder, "" when nothing is kept.
 	Session, Dir string
 	Started      time.Time
@@ -96,32 +98,13 @@ func New(o Options) (*Tools, error) {
 type hands struct {
 	Options
 	artifacts *artifact.Keeper
-
-	mu   sync.Mutex
-	held *redact.Scrubber // knows what jobs were given, too; nil when that is nothing
 }
 
 // hold has scrub remove these values too.
-func (h *hands) hold(values []string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(values) == 0 {
-		return
-	}
-	if h.held == nil {
-		h.held = h.Scrubber
-	}
-	h.held = h.held.With(values...)
-}
+func (h *hands) hold(values []string) { h.Hold(values...) }
 
 func (h *hands) scrub(text string) string {
-	h.mu.Lock()
-	scrubber := h.held
-	h.mu.Unlock()
-	if scrubber == nil {
-		scrubber = h.Scrubber
-	}
-	clean, _ := scrubber.String(text)
+	clean, _ := h.Scrubber().String(text)
 	return clean
 }
 
@@ -136,7 +119,7 @@ func (h *hands) jobs() jobs.Options {
 	o := jobs.Options{
 		Jobs: h.Client.Jobs, Namespace: h.namespace, Prices: h.JobPrices,
 		Script: script.Options{Open: h.Workspace, Root: h.Root},
-		Token:  func() string { return h.JobToken }, TokenBroad: h.broad, Secret: h.secret, Ship: h.ship,
+		Token:  h.JobToken, TokenBroad: h.broad, Secret: h.secret, Ship: h.ship,
 		LogDir: func(string) string { return h.file("jobs") }, HasSecret: h.secretKind,
 		Scrub: h.scrub, Hold: h.hold,
 		Leave: leaves(h.Config, h.Headless),
@@ -215,7 +198,7 @@ func (h *hands) secret(name string) (string, bool) {
 // only stands behind a secret's name is not counted: programs are full of
 // such names.
 func (h *hands) secretKind(text string) string {
-	_, kinds := h.Scrubber.Report(text)
+	_, kinds := h.Scrubber().Report(text)
 	delete(kinds, "named")
 	if len(kinds) == 0 {
 		return ""

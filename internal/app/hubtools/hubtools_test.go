@@ -55,9 +55,10 @@ func newBench(t *testing.T, change func(*hubtools.Options)) *bench {
 	o := hubtools.Options{
 		Config: &config.Config{ArtifactHooks: true, ArtifactCard: true}, Client: b.client,
 		JobPrices: price.New(price.Options{Table: price.Jobs(), Fetch: func(context.Context) ([]price.Flavor, error) { return nil, nil }}),
-		Workspace: here.Open, Root: b.dir, JobToken: stagetest.Bob, OwnToken: true,
+		Workspace: here.Open, Root: b.dir, JobToken: func() string { return stagetest.Bob }, OwnToken: true,
 		Env:      func(string) (string, bool) { return "", false },
-		Scrubber: redact.New(redact.Options{Held: []string{stagetest.Bob}}),
+		Scrubber: func() *redact.Scrubber { return redact.New(redact.Options{Held: []string{stagetest.Bob}}) },
+		Hold:     func(...string) {},
 		Session:  session, Dir: b.logs, Started: time.Date(2026, 5, 5, 0, 0, 0, 0, time.UTC), Headless: true,
 		Debug: func(text string) { t.Log(text) },
 	}

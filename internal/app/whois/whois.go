@@ -57,14 +57,29 @@ func (d Desk) Ask(ctx context.Context, token string) (who *account.Identity, not
 	if who, err = client.Account.Whoami(ctx); err != nil {
 		return nil, nil, err
 	}
-	raw, err := json.Marshal(Answer{Key: d.key(token), Name: who.Name, Plan: who.Plan(), At: time.Now().UTC()})
+	return who, d.keep(Answer{Key: d.key(token), Name: who.Name, Plan: who.Plan(), At: time.Now().UTC()}), nil
+}
+
+func (d Desk) keep(a Answer) error {
+	raw, err := json.Marshal(a)
 	if err == nil {
 		err = place.WritePrivate(d.Path, append(raw, '\n'))
 	}
 	if err != nil {
-		notKept = fmt.Errorf("keep the Hub identity: %w", err)
+		return fmt.Errorf("keep the Hub identity: %w", err)
 	}
-	return who, notKept, nil
+	return nil
+}
+
+// Carry remembers for a fresh token what is remembered for the old one, which
+// belonged to the same user.
+func (d Desk) Carry(old, fresh string) error {
+	a, ok := d.Recall(old)
+	if !ok {
+		return nil
+	}
+	a.Key = d.key(fresh)
+	return d.keep(a)
 }
 
 // Recall is the remembered answer for a token; ok is false without one.

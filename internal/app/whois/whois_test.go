@@ -44,6 +44,16 @@ func TestAnswerIsRememberedForOneToken(t *testing.T) {
 		t.Errorf("the token is in the file: %s, %v", raw, err)
 	}
 
+	// A fresh token of the same user takes the answer over.
+	for _, pair := range [][2]string{{"hf_nobody", "hf_other"}, {token, "hf_fresh"}, {"hf_fresh", token}} {
+		if err := desk.Carry(pair[0], pair[1]); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := desk.Recall(pair[1]); ok != (pair[0] != "hf_nobody") {
+			t.Errorf("carried from %s to %s: %v", pair[0], pair[1], ok)
+		}
+	}
+
 	// Neither another token nor another Hub gets this answer, and a failed
 	// question leaves it.
 	if _, ok := desk.Recall("hf_other"); ok {
