@@ -61,7 +61,7 @@ func (p Params) FlavorName() string {
 	return p.HardwareFlavor
 }
 
-// Check names what an operation lacks.
+// Check names what an operation lacks, and what no job can have.
 func (p Params) Check() error {
 	var what string
 	switch op := p.Operation; {
@@ -80,8 +80,10 @@ func (p Params) Check() error {
 				return err
 			}
 		}
-		_, err := Duration("wait", p.Wait, time.Second)
-		return err
+		if _, err := Duration("wait", p.Wait, time.Second); err != nil {
+			return err
+		}
+		return p.fields()
 	}
 	return errors.New(what)
 }

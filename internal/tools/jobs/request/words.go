@@ -23,16 +23,16 @@ func Duration(field, s string, missing time.Duration) (time.Duration, error) {
 	}
 	m := timeForm.FindStringSubmatch(s)
 	if m == nil {
-		return 0, fmt.Errorf("%s %q is not understood: a number with s, m, h or d, such as 90m", field, s)
+		return 0, fmt.Errorf("%s %.80q is not understood: a number with s, m, h or d, such as 90m", field, s)
 	}
 	n, err := strconv.ParseFloat(m[1], 64)
 	unit := map[string]time.Duration{"": time.Second, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[strings.ToLower(m[2])]
 	d := n * float64(unit)
 	switch {
 	case err != nil || d > float64(365*24*time.Hour):
-		return 0, fmt.Errorf("%s %q is more than a year", field, s)
+		return 0, fmt.Errorf("%s %.80q is more than a year", field, s)
 	case d < float64(time.Second):
-		return 0, fmt.Errorf("%s %q is less than a second", field, s)
+		return 0, fmt.Errorf("%s %.80q is less than a second", field, s)
 	}
 	return time.Duration(d), nil
 }
