@@ -182,6 +182,9 @@ func (f *Files) Resolve(ctx context.Context, args json.RawMessage) (json.RawMess
 		return nil, err
 	}
 	p.RepoID = r.ID
+	if p.Operation == "upload" {
+		f.learnUser(ctx, tool.Risk{Gate: tool.Ask})
+	}
 	if p.Operation == "delete" {
 		if err := f.listMatches(ctx, r, &p); err != nil {
 			return nil, errors.New(problem(r, "", err))

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -154,12 +155,7 @@ func (g *Git) check(p GitParams) error {
 func (p GitParams) lacks() error {
 	op, ok := gitOperations[p.Operation]
 	if !ok {
-		names := make([]string, 0, len(gitOperations))
-		for name := range gitOperations {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		return fmt.Errorf("unknown operation %q; the operations are: %s", p.Operation, strings.Join(names, ", "))
+		return fmt.Errorf("unknown operation %q; the operations are: %s", p.Operation, gitNames())
 	}
 	if p.RepoID == "" {
 		return required("repo_id")
@@ -184,6 +180,9 @@ func (p GitParams) lacks() error {
 	}
 	return nil
 }
+
+// gitNames lists the operations.
+func gitNames() string { return strings.Join(slices.Sorted(maps.Keys(gitOperations)), ", ") }
 
 // Risk judges an operation.
 func (g *Git) Risk(args json.RawMessage) tool.Risk {
@@ -223,6 +222,7 @@ func (g *Git) Resolve(ctx context.Context, args json.RawMessage) (json.RawMessag
 		}
 		p.ToID = to.ID
 	}
+	g.learnUser(ctx, gitOperations[p.Operation].risk)
 	return json.Marshal(p)
 }
 
@@ -243,22 +243,33 @@ func (g *Git) Run(ctx context.Context, env tool.Env, args json.RawMessage) (tool
 	return outcome(ctx, r, "", text, err)
 }
 
-// Intent keeps what was there before a repository is made.
-func (g *Git) Intent(context.Context, tool.Env, json.RawMessage) (json.RawMessage, error) {
-	return json.RawMessage(`{}`), nil
+// gitIntent is what finding a repository again needs.
+type gitIntent struct {
+	Type wire.RepoType `json:"type"`
+	ID   string        `json:"id"`
+}
+
+// Intent names the repository that is to be made.
+func (g *Git) Intent(ctx context.Context, _ tool.Env, args json.RawMessage) (json.RawMessage, error) {
+	var p GitParams
+	if err := tool.Decode(args, &p); err != nil {
+		return nil, err
+	}
+	r, err := g.ref(ctx, p.RepoID, p.RepoType)
+	if err != nil {
+		return json.RawMessage("{}"), nil // Run tells what is wrong
+	}
+	return json.Marshal(gitIntent{r.Type, r.ID})
 }
 
 // Recover looks whether a repository was made: one that exists belongs to the
 // user anyway, so that making it again would only say so.
-func (g *Git) Recover(ctx context.Context, env tool.Env, args, _ json.RawMessage) (tool.Outcome, tool.Result, error) {
-	var p GitParams
-	if err := tool.Decode(args, &p); err != nil {
-		return tool.Unknown, tool.Result{}, err
+func (g *Git) Recover(ctx context.Context, env tool.Env, _, intent json.RawMessage) (tool.Outcome, tool.Result, error) {
+	var in gitIntent
+	if err := json.Unmarshal(intent, &in); err != nil || in.ID == "" {
+		return tool.Unknown, tool.Result{}, fmt.Errorf("the intent of the call cannot be read: %.100q", intent)
 	}
-	r, err := g.ref(ctx, p.RepoID, p.RepoType)
-	if err != nil {
-		return tool.Unknown, tool.Result{}, err
-	}
+	r := repo.Ref{Type: in.Type, ID: in.ID}
 	exists, err := g.opts.Repos.Exists(ctx, r)
 	switch {
 	case err != nil:

@@ -76,6 +76,15 @@ func (b *base) ref(ctx context.Context, id, kind string) (repo.Ref, error) {
 	return r, wire.CheckRepoID("repo_id", r.ID)
 }
 
+// learnUser asks who the user is before a call is judged that asks only where a
+// repository belongs to others: the judgement itself asks nobody. Without an
+// answer every repository belongs to others.
+func (b *base) learnUser(ctx context.Context, r tool.Risk) {
+	if r.Gate == tool.Ask {
+		_, _ = b.opts.User(ctx)
+	}
+}
+
 // page is the address of a page of a repository: what is "tree", "blob" or the
 // like.
 func (b *base) page(r repo.Ref, what, revision, path string) string {
