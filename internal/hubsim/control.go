@@ -28,7 +28,7 @@ const maxControl = 4 << 20
 func (h *Hub) control(w http.ResponseWriter, r *http.Request) {
 	page := r.Header.Get("Origin") != "" || !slices.Contains([]string{"", "none"}, r.Header.Get("Sec-Fetch-Site"))
 	if !h.o.Control || page || !guard.Local(r.RemoteAddr) || !guard.Local(r.Host) {
-		answer.Fail(w, answer.Refuse(http.StatusNotFound, "Sorry, we can't find the page you are looking for."))
+		answer.Fail(w, answer.NoPage())
 		return
 	}
 	mux := http.NewServeMux()

@@ -152,7 +152,7 @@ func (h *Hub) unserved(w http.ResponseWriter, r *http.Request) {
 	if !h.o.AllowUnserved {
 		h.log.Unserve(r.Method + " " + r.URL.EscapedPath())
 	}
-	answer.Fail(w, answer.Refuse(http.StatusNotFound, "Sorry, we can't find the page you are looking for."))
+	answer.Fail(w, answer.NoPage())
 }
 
 // owner names the user of a request's token, for the faults.

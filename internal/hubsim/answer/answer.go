@@ -42,6 +42,30 @@ func NotFound(code, message string) *Error {
 // Refuse is a refusal without a code.
 func Refuse(status int, message string) *Error { return &Error{Status: status, Message: message} }
 
+// Invalid is a refusal of a body that breaks a rule.
+func Invalid(message string) *Error { return Refuse(http.StatusUnprocessableEntity, message) }
+
+// Login asks for a token; the code is empty where no repository is concerned.
+func Login(code string) *Error {
+	return &Error{
+		Status: http.StatusUnauthorized, Code: code, Message: "Invalid username or password.",
+		Header: http.Header{"Www-Authenticate": {`Bearer realm="Authentication required", charset="UTF-8"`}},
+	}
+}
+
+// NoPage is the refusal of an address where nothing is.
+func NoPage() *Error {
+	return Refuse(http.StatusNotFound, "Sorry, we can't find the page you are looking for.")
+}
+
+// List is a list that JSON does not write as null.
+func List[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
 // JSON writes v. HTML characters stay as they are, as on the Hub.
 func JSON(w http.ResponseWriter, status int, v any) {
 	var buf bytes.Buffer

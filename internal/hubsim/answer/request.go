@@ -114,3 +114,12 @@ func Ascending(n int64) string {
 
 // Descending writes n so that places have the opposite order.
 func Descending(n int64) string { return Ascending(^n) }
+
+// Backwards writes a text so that places have the opposite order of texts.
+func Backwards(s string) string {
+	b := []byte(s)
+	for i := range b {
+		b[i] = ^b[i]
+	}
+	return string(append(b, 0xff)) // a text comes after those it begins
+}

@@ -21,6 +21,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
 )
 
 // Options of the buckets.
@@ -126,9 +127,7 @@ func (a *Area) Find(ctx context.Context, id string) (*Bucket, error) {
 	case visible:
 		return b, nil
 	case caller == nil:
-		return nil, &answer.Error{
-			Status: http.StatusUnauthorized, Code: answer.RepoNotFound, Message: "Invalid username or password.",
-		}
+		return nil, answer.Login(answer.RepoNotFound)
 	}
 	return nil, answer.NotFound(answer.RepoNotFound, "Bucket not found")
 }
@@ -146,7 +145,7 @@ func (a *Area) Writable(ctx context.Context, id string) (*Bucket, error) {
 func mayWrite(ctx context.Context, ns string) error {
 	switch caller := account.From(ctx); {
 	case caller == nil:
-		return answer.Refuse(http.StatusUnauthorized, "Invalid username or password.")
+		return answer.Login("")
 	case !caller.May(account.RepoWrite, ns):
 		return answer.Refuse(http.StatusForbidden, `You don't have the rights to change buckets under the namespace "`+ns+`"`)
 	}
@@ -198,7 +197,7 @@ func (a *Area) Move(ctx context.Context, from, to string) error {
 	}
 	ns, name, _ := strings.Cut(to, "/")
 	owner, ok := a.o.Accounts.Find(ns)
-	if !ok || !goodName(name) {
+	if !ok || repo.CheckName(name) != nil {
 		return answer.Refuse(http.StatusBadRequest, `"toRepo" is not a valid bucket id`)
 	}
 	if err := mayWrite(ctx, owner.Name); err != nil {
@@ -227,14 +226,6 @@ func (a *Area) sorted() []*Bucket {
 	}
 	slices.SortFunc(all, func(x, y *Bucket) int { return strings.Compare(x.ID(), y.ID()) })
 	return all
-}
-
-// goodName is the Hub's grammar for the names of repositories and buckets.
-func goodName(name string) bool {
-	return name != "" && len(name) <= 96 && !strings.ContainsFunc(name, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", r)
-	}) && strings.Trim(name, "-.") == name && !strings.Contains(name, "--") && !strings.Contains(name, "..") &&
-		!strings.HasSuffix(name, ".git")
 }
 
 type saved struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
 )
 
 // Lengths of pages and of the list of paths asked for at once.
@@ -81,7 +82,7 @@ func (a *Area) create(w http.ResponseWriter, r *http.Request) error {
 	if err := mayWrite(r.Context(), ns); err != nil {
 		return err
 	}
-	if !goodName(name) {
+	if repo.CheckName(name) != nil {
 		return answer.Refuse(http.StatusBadRequest, `"name" is not a valid bucket name: `+name)
 	}
 	owner, ok := a.o.Accounts.Find(ns)
@@ -146,7 +147,7 @@ func (a *Area) namespace(w http.ResponseWriter, r *http.Request) error {
 	if ns == "me" {
 		ns = account.From(r.Context()).Name()
 		if ns == "" {
-			return answer.Refuse(http.StatusUnauthorized, "Invalid username or password.")
+			return answer.Login("")
 		}
 	}
 	limit, err := answer.Limit(r.URL.Query(), standardPage, maxPage)
@@ -276,7 +277,7 @@ func (a *Area) tree(w http.ResponseWriter, r *http.Request, b *Bucket) error {
 	case sort == "path" && q.Get("direction") != "-1":
 		place = func(n node) string { return n.path }
 	case sort == "path":
-		place = func(n node) string { return reversed(n.path) }
+		place = func(n node) string { return answer.Backwards(n.path) }
 	case sort == "uploadedAt" && q.Get("direction") == "1":
 		place = func(n node) string { return answer.Ascending(n.Uploaded.UnixNano()) + n.path }
 	case sort == "uploadedAt":
@@ -296,15 +297,6 @@ func (a *Area) tree(w http.ResponseWriter, r *http.Request, b *Bucket) error {
 	}
 	answer.JSON(w, http.StatusOK, views(page))
 	return nil
-}
-
-// reversed turns the order of texts around.
-func reversed(s string) string {
-	b := []byte(s)
-	for i := range b {
-		b[i] = ^b[i]
-	}
-	return string(append(b, 0xff)) // the end comes after everything else
 }
 
 func views(list []node) []map[string]any {

@@ -186,9 +186,9 @@ func (s *subject) spaceMember(key string) (v any, ok bool) {
 		}
 		return s.set.SDK, s.set.SDK != ""
 	case "subdomain":
-		return Subdomain(s.at.ID()), true
+		return repo.Subdomain(s.at.ID()), true
 	case "host":
-		return s.o.Host(answer.Base(s.r), Subdomain(s.at.ID())), true
+		return s.o.Host(answer.Base(s.r), repo.Subdomain(s.at.ID())), true
 	case "models", "datasets":
 		return append([]string{}, card.Strings(s.f.Card[key])...), true
 	case "runtime":
@@ -196,16 +196,6 @@ func (s *subject) spaceMember(key string) (v any, ok bool) {
 		return run, run != nil
 	}
 	return nil, false
-}
-
-// Subdomain is a Space's name in the address of its app.
-func Subdomain(id string) string {
-	return strings.Trim(strings.Map(func(c rune) rune {
-		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
-			return c
-		}
-		return '-'
-	}, strings.ToLower(id)), "-")
 }
 
 // tags are those that follow from the files, and those a seed adds.

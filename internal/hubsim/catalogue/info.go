@@ -2,7 +2,6 @@ package catalogue
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -119,11 +118,7 @@ func validate(w http.ResponseWriter, r *http.Request) error {
 // members.
 func (c *Catalogue) Lookup(t repo.Type) func(ctx context.Context, id string) (map[string]any, error) {
 	return func(ctx context.Context, id string) (map[string]any, error) {
-		at, err := c.o.Repos.Find(ctx, t, id)
-		var moved *repo.Moved
-		if errors.As(err, &moved) {
-			at, err = c.o.Repos.Find(ctx, t, moved.To)
-		}
+		at, err := c.o.Repos.Follow(ctx, t, id)
 		if err != nil {
 			return nil, err
 		}

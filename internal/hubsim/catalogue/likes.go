@@ -43,7 +43,7 @@ func (c *Catalogue) unlike(w http.ResponseWriter, r *http.Request, t repo.Type) 
 	caller := account.From(r.Context())
 	switch {
 	case caller == nil:
-		return repo.Anonymous("")
+		return answer.Login("")
 	case caller.Token.Role == "read":
 		return answer.Refuse(http.StatusForbidden, "This token may only read")
 	}

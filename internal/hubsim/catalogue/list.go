@@ -104,7 +104,7 @@ func order(r *http.Request, t repo.Type) (func(*subject) string, error) {
 		number = func(s *subject) int64 { return s.f.Size }
 	case "id":
 		if q.Get("direction") == "-1" {
-			return func(s *subject) string { return backwards(s.at.ID()) }, nil
+			return func(s *subject) string { return answer.Backwards(s.at.ID()) }, nil
 		}
 		return func(s *subject) string { return s.at.ID() }, nil
 	default:
@@ -114,13 +114,4 @@ func order(r *http.Request, t repo.Type) (func(*subject) string, error) {
 		return func(s *subject) string { return answer.Ascending(number(s)) + s.at.ID() }, nil
 	}
 	return func(s *subject) string { return answer.Descending(number(s)) + s.at.ID() }, nil
-}
-
-// backwards turns the order of texts around.
-func backwards(s string) string {
-	b := []byte(s)
-	for i := range b {
-		b[i] = ^b[i]
-	}
-	return string(append(b, 0xff)) // a text comes after those it begins
 }

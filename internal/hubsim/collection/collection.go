@@ -171,7 +171,7 @@ func mayWrite(ctx context.Context, ns string) error {
 	caller := account.From(ctx)
 	switch {
 	case caller == nil:
-		return answer.Refuse(http.StatusUnauthorized, "Invalid username or password.")
+		return answer.Login("")
 	case !caller.May(account.CollectionWrite, ns):
 		return answer.Refuse(http.StatusForbidden, `You don't have the rights to change collections under the namespace "`+ns+`"`)
 	}

@@ -19,7 +19,7 @@ func (a *Area) itemRoutes(mux *http.ServeMux, items string) {
 // item makes the item of a kind and id that the caller can see.
 func (a *Area) item(ctx context.Context, kind, id, note string) (Item, error) {
 	if utf8.RuneCountInString(note) > maxNote {
-		return Item{}, invalid(`"note" must have 500 characters at most`)
+		return Item{}, answer.Invalid(`"note" must have 500 characters at most`)
 	}
 	data, err := a.lookup(ctx, kind, id)
 	if err != nil {
@@ -76,13 +76,13 @@ func (e edit) apply(c *Collection, id string) error {
 	}
 	if e.Note != nil {
 		if utf8.RuneCountInString(*e.Note) > maxNote {
-			return invalid(`"note" must have 500 characters at most`)
+			return answer.Invalid(`"note" must have 500 characters at most`)
 		}
 		c.Items[at].Note = *e.Note
 	}
 	if e.Position != nil {
 		if *e.Position < 0 {
-			return invalid(`"position" must not be negative`)
+			return answer.Invalid(`"position" must not be negative`)
 		}
 		item := c.Items[at]
 		c.Items = slices.Delete(c.Items, at, at+1)
@@ -140,7 +140,7 @@ func (a *Area) batch(w http.ResponseWriter, r *http.Request) error {
 			case "delete":
 				err = c.drop(change.ID)
 			default:
-				err = invalid(`"action" must be update or delete`)
+				err = answer.Invalid(`"action" must be update or delete`)
 			}
 			if err != nil {
 				return err

@@ -50,13 +50,13 @@ type fields struct {
 func (f *fields) set(c *Collection) error {
 	switch {
 	case f.Title != nil && (strings.TrimSpace(*f.Title) == "" || utf8.RuneCountInString(*f.Title) > maxTitle):
-		return invalid(`"title" must have 1 to 60 characters`)
+		return answer.Invalid(`"title" must have 1 to 60 characters`)
 	case f.Description != nil && utf8.RuneCountInString(*f.Description) > maxDescription:
-		return invalid(`"description" must have 150 characters at most`)
+		return answer.Invalid(`"description" must have 150 characters at most`)
 	case f.Position != nil && *f.Position < 0:
-		return invalid(`"position" must not be negative`)
+		return answer.Invalid(`"position" must not be negative`)
 	case f.Theme != nil && !slices.Contains(themes, *f.Theme):
-		return invalid(`"theme" must be one of ` + strings.Join(themes, ", "))
+		return answer.Invalid(`"theme" must be one of ` + strings.Join(themes, ", "))
 	}
 	put(&c.Title, f.Title)
 	put(&c.Description, f.Description)
@@ -71,8 +71,6 @@ func put[T any](at, value *T) {
 		*at = *value
 	}
 }
-
-func invalid(message string) error { return answer.Refuse(http.StatusUnprocessableEntity, message) }
 
 func (a *Area) create(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
@@ -92,11 +90,11 @@ func (a *Area) create(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if body.Title == nil {
-		return invalid(`"title" is required`)
+		return answer.Invalid(`"title" is required`)
 	}
 	owner, ok := a.o.Accounts.Find(ns)
 	if !ok {
-		return invalid(`"namespace" is unknown`)
+		return answer.Invalid(`"namespace" is unknown`)
 	}
 	c := Collection{Owner: owner.Name, Theme: themes[0], Items: []Item{}}
 	if err := body.set(&c); err != nil {
@@ -268,7 +266,7 @@ func (a *Area) lookup(ctx context.Context, kind, id string) (map[string]any, err
 	}
 	look, ok := a.o.Kinds[kind]
 	if !ok {
-		return nil, invalid(`"item.type" must be one of paper, collection, space, model, dataset, bucket`)
+		return nil, answer.Invalid(`"item.type" must be one of paper, collection, space, model, dataset, bucket`)
 	}
 	return look(ctx, id)
 }

@@ -164,7 +164,7 @@ func (s *Store) adopt(name, sha string, size int64) error {
 
 // Size returns the length of a content; ok is false when it is not stored.
 func (s *Store) Size(sha string) (size int64, ok bool) {
-	if !validSum(sha) {
+	if !IsSum(sha) {
 		return 0, false
 	}
 	s.mu.Lock()
@@ -187,10 +187,12 @@ func (s *Store) Has(sha string) bool {
 	return ok
 }
 
-// nopCloser lets bytes in memory be closed.
-type nopCloser struct{ *bytes.Reader }
+// InMemory are bytes that can be closed.
+func InMemory(body []byte) io.ReadSeekCloser { return closer{bytes.NewReader(body)} }
 
-func (nopCloser) Close() error { return nil }
+type closer struct{ *bytes.Reader }
+
+func (closer) Close() error { return nil }
 
 // Open reads a content.
 func (s *Store) Open(sha string) (io.ReadSeekCloser, int64, error) {
@@ -202,7 +204,7 @@ func (s *Store) Open(sha string) (io.ReadSeekCloser, int64, error) {
 	body, small := s.small[sha]
 	s.mu.Unlock()
 	if small {
-		return nopCloser{bytes.NewReader(body)}, size, nil
+		return InMemory(body), size, nil
 	}
 	dir, err := s.dir()
 	if err != nil {
@@ -342,8 +344,8 @@ func (s *Store) keep(sha string, body []byte) bool {
 	return true
 }
 
-// validSum reports whether s is written like a sha256.
-func validSum(s string) bool {
+// IsSum reports whether s is written like a sha256.
+func IsSum(s string) bool {
 	if len(s) != 64 {
 		return false
 	}

@@ -239,7 +239,7 @@ func (a *Area) pullRequest(_ context.Context, r *repo.Repo, pr repo.PullRequest)
 
 // committed adds a commit on the branch of a pull request to its events.
 func (a *Area) committed(r *repo.Repo, ref, oid string) {
-	if !repo.IsPull(ref) {
+	if !git.IsPull(ref) {
 		return
 	}
 	c, err := r.Objects().Commit(oid)

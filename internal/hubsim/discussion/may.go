@@ -25,7 +25,7 @@ func enabled(r *repo.Repo) error {
 func mayTalk(ctx context.Context, r *repo.Repo) (user string, err error) {
 	caller := account.From(ctx)
 	if caller == nil {
-		return "", repo.Anonymous("")
+		return "", answer.Login("")
 	}
 	if err := enabled(r); err != nil {
 		return "", err

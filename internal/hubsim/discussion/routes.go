@@ -19,9 +19,9 @@ const pageLength = 50
 func (a *Area) Routes(mux *http.ServeMux) {
 	for _, t := range repo.Types() {
 		base := "/api/" + t.Plural() + "/{ns}/{name}/discussions"
-		on := func(pattern string, h handler) {
+		on := func(pattern string, h repo.Handler) {
 			method, path, _ := strings.Cut(pattern, " ")
-			mux.Handle(method+" "+base+path, a.route(t, h))
+			mux.Handle(method+" "+base+path, a.o.Repos.Route(t, h))
 		}
 		on("GET ", a.list)
 		on("POST ", a.create)
@@ -40,21 +40,8 @@ func (a *Area) Routes(mux *http.ServeMux) {
 	}
 }
 
-// handler serves a repository the caller may see.
-type handler func(w http.ResponseWriter, r *http.Request, at *repo.Repo) error
-
-func (a *Area) route(t repo.Type, h handler) http.Handler {
-	return repo.Route(func(w http.ResponseWriter, r *http.Request) error {
-		at, err := a.o.Repos.Find(r.Context(), t, r.PathValue("ns")+"/"+r.PathValue("name"))
-		if err != nil {
-			return err
-		}
-		return h(w, r, at)
-	})
-}
-
 // on finds the discussion a request names.
-func (a *Area) on(h func(http.ResponseWriter, *http.Request, *repo.Repo, *Discussion) error) handler {
+func (a *Area) on(h func(http.ResponseWriter, *http.Request, *repo.Repo, *Discussion) error) repo.Handler {
 	return func(w http.ResponseWriter, r *http.Request, at *repo.Repo) error {
 		if err := enabled(at); err != nil {
 			return err

@@ -16,6 +16,9 @@ const (
 	Main     = Heads + "main"
 )
 
+// IsPull reports whether a full name is that of a pull request.
+func IsPull(ref string) bool { return strings.HasPrefix(ref, Pulls) }
+
 // Move is an entry of the log of refs; an empty name stands for no commit.
 type Move struct {
 	Ref string    `json:"ref"`

@@ -40,7 +40,7 @@ func (a *Area) billed(show func(w http.ResponseWriter, r *http.Request, payer *a
 	return answer.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		c := account.From(r.Context())
 		if c == nil {
-			return errLogin()
+			return answer.Login("")
 		}
 		payer := c.User
 		if r.PathValue("name") != "" {

@@ -66,15 +66,10 @@ func (a *Area) Routes(mux *http.ServeMux) {
 	a.oauthRoutes(mux)
 }
 
-// errLogin is the refusal of routes that are about the caller himself.
-func errLogin() error {
-	return answer.Refuse(http.StatusUnauthorized, "Invalid username or password.")
-}
-
 func (a *Area) whoami(w http.ResponseWriter, r *http.Request) error {
 	c := account.From(r.Context())
 	if c == nil {
-		return errLogin()
+		return answer.Login("")
 	}
 	u := c.User
 	body := map[string]any{
@@ -134,20 +129,12 @@ func (a *Area) fineGrained(t *account.Token) map[string]any {
 		if e, ok := a.o.Accounts.Find(s.Entity); ok {
 			entity = map[string]any{"_id": e.ID, "type": e.Type, "name": e.Name}
 		}
-		scoped = append(scoped, map[string]any{"entity": entity, "permissions": list(s.Permissions)})
+		scoped = append(scoped, map[string]any{"entity": entity, "permissions": answer.List(s.Permissions)})
 		for _, p := range s.Permissions {
 			gated = gated || p == account.RepoRead
 		}
 	}
-	return map[string]any{"global": list(t.Global), "canReadGatedRepos": gated, "scoped": scoped}
-}
-
-// list is never null in JSON.
-func list(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
+	return map[string]any{"global": answer.List(t.Global), "canReadGatedRepos": gated, "scoped": scoped}
 }
 
 func fullname(e *account.Entity) string {

@@ -34,7 +34,7 @@ func (a *Area) SetMCP(user string, s MCPSettings) {
 func (a *Area) mcp(w http.ResponseWriter, r *http.Request) error {
 	c := account.From(r.Context())
 	if c == nil {
-		return errLogin()
+		return answer.Login("")
 	}
 	a.mu.Lock()
 	s, ok := a.settings[c.User.Name]
@@ -57,7 +57,7 @@ func harnesses(w http.ResponseWriter, _ *http.Request) error {
 
 func (a *Area) notifications(w http.ResponseWriter, r *http.Request) error {
 	if account.From(r.Context()) == nil {
-		return errLogin()
+		return answer.Login("")
 	}
 	answer.JSON(w, http.StatusOK, map[string]any{"notifications": []any{}, "count": map[string]int{"view": 0, "unread": 0, "all": 0}, "start": 0})
 	return nil

@@ -50,7 +50,7 @@ func (js *Jobs) proxy(w http.ResponseWriter, r *http.Request) error {
 	caller := account.From(r.Context())
 	switch {
 	case !public && caller == nil:
-		return answer.Refuse(http.StatusUnauthorized, "Invalid username or password.")
+		return answer.Login("")
 	case !public && !may(caller, false, owner):
 		return answer.Refuse(http.StatusForbidden, "You don't have access to this job")
 	case !open:

@@ -53,7 +53,7 @@ func (js *Jobs) writes(r *http.Request) (*account.Entity, error) { return js.all
 func (js *Jobs) allowed(r *http.Request, write bool) (*account.Entity, error) {
 	caller, ns := account.From(r.Context()), r.PathValue("ns")
 	if caller == nil {
-		return nil, answer.Refuse(http.StatusUnauthorized, "Invalid username or password.")
+		return nil, answer.Login("")
 	}
 	e, ok := js.o.Accounts.Find(ns)
 	if !ok {
@@ -105,7 +105,7 @@ func (js *Jobs) answer(w http.ResponseWriter, r *http.Request, j *job) {
 }
 
 // invalid is the answer to what breaks a rule.
-func invalid(err error) error { return answer.Refuse(http.StatusUnprocessableEntity, err.Error()) }
+func invalid(err error) error { return answer.Invalid(err.Error()) }
 
 // decode reads a body; what does not fit is invalid.
 func decode(w http.ResponseWriter, r *http.Request, v any) error {

@@ -5,6 +5,8 @@
 package repo
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strings"
@@ -72,4 +74,23 @@ type Moved struct {
 
 func (m *Moved) Error() string {
 	return fmt.Sprintf("%s %s is now called %s", m.Type, m.From, m.To)
+}
+
+// Subdomain is the name a Space's app has in the host of its address.
+func Subdomain(id string) string {
+	const longest, cut = 63, 56 // of a part of a host name; what is kept of a longer one
+	name := strings.Map(func(c rune) rune {
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+			return c
+		case 'A' <= c && c <= 'Z':
+			return c + 'a' - 'A'
+		}
+		return '-'
+	}, id)
+	if name = strings.Trim(name, "-"); len(name) <= longest {
+		return name
+	}
+	sum := sha1.Sum([]byte(id)) // tells names apart, protects nothing
+	return name[:cut] + "-" + hex.EncodeToString(sum[:3])
 }

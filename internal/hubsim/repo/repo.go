@@ -160,7 +160,7 @@ func (r *Repo) Visible(caller *account.Caller) bool {
 // change what they have made.
 func (r *Repo) MayWrite(caller *account.Caller) error {
 	if caller == nil {
-		return Anonymous("")
+		return answer.Login("")
 	}
 	ns := r.Namespace()
 	if !caller.May(account.RepoWrite, ns) || caller.Role(ns) == "contributor" && r.creator != caller.Name() {

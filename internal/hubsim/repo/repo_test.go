@@ -212,3 +212,14 @@ func TestCardIsThatOfTheCommit(t *testing.T) {
 		}
 	}
 }
+
+func TestSubdomain(t *testing.T) {
+	for id, want := range map[string]string{
+		"bob/sp": "bob-sp", "_x/y_": "x-y", "Bob/My_Space.v2": "bob-my-space-v2",
+		"bob/" + strings.Repeat("x", 90): "bob-" + strings.Repeat("x", 52) + "-",
+	} {
+		if got := repo.Subdomain(id); !strings.HasPrefix(got, want) || len(got) > 63 {
+			t.Errorf("%s: %s", id, got)
+		}
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
-	"github.com/ml-intern/ml-intern/internal/hubsim/git"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo/history"
 )
 
@@ -25,6 +24,20 @@ func Route(h answer.Handler) answer.Handler {
 			Header: http.Header{"Location": {relocated(r.URL, moved)}},
 		}
 	}
+}
+
+// Handler serves a repository the caller may see.
+type Handler func(w http.ResponseWriter, r *http.Request, at *Repo) error
+
+// Route serves the repository of type t that {ns} and {name} of the path name.
+func (s *Store) Route(t Type, h Handler) answer.Handler {
+	return Route(func(w http.ResponseWriter, r *http.Request) error {
+		at, err := s.Find(r.Context(), t, r.PathValue("ns")+"/"+r.PathValue("name"))
+		if err != nil {
+			return err
+		}
+		return h(w, r, at)
+	})
 }
 
 // relocated puts the new id into the path of u, relative to its host.
@@ -107,6 +120,3 @@ func WholeRevision(tail string) (string, error) {
 	}
 	return rev, nil
 }
-
-// IsPull reports whether a full name is that of a pull request.
-func IsPull(ref string) bool { return strings.HasPrefix(ref, git.Pulls) }

@@ -139,20 +139,22 @@ func (s *Store) Find(ctx context.Context, t Type, id string) (*Repo, error) {
 	return r, nil
 }
 
+// Follow is Find for who takes a former name as well.
+func (s *Store) Follow(ctx context.Context, t Type, id string) (*Repo, error) {
+	r, err := s.Find(ctx, t, id)
+	var moved *Moved
+	if errors.As(err, &moved) {
+		return s.Find(ctx, t, moved.To)
+	}
+	return r, err
+}
+
 // Unknown is the answer for a repository that does not exist for the caller.
 func Unknown(caller *account.Caller) error {
 	if caller == nil {
-		return Anonymous(answer.RepoNotFound)
+		return answer.Login(answer.RepoNotFound)
 	}
 	return answer.NotFound(answer.RepoNotFound, "Repository not found")
-}
-
-// Anonymous asks for a login.
-func Anonymous(code string) error {
-	return &answer.Error{
-		Status: http.StatusUnauthorized, Code: code, Message: "Invalid username or password.",
-		Header: http.Header{"Www-Authenticate": {`Bearer realm="Authentication required", charset="UTF-8"`}},
-	}
 }
 
 // Writable returns a repository the caller of ctx may change.
@@ -174,7 +176,7 @@ func (s *Store) Admin(ctx context.Context, t Type, id string) (*Repo, error) {
 // MayCreate says why the caller may not make a repository in a namespace.
 func (s *Store) MayCreate(caller *account.Caller, t Type, ns string) error {
 	if caller == nil {
-		return Anonymous("")
+		return answer.Login("")
 	}
 	if _, ok := s.o.Accounts.Find(ns); !ok || !caller.May(account.RepoWrite, ns) {
 		return answer.Refuse(http.StatusForbidden, fmt.Sprintf("You don't have the rights to create a %s under the namespace %q", t, ns))

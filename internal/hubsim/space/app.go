@@ -81,18 +81,18 @@ func unavailable(w http.ResponseWriter, stage string) {
 func (ss *Spaces) behind(r *http.Request) (*space, string, error) {
 	caller, sub := account.From(r.Context()), strings.ToLower(r.PathValue("subdomain"))
 	for _, one := range ss.o.Repos.All(repo.Space) {
-		if Subdomain(one.ID()) != sub {
+		if repo.Subdomain(one.ID()) != sub {
 			continue
 		}
 		if !one.Private() || one.Visible(caller) || ss.passed(r, one.Hex()) {
 			return ss.machine(one), one.ID(), nil
 		}
 		if caller == nil {
-			return nil, "", answer.Refuse(http.StatusUnauthorized, "Invalid username or password.")
+			return nil, "", answer.Login("")
 		}
 		break
 	}
-	return nil, "", answer.Refuse(http.StatusNotFound, "Sorry, we can't find the page you are looking for.")
+	return nil, "", answer.NoPage()
 }
 
 // passed reports whether the request has a short token for the Space.
@@ -115,7 +115,7 @@ func (ss *Spaces) jwt(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if account.From(r.Context()) == nil {
-		return answer.Refuse(http.StatusUnauthorized, "Invalid username or password.")
+		return answer.Login("")
 	}
 	raw := make([]byte, 32)
 	ss.o.Clock.Random(raw)

@@ -133,7 +133,7 @@ func (sp *space) runtime() runtime {
 		never := sp.Sleep
 		v.GCAfter = &never
 	}
-	v.Domains = []domain{{Subdomain(sp.repo.ID()) + ".hf.space", "READY"}}
+	v.Domains = []domain{{repo.Subdomain(sp.repo.ID()) + ".hf.space", "READY"}}
 	return v
 }
 

@@ -5,8 +5,6 @@
 package space
 
 import (
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
@@ -253,25 +251,6 @@ func (ss *Spaces) deleted(r *repo.Repo) {
 	ss.halt(sp, "DELETING", "")
 	sp.build.End()
 	sp.events.End()
-}
-
-// Subdomain is the name a Space's app has in the host of its address.
-func Subdomain(id string) string {
-	const longest, cut = 63, 56 // of a part of a host name; what is kept of a longer one
-	name := strings.Map(func(c rune) rune {
-		switch {
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-			return c
-		case 'A' <= c && c <= 'Z':
-			return c + 'a' - 'A'
-		}
-		return '-'
-	}, id)
-	if len(name) <= longest {
-		return name
-	}
-	sum := sha1.Sum([]byte(id)) // tells names apart, protects nothing
-	return name[:cut] + "-" + hex.EncodeToString(sum[:3])
 }
 
 // Register lets h be the app of the Space called id, whatever its files are.

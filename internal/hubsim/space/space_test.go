@@ -585,14 +585,3 @@ func TestGeneralRoutes(t *testing.T) {
 		t.Error("no templates")
 	}
 }
-
-func TestSubdomain(t *testing.T) {
-	for id, want := range map[string]string{
-		"bob/sp": "bob-sp", "Bob/My_Space.v2": "bob-my-space-v2",
-		"bob/" + strings.Repeat("x", 90): "bob-" + strings.Repeat("x", 52) + "-",
-	} {
-		if got := space.Subdomain(id); !strings.HasPrefix(got, want) || len(got) > 63 {
-			t.Errorf("%s: %s", id, got)
-		}
-	}
-}

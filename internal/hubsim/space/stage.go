@@ -17,6 +17,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/exec/stream"
 	"github.com/ml-intern/ml-intern/internal/hubsim/exec/volume"
 	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
+	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
 	"github.com/ml-intern/ml-intern/internal/hubsim/space/dockerfile"
 )
 
@@ -234,7 +235,7 @@ func (ss *Spaces) spec(sp *space, f flavor.Flavor) (exec.Spec, bool) {
 		ID: sp.Hex, Command: d.Command, GPU: f.Listing(), Environment: map[string]string{}, Secrets: map[string]string{},
 		System: f.Variables(map[string]string{
 			"SYSTEM": "spaces", "SPACE_ID": id, "SPACE_AUTHOR_NAME": namespace, "SPACE_REPO_NAME": name,
-			"SPACE_HOST": Subdomain(id) + ".hf.space",
+			"SPACE_HOST": repo.Subdomain(id) + ".hf.space",
 		}),
 		Dir:     func(ctx context.Context, dir string) error { return sp.repo.Checkout(ctx, oid, "", dir) },
 		Aliases: d.Places, Ports: []int{sp.port(oid)},

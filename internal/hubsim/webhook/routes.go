@@ -39,7 +39,7 @@ func (a *Area) Routes(mux *http.ServeMux) {
 func may(r *http.Request, permission string) (user string, err error) {
 	switch caller := account.From(r.Context()); {
 	case caller == nil:
-		return "", answer.Refuse(http.StatusUnauthorized, "Invalid username or password.")
+		return "", answer.Login("")
 	case !caller.May(permission, caller.Name()):
 		return "", answer.Refuse(http.StatusForbidden, "This token may not use webhooks: it lacks "+permission)
 	default:
@@ -103,16 +103,16 @@ type fields struct {
 func (a *Area) set(r *http.Request, f fields, h *Hook) error {
 	for _, w := range f.Watched {
 		if !slices.Contains(kinds, w.Type) || w.Name == "" {
-			return invalid(`"watched.type" must be one of ` + strings.Join(kinds, ", ") + `, "watched.name" must not be empty`)
+			return answer.Invalid(`"watched.type" must be one of ` + strings.Join(kinds, ", ") + `, "watched.name" must not be empty`)
 		}
 	}
 	for _, d := range f.Domains {
 		if !slices.Contains(domains, d) {
-			return invalid(`"domains" must be repo or discussion`)
+			return answer.Invalid(`"domains" must be repo or discussion`)
 		}
 	}
 	if f.Secret != nil && strings.ContainsFunc(*f.Secret, func(c rune) bool { return c < ' ' || c > '~' }) {
-		return invalid(`"secret" must be printable ASCII`)
+		return answer.Invalid(`"secret" must be printable ASCII`)
 	}
 	if err := a.target(r, f, h); err != nil {
 		return err
@@ -133,15 +133,15 @@ func (a *Area) set(r *http.Request, f fields, h *Hook) error {
 func (a *Area) target(r *http.Request, f fields, h *Hook) error {
 	switch {
 	case f.URL != nil && (f.Job != nil || f.JobSourceID != ""):
-		return invalid(`only one of "url", "job" and "jobSourceId" may be given`)
+		return answer.Invalid(`only one of "url", "job" and "jobSourceId" may be given`)
 	case f.URL != nil:
 		u, err := url.Parse(*f.URL)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return invalid(`"url" must be an http or https address`)
+			return answer.Invalid(`"url" must be an http or https address`)
 		}
 		h.URL, h.Job = *f.URL, nil
 	case (f.Job != nil || f.JobSourceID != "") && a.o.Jobs == nil:
-		return invalid(`"job": the simulator runs no jobs`)
+		return answer.Invalid(`"job": the simulator runs no jobs`)
 	case f.JobSourceID != "":
 		spec, err := a.o.Jobs.Spec(r.Context(), f.JobSourceID)
 		if err != nil {
@@ -153,8 +153,6 @@ func (a *Area) target(r *http.Request, f fields, h *Hook) error {
 	}
 	return nil
 }
-
-func invalid(message string) error { return answer.Refuse(http.StatusUnprocessableEntity, message) }
 
 func (a *Area) create(w http.ResponseWriter, r *http.Request) error {
 	user, err := may(r, write)
@@ -171,11 +169,11 @@ func (a *Area) create(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch {
 	case len(h.Watched) == 0:
-		return invalid(`"watched" must not be empty`)
+		return answer.Invalid(`"watched" must not be empty`)
 	case h.URL == "" && h.Job == nil:
-		return invalid(`one of "url", "job" and "jobSourceId" is required`)
+		return answer.Invalid(`one of "url", "job" and "jobSourceId" is required`)
 	case len(a.of(user)) >= maxHooks:
-		return invalid("too many webhooks")
+		return answer.Invalid("too many webhooks")
 	}
 	h.ID = a.o.Clock.ID()
 	a.mu.Lock()

@@ -4,7 +4,6 @@ package shelf
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -33,7 +32,7 @@ func (s Shelf) Mount(ctx context.Context, v volume.Volume) (exec.Mount, error) {
 	if v.Type == "bucket" {
 		return s.bucket(ctx, v, m)
 	}
-	r, err := s.find(ctx, repo.Type(v.Type), v.Source)
+	r, err := s.Repos.Follow(ctx, repo.Type(v.Type), v.Source)
 	if err != nil {
 		return m, err
 	}
@@ -79,18 +78,8 @@ func (s Shelf) bucket(ctx context.Context, v volume.Volume, m exec.Mount) (exec.
 	return m, nil
 }
 
-// find follows a former name.
-func (s Shelf) find(ctx context.Context, t repo.Type, id string) (*repo.Repo, error) {
-	r, err := s.Repos.Find(ctx, t, id)
-	var moved *repo.Moved
-	if errors.As(err, &moved) {
-		return s.Repos.Find(ctx, t, moved.To)
-	}
-	return r, err
-}
-
 // Space implements [volume.Source].
 func (s Shelf) Space(ctx context.Context, id string) error {
-	_, err := s.find(ctx, repo.Space, id)
+	_, err := s.Repos.Follow(ctx, repo.Space, id)
 	return err
 }

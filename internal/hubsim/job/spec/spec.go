@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 	"github.com/ml-intern/ml-intern/internal/hubsim/exec/flavor"
 	"github.com/ml-intern/ml-intern/internal/hubsim/exec/volume"
 )
@@ -193,9 +194,9 @@ type Group struct {
 // View returns what may be shown.
 func (s Spec) View() View {
 	v := View{
-		DockerImage: s.DockerImage, SpaceID: s.SpaceID, Command: orEmpty(s.Command), Arguments: orEmpty(s.Arguments),
-		Environment: maps.Clone(s.Environment), Secrets: orEmpty(slices.Sorted(maps.Keys(s.Secrets))), Flavor: s.Flavor, Arch: s.Arch,
-		Timeout: int64(s.Timeout() / time.Second), Labels: maps.Clone(s.Labels), Volumes: append([]volume.Volume{}, s.Volumes...), Expose: s.Expose,
+		DockerImage: s.DockerImage, SpaceID: s.SpaceID, Command: answer.List(s.Command), Arguments: answer.List(s.Arguments),
+		Environment: maps.Clone(s.Environment), Secrets: answer.List(slices.Sorted(maps.Keys(s.Secrets))), Flavor: s.Flavor, Arch: s.Arch,
+		Timeout: int64(s.Timeout() / time.Second), Labels: maps.Clone(s.Labels), Volumes: answer.List(slices.Clone(s.Volumes)), Expose: s.Expose,
 	}
 	if v.Environment == nil {
 		v.Environment = map[string]string{}
@@ -213,11 +214,4 @@ func (s Spec) View() View {
 		v.Group = &Group{s.ResourceGroupID}
 	}
 	return v
-}
-
-func orEmpty(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
 }

@@ -258,7 +258,7 @@ func list(items []map[string]any) []map[string]any {
 // there, others would need arXiv.
 func (p *Service) add(w http.ResponseWriter, r *http.Request) error {
 	if account.From(r.Context()) == nil {
-		return answer.Refuse(http.StatusUnauthorized, "Invalid username or password.")
+		return answer.Login("")
 	}
 	var body struct {
 		ArxivID string `json:"arxivId"`

@@ -106,7 +106,7 @@ func refuse(w http.ResponseWriter, status int, kind, code, message string) error
 func (s *Router) payer(r *http.Request) (string, error) {
 	caller := account.From(r.Context())
 	if caller == nil {
-		return "", answer.Refuse(http.StatusUnauthorized, "Invalid username or password.")
+		return "", answer.Login("")
 	}
 	payer := caller.Name()
 	if bill := r.Header.Get("X-HF-Bill-To"); bill != "" {

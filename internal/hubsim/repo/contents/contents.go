@@ -34,7 +34,7 @@ func New(o Options) (*Routes, error) {
 func (s *Routes) Routes(mux *http.ServeMux) {
 	for _, t := range repo.Types() {
 		base := "/api/" + t.Plural() + "/{ns}/{name}/"
-		on := func(method, path string, h handler) { mux.Handle(method+" "+base+path, s.route(t, h)) }
+		on := func(method, path string, h repo.Handler) { mux.Handle(method+" "+base+path, s.o.Repos.Route(t, h)) }
 		on("GET", "tree/{rest...}", s.tree)
 		on("POST", "paths-info/{rest...}", s.pathsInfo)
 		on("GET", "treesize/{rest...}", s.treeSize)
@@ -42,21 +42,8 @@ func (s *Routes) Routes(mux *http.ServeMux) {
 		on("GET", "commits/{rest...}", s.commits)
 		on("GET", "compare/{rest...}", s.compare)
 		on("POST", "super-squash/{rest...}", s.squash)
-		mux.Handle("GET /api/resolve-cache/"+t.Plural()+"/{ns}/{name}/{rest...}", s.route(t, s.cached))
+		mux.Handle("GET /api/resolve-cache/"+t.Plural()+"/{ns}/{name}/{rest...}", s.o.Repos.Route(t, s.cached))
 	}
-}
-
-// handler serves a repository the caller may see.
-type handler func(w http.ResponseWriter, r *http.Request, at *repo.Repo) error
-
-func (s *Routes) route(t repo.Type, h handler) http.Handler {
-	return repo.Route(func(w http.ResponseWriter, r *http.Request) error {
-		at, err := s.o.Repos.Find(r.Context(), t, r.PathValue("ns")+"/"+r.PathValue("name"))
-		if err != nil {
-			return err
-		}
-		return h(w, r, at)
-	})
 }
 
 // mayRead says why the files are not for the caller.

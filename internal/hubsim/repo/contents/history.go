@@ -28,10 +28,10 @@ func (s *Routes) refs(w http.ResponseWriter, r *http.Request, at *repo.Repo) err
 		return rank(x) - rank(y)
 	})
 	body := map[string]any{
-		"branches": some(branches), "converts": some(at.Refs(git.Converts)), "tags": some(at.Refs(git.Tags)),
+		"branches": answer.List(branches), "converts": answer.List(at.Refs(git.Converts)), "tags": answer.List(at.Refs(git.Tags)),
 	}
 	if with, _ := answer.Flag(r.URL.Query(), "include_prs"); with {
-		body["pullRequests"] = some(at.Refs(git.Pulls))
+		body["pullRequests"] = answer.List(at.Refs(git.Pulls))
 	}
 	answer.JSON(w, http.StatusOK, body)
 	return nil
@@ -43,14 +43,6 @@ func rank(c repo.NamedCommit) int {
 		return 0
 	}
 	return 1
-}
-
-// some is a list that is never null.
-func some[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
 }
 
 type author struct {

@@ -6,7 +6,6 @@ package history
 import (
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -93,6 +92,3 @@ func (h *History) Puller(ref string) string {
 }
 
 func email(user string) string { return user + "@users.noreply.huggingface.co" }
-
-// isPull reports whether a full name is that of a pull request.
-func isPull(ref string) bool { return strings.HasPrefix(ref, git.Pulls) }

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -232,11 +231,6 @@ func (h *History) Stat(oid, path string) (Entry, error) {
 	return h.describe(path, e)
 }
 
-// nopCloser lets bytes in memory be closed.
-type nopCloser struct{ *bytes.Reader }
-
-func (nopCloser) Close() error { return nil }
-
 // Open reads the content of a file of a commit.
 func (h *History) Open(_ context.Context, oid, path string) (io.ReadSeekCloser, File, error) {
 	e, err := h.Stat(oid, path)
@@ -262,7 +256,7 @@ func (h *History) open(f File) (io.ReadSeekCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nopCloser{bytes.NewReader(body)}, nil
+	return content.InMemory(body), nil
 }
 
 // Read returns the content of a file of a commit.

@@ -113,7 +113,7 @@ func (h *History) SetRef(ref, oid, by string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.refs.Set(ref, oid, by, h.o.Clock.Stamp())
-	if isPull(ref) && h.pullers[ref] == "" {
+	if git.IsPull(ref) && h.pullers[ref] == "" {
 		h.pullers[ref] = by
 	}
 	return nil

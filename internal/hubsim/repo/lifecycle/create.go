@@ -115,7 +115,7 @@ func (v wish) spec(caller *account.Caller) (repo.CreateSpec, error) {
 func (s *Routes) create(w http.ResponseWriter, r *http.Request) error {
 	caller := account.From(r.Context())
 	if caller == nil {
-		return repo.Anonymous("")
+		return answer.Login("")
 	}
 	var v wish
 	if err := answer.Body(w, r, &v); err != nil {
@@ -205,7 +205,7 @@ func (s *Routes) move(w http.ResponseWriter, r *http.Request) error {
 func (s *Routes) duplicate(w http.ResponseWriter, r *http.Request, at *repo.Repo) error {
 	caller := account.From(r.Context())
 	if caller == nil {
-		return repo.Anonymous("")
+		return answer.Login("")
 	}
 	var v struct {
 		wish

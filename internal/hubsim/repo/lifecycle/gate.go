@@ -29,7 +29,7 @@ func (s *Routes) listRequests(w http.ResponseWriter, r *http.Request, at *repo.R
 	}
 	status := r.PathValue("status")
 	if status != repo.Pending && status != repo.Accepted && status != repo.Rejected {
-		return answer.Refuse(http.StatusNotFound, "Sorry, we can't find the page you are looking for.")
+		return answer.NoPage()
 	}
 	list := []map[string]any{}
 	grants := at.Grants()
@@ -120,7 +120,7 @@ func (s *Routes) Ask(w http.ResponseWriter, r *http.Request, at *repo.Repo) erro
 	gated := at.Settings().Gated
 	switch {
 	case caller == nil:
-		return repo.Anonymous("")
+		return answer.Login("")
 	case gated == "":
 		return answer.Refuse(http.StatusBadRequest, "The repository is not gated")
 	}

@@ -40,7 +40,7 @@ func (s *Routes) Routes(mux *http.ServeMux) {
 	mux.Handle("POST /api/repos/move", answer.Handler(s.move))
 	for _, t := range repo.Types() {
 		base := "/api/" + t.Plural() + "/{ns}/{name}/"
-		on := func(method, path string, h handler) { mux.Handle(method+" "+base+path, s.route(t, h)) }
+		on := func(method, path string, h repo.Handler) { mux.Handle(method+" "+base+path, s.o.Repos.Route(t, h)) }
 		on("PUT", "settings", s.settings)
 		on("POST", "duplicate", s.duplicate)
 		on("POST", "branch/{rest...}", s.createBranch)
@@ -51,19 +51,6 @@ func (s *Routes) Routes(mux *http.ServeMux) {
 		on("POST", "user-access-request/handle", s.handleRequest)
 		on("POST", "user-access-request/grant", s.grant)
 	}
-}
-
-// handler serves a repository the caller may see.
-type handler func(w http.ResponseWriter, r *http.Request, at *repo.Repo) error
-
-func (s *Routes) route(t repo.Type, h handler) http.Handler {
-	return repo.Route(func(w http.ResponseWriter, r *http.Request) error {
-		at, err := s.o.Repos.Find(r.Context(), t, r.PathValue("ns")+"/"+r.PathValue("name"))
-		if err != nil {
-			return err
-		}
-		return h(w, r, at)
-	})
 }
 
 // done answers that something was done.

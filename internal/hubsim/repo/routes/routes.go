@@ -43,7 +43,7 @@ func New(o Options) (*Routes, error) {
 	s := &Routes{o: o}
 	if o.NotFound == nil {
 		s.o.NotFound = answer.Handler(func(http.ResponseWriter, *http.Request) error {
-			return answer.Refuse(http.StatusNotFound, "Sorry, we can't find the page you are looking for.")
+			return answer.NoPage()
 		})
 	}
 	var err error

@@ -1,7 +1,6 @@
 package upload
 
 import (
-	"encoding/hex"
 	"net/http"
 	"slices"
 
@@ -55,7 +54,7 @@ func (s *Routes) Batch(w http.ResponseWriter, r *http.Request, at *repo.Repo) er
 	case len(body.Objects) > maxObjects:
 		return answer.Refuse(http.StatusRequestEntityTooLarge, "too many objects")
 	case body.Operation == "upload" && caller == nil:
-		return repo.Anonymous("")
+		return answer.Login("")
 	case body.Operation == "download":
 		if err := at.MayRead(caller, answer.Base(r)); err != nil {
 			return err
@@ -97,9 +96,8 @@ func (a asLFS) WriteHeader(status int) {
 
 // check says what is wrong with an object.
 func check(o object) *failure {
-	raw, err := hex.DecodeString(o.OID)
 	switch {
-	case err != nil || len(raw) != 32 || hex.EncodeToString(raw) != o.OID:
+	case !content.IsSum(o.OID):
 		return &failure{http.StatusUnprocessableEntity, "Invalid oid"}
 	case o.Size < 0:
 		return &failure{http.StatusUnprocessableEntity, "Invalid size"}
@@ -135,7 +133,7 @@ func (s *Routes) download(at *repo.Repo, o *object) {
 // Verify tells whether a content has arrived.
 func (s *Routes) Verify(w http.ResponseWriter, r *http.Request, at *repo.Repo) error {
 	if account.From(r.Context()) == nil {
-		return repo.Anonymous("")
+		return answer.Login("")
 	}
 	var body object
 	if err := answer.Body(w, r, &body); err != nil {

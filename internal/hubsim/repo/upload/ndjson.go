@@ -4,13 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
+	"github.com/ml-intern/ml-intern/internal/hubsim/content"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
 )
 
@@ -141,7 +141,7 @@ func appendOperation(changes []repo.Change, key string, value json.RawMessage) (
 	case "file":
 		change.Content, err = decode(op)
 	case "lfsFile":
-		if raw, bad := hex.DecodeString(op.OID); bad != nil || len(raw) != 32 || op.Algo != "" && op.Algo != "sha256" || op.Size < 0 {
+		if !content.IsSum(op.OID) || op.Algo != "" && op.Algo != "sha256" || op.Size < 0 {
 			err = errors.New("`algo` must be sha256, `oid` its 64 digits, `size` not negative")
 		}
 		change.LFS = &repo.LFS{SHA256: op.OID, Size: op.Size}

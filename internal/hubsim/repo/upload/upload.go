@@ -10,6 +10,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 	"github.com/ml-intern/ml-intern/internal/hubsim/content"
+	"github.com/ml-intern/ml-intern/internal/hubsim/git"
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
 )
 
@@ -34,26 +35,13 @@ func New(o Options) (*Routes, error) {
 func (s *Routes) Routes(mux *http.ServeMux) {
 	for _, t := range repo.Types() {
 		base := "/api/" + t.Plural() + "/{ns}/{name}/"
-		on := func(method, path string, h handler) { mux.Handle(method+" "+base+path, s.route(t, h)) }
+		on := func(method, path string, h repo.Handler) { mux.Handle(method+" "+base+path, s.o.Repos.Route(t, h)) }
 		on("POST", "preupload/{rest...}", s.preupload)
 		on("POST", "commit/{rest...}", s.commit)
 		on("GET", "lfs-files", s.listFiles)
 		on("POST", "lfs-files/batch", s.deleteFiles)
 		on("DELETE", "lfs-files/{sha}", s.deleteFile)
 	}
-}
-
-// handler serves a repository the caller may see.
-type handler func(w http.ResponseWriter, r *http.Request, at *repo.Repo) error
-
-func (s *Routes) route(t repo.Type, h handler) http.Handler {
-	return repo.Route(func(w http.ResponseWriter, r *http.Request) error {
-		at, err := s.o.Repos.Find(r.Context(), t, r.PathValue("ns")+"/"+r.PathValue("name"))
-		if err != nil {
-			return err
-		}
-		return h(w, r, at)
-	})
 }
 
 // target finds the branch or pull request an upload is for and refuses who may
@@ -66,7 +54,7 @@ func target(r *http.Request, at *repo.Repo) (rev string, newPull bool, err error
 	caller := account.From(r.Context())
 	newPull, _ = answer.Flag(r.URL.Query(), "create_pr")
 	if caller == nil {
-		return "", false, repo.Anonymous("")
+		return "", false, answer.Login("")
 	}
 	if newPull {
 		if at.Settings().DiscussionsDisabled {
@@ -74,7 +62,7 @@ func target(r *http.Request, at *repo.Repo) (rev string, newPull bool, err error
 		}
 		return rev, true, nil
 	}
-	if ref, ok := at.Ref(rev); ok && repo.IsPull(ref) && at.Puller(ref) == caller.Name() {
+	if ref, ok := at.Ref(rev); ok && git.IsPull(ref) && at.Puller(ref) == caller.Name() {
 		return rev, false, nil
 	}
 	return rev, false, at.MayWrite(caller)

@@ -27,7 +27,7 @@ func Routes(c *clock.Clock, handle func(pattern string, h answer.Handler)) {
 func quota(c *clock.Clock, w http.ResponseWriter, r *http.Request) error {
 	caller := account.From(r.Context())
 	if caller == nil {
-		return answer.Refuse(http.StatusUnauthorized, "Invalid username or password.")
+		return answer.Login("")
 	}
 	const free, pro = 210, 1500
 	base := free
