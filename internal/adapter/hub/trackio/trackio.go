@@ -70,24 +70,29 @@ func (s *Seeder) Seed(ctx context.Context, id string, log func(string)) error {
 		return fmt.Errorf("trackio_space_id: %s is not a namespace of yours", namespace)
 	}
 	ref := repo.Ref{Type: wire.Space, ID: id}
-	visibility := "public"
-	if s.opts.Private {
-		visibility = "private"
-	}
-	_, err := s.opts.Repos.Ensure(ctx, repo.CreateSpec{Ref: ref, SDK: "gradio", Visibility: visibility})
-	if errors.Is(err, wire.Payment) {
-		return fmt.Errorf("the Hub wants a paid plan for a dashboard; a Trackio server of your own works too (TRACKIO_SERVER_URL and the secret TRACKIO_WRITE_TOKEN): %w", err)
-	}
-	if err != nil {
-		return err
-	}
-	for _, step := range []func(context.Context, repo.Ref, func(string)) error{s.program, s.storage, s.variables} {
+	for _, step := range []func(context.Context, repo.Ref, func(string)) error{s.space, s.program, s.storage, s.variables} {
 		if err := step(ctx, ref, log); err != nil {
 			return err
 		}
 	}
 	log("trackio dashboard ready: " + s.opts.Endpoint + "/spaces/" + id)
 	return nil
+}
+
+// space makes the Space that is not there yet.
+func (s *Seeder) space(ctx context.Context, r repo.Ref, _ func(string)) error {
+	if exists, err := s.opts.Repos.Exists(ctx, r); err != nil || exists {
+		return err
+	}
+	visibility := "public"
+	if s.opts.Private {
+		visibility = "private"
+	}
+	_, err := s.opts.Repos.Ensure(ctx, repo.CreateSpec{Ref: r, SDK: "gradio", Visibility: visibility})
+	if errors.Is(err, wire.Payment) {
+		return fmt.Errorf("the Hub wants a paid plan for a dashboard; a Trackio server of your own works too (TRACKIO_SERVER_URL and the secret TRACKIO_WRITE_TOKEN): %w", err)
+	}
+	return err
 }
 
 // program puts the dashboard's files into the Space, in one commit.
@@ -121,15 +126,15 @@ func (s *Seeder) program(ctx context.Context, r repo.Ref, log func(string)) erro
 // storage mounts the dashboard's bucket, beside whatever is mounted elsewhere.
 func (s *Seeder) storage(ctx context.Context, r repo.Ref, log func(string)) error {
 	source := r.ID + "-bucket"
-	if _, err := s.opts.Buckets.Create(ctx, source, true, true); err != nil {
-		return err
-	}
 	volumes, err := s.mounted(ctx, r)
 	if err != nil {
 		return err
 	}
 	if slices.ContainsFunc(volumes, func(v space.Volume) bool { return v.Type == "bucket" && v.MountPath == mountPath }) {
 		return nil
+	}
+	if _, err := s.opts.Buckets.Create(ctx, source, true, true); err != nil {
+		return err
 	}
 	kept := slices.DeleteFunc(volumes, func(v space.Volume) bool {
 		return v.Type == "bucket" && (v.Source == source || v.MountPath == mountPath)
