@@ -13,7 +13,8 @@ func (a *App) openLogin() {
 	a.login = login.New(login.Options{
 		Store: login.Store{Saved: a.Loaded.Login(), Path: a.Loaded.Places.OAuth()},
 		Hub:   a.Loaded.URL("HF_ENDPOINT").Value, Provider: a.Loaded.URL("OPENID_PROVIDER_URL").Value,
-		Client: a.Loaded.Env("ML_INTERN_OAUTH_CLIENT_ID"), HTTP: &plain, Hold: a.secrets.hold,
+		Client: a.Loaded.Env("ML_INTERN_OAUTH_CLIENT_ID"), HTTP: &plain,
+		Offline: a.Loaded.EnvFlag("HF_HUB_OFFLINE"), Hold: a.secrets.hold,
 		// It is the same user as before.
 		Renewed: func(old, fresh string) {
 			if err := a.desk().Carry(old, fresh); err != nil {
@@ -35,7 +36,10 @@ func (a *App) Login() *login.Login { return a.login }
 // it are made with a fresh one.
 func (a *App) Token() string { return a.login.State().Token }
 
-// FreshToken is the Hub token, renewed where that is due, and where it is from.
-func (a *App) FreshToken(ctx context.Context) (token, source string) {
-	return a.login.Token(ctx, 0), a.login.State().Source
+// FreshToken is the login in force, renewed where that is due.
+func (a *App) FreshToken(ctx context.Context) login.State {
+	token := a.login.Token(ctx, 0)
+	s := a.login.State()
+	s.Token = token
+	return s
 }

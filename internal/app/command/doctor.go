@@ -43,7 +43,7 @@ func runDoctor(ctx context.Context, s *console.Streams, asJSON bool) error {
 	a, err := app.New(ctx, app.Options{Dir: s.Dir, Environ: s.Environ, Lenient: true})
 	if err == nil {
 		defer a.Close()
-		o.HTTP, o.Whoami = a.HTTP(), a.Whoami
+		o.HTTP, o.Whoami, o.Login = a.HTTP(), a.Whoami, a.FreshToken
 		o.Model = a.Model()
 		route, err := a.Models.Resolve(ctx, o.Model)
 		o.ModelErr, o.ModelLabel = err, route.Label

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/account"
+	"github.com/ml-intern/ml-intern/internal/app/login"
 	"github.com/ml-intern/ml-intern/internal/config"
 )
 
@@ -46,6 +47,8 @@ type Options struct {
 	ModelErr                    error
 	// Whoami asks who the token belongs to.
 	Whoami func(ctx context.Context, token string) (*account.Identity, error)
+	// Login is the login in force; nil reads what there is.
+	Login func(ctx context.Context) login.State
 	// OutTTY and Width describe the terminal.
 	OutTTY bool
 	Width  int

@@ -9,30 +9,49 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/account"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
+	"github.com/ml-intern/ml-intern/internal/app/login"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
 // serviceWait bounds one request to a service.
 const serviceWait = 4 * time.Second
 
+// soon is when a token that cannot be renewed is about to end.
+const soon = time.Hour
+
+// login is the login in force.
+func (o Options) login(ctx context.Context) login.State {
+	if o.Login != nil {
+		return o.Login(ctx)
+	}
+	token, source := o.Loaded.HFToken()
+	return login.State{Token: token, Source: source}
+}
+
 // token tells whether there is a Hub token and whether the Hub knows it.
 func (o Options) token(ctx context.Context) []Finding {
 	const name = "Hub token"
-	token, source := o.Loaded.HFToken()
+	ctx, cancel := context.WithTimeout(ctx, serviceWait)
+	defer cancel()
+	now := o.login(ctx)
+	token, source := now.Token, now.Source
 	if token == "" {
 		return []Finding{{name, Warning, "there is none: models of the Hugging Face router and the Hub cannot be used", "set HF_TOKEN or run ml-intern login"}}
 	}
 	if o.Whoami == nil {
 		return one(name, OK, "from "+source+", not checked")
 	}
-	ctx, cancel := context.WithTimeout(ctx, serviceWait)
-	defer cancel()
 	who, err := o.Whoami(ctx, token)
+	if kind := now.Kind(); kind != "" {
+		source += " (" + kind + ")"
+	}
 	switch {
 	case errors.Is(err, wire.Unauthorized):
 		return []Finding{{name, Failure, fmt.Sprintf("from %s: the Hub does not know it", source), "ml-intern login saves another"}}
 	case err != nil:
 		return one(name, Warning, fmt.Sprintf("from %s, not checked: %v", source, err))
+	case now.OAuth && !now.Renewable && !now.Ends.IsZero() && time.Until(now.Ends) < soon:
+		return []Finding{{name, Warning, fmt.Sprintf("from %s, of %s", source, who.Name), "ml-intern login makes another"}}
 	case who.Refusal(account.Infer, who.Name) != "":
 		return one(name, Warning, fmt.Sprintf("from %s, of %s: it may not call Inference Providers", source, who.Name))
 	case who.Refusal(account.WriteRepo, who.Name) != "":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,8 +22,9 @@ type Options struct {
 	// Hub is the Hub in use, Provider who gives tokens for it, Client what this
 	// program is called there; "" is a program that cannot ask for a login.
 	Hub, Provider, Client string
-	// HTTP makes the requests to the provider.
-	HTTP *http.Client
+	// HTTP makes the requests to the provider; Offline makes none.
+	HTTP    *http.Client
+	Offline bool
 	// Hold is told of every secret as soon as it exists.
 	Hold func(secrets ...string)
 	// Renewed is told when a token takes the place of another.
@@ -75,6 +77,29 @@ type State struct {
 	Renewable bool
 	Ends      time.Time // of the token; zero when it is not known
 	Scope     string
+}
+
+// Kind says in a few words what a login by OAuth is and how long its token
+// lasts; "" for any other token.
+func (s State) Kind() string {
+	if !s.OAuth {
+		return ""
+	}
+	text := "OAuth"
+	switch {
+	case s.Renewable:
+		text += ", renewed by itself"
+	case !s.Ends.IsZero():
+		text += ", cannot be renewed"
+	}
+	if s.Ends.IsZero() {
+		return text
+	}
+	end := s.Ends.UTC().Format("2006-01-02 15:04 UTC")
+	if left := time.Until(s.Ends).Round(time.Minute); left > 0 {
+		return fmt.Sprintf("%s, this token ends %s (in %s)", text, end, strings.TrimSuffix(left.String(), "0s"))
+	}
+	return fmt.Sprintf("%s, this token ended %s", text, end)
 }
 
 // State reads the login in force; nothing is renewed.
@@ -189,7 +214,7 @@ func (l *Login) refresh(ctx context.Context, old oauth.Token) (oauth.Token, erro
 }
 
 func (l *Login) provider(client string, scopes []string) (*oauth.Provider, error) {
-	conn, err := wire.New(wire.Options{HTTP: l.o.HTTP, Endpoint: l.o.Provider})
+	conn, err := wire.New(wire.Options{HTTP: l.o.HTTP, Endpoint: l.o.Provider, Offline: l.o.Offline})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
+	"github.com/ml-intern/ml-intern/internal/app/login"
 )
 
 // Logout makes the command.
@@ -15,25 +16,32 @@ func Logout(s *console.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",
 		Short: "Remove the saved Hugging Face token from this machine",
-		Long: `Remove the saved token, also for the other Hugging Face programs of this user.
-The token stays valid: revoke it on the Hub if it should not be.`,
+		Long: `Remove the saved token, also for the other Hugging Face programs of this user,
+and what renews it after a login with a code. The token itself stays valid, of
+a login with a code for some hours: revoke it on the Hub if it should not be.`,
 		Args: cobra.NoArgs,
 		RunE: console.Do(func(ctx context.Context, _ []string) error {
 			l, faults := s.Config(ctx)
 			if l == nil {
 				return console.UsageOf(faults)
 			}
-			login := l.Login()
-			_, missing := os.Stat(login.Path())
-			if err := login.Remove(); err != nil {
+			store := login.Store{Saved: l.Login(), Path: l.Places.OAuth()}
+			var removed []string
+			for _, path := range []string{store.Saved.Path(), store.Path} {
+				if _, err := os.Stat(path); err == nil {
+					removed = append(removed, path)
+				}
+			}
+			if err := store.Remove(ctx); err != nil {
 				return fmt.Errorf("remove the saved token: %w", err)
 			}
-			if missing != nil {
-				fmt.Fprintln(s.Out, "no token was saved at "+login.Path())
-			} else {
-				fmt.Fprintln(s.Out, "removed "+login.Path())
+			for _, path := range removed {
+				fmt.Fprintln(s.Out, "removed "+path)
 			}
-			if token, source := login.Token(); token != "" {
+			if removed == nil {
+				fmt.Fprintln(s.Out, "no token was saved at "+store.Saved.Path())
+			}
+			if token, source := store.Saved.Token(); token != "" {
 				fmt.Fprintf(s.Err, "warning: %s still holds a token\n", source)
 			}
 			return nil

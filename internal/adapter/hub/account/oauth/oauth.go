@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -59,6 +60,8 @@ func New(o Options) (*Provider, error) {
 		return nil, errors.New("log in: Options.Conn is missing")
 	case !o.Conn.Anonymous():
 		return nil, errors.New("log in: Options.Conn carries a token")
+	case !private(o.Conn.Endpoint()):
+		return nil, fmt.Errorf("log in: %s is not an https address: what makes a token is not sent over plain http", o.Conn.Endpoint())
 	case strings.TrimSpace(o.ClientID) == "":
 		return nil, errors.New("log in: there is no OAuth client id: set ML_INTERN_OAUTH_CLIENT_ID, or paste a token instead")
 	}
@@ -66,6 +69,12 @@ func New(o Options) (*Provider, error) {
 		o.Scopes = Scopes()
 	}
 	return &Provider{o}, nil
+}
+
+// private reports whether what is sent there cannot be read on the way.
+func private(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Token is what a login gives. It is a secret.

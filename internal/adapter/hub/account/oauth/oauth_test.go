@@ -197,7 +197,9 @@ func TestNewChecksOptions(t *testing.T) {
 	n := hubtest.New(t)
 	nobody, _ := wire.New(wire.Options{HTTP: n.Client(), Endpoint: hubtest.Hub})
 	somebody, _ := wire.New(wire.Options{HTTP: n.Client(), Endpoint: hubtest.Hub, Token: "hf_x"})
+	open, _ := wire.New(wire.Options{HTTP: n.Client(), Endpoint: "http://hub.example.org"})
 	for want, o := range map[string]oauth.Options{
+		"not an https address":      {Conn: open, ClientID: "x"},
 		"ML_INTERN_OAUTH_CLIENT_ID": {Conn: nobody}, "carries a token": {Conn: somebody, ClientID: "x"}, "Conn is missing": {ClientID: "x"},
 	} {
 		if _, err := oauth.New(o); err == nil || !strings.Contains(err.Error(), want) {
