@@ -152,7 +152,7 @@ func (p Params) variables() error {
 
 // machine checks where a job runs.
 func (p Params) machine() error {
-	if image, _ := Image(p); p.Image != "" && image != "" && (!dockerImage.MatchString(image) || strings.Contains(image, "//")) {
+	if image, _ := Image(p); p.Image != "" && image != "" && (!dockerImage.MatchString(image) || strings.Contains(image, "//") || strings.Contains(image, "..")) {
 		return fmt.Errorf("image %.200q is neither a Docker image nor hf.co/spaces/NS/NAME", p.Image)
 	}
 	if _, space := Image(p); space != "" {
