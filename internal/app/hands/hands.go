@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/repo"
+	"github.com/ml-intern/ml-intern/internal/app/hubtools/pushes"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/config/environ"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
@@ -34,6 +36,7 @@ type Hands struct {
 	Root string
 
 	keeper *sandbox.Keeper
+	heard  string // where commands write down what they push; "" for nowhere
 }
 
 // Prefetch lets the tools of a session that was opened begin with what they make
@@ -57,20 +60,34 @@ func Local(ctx context.Context, l *config.Loaded, session string, spillDir func(
 	if err != nil {
 		return nil, err
 	}
+	h := &Hands{Root: l.Workspace}
+	vars := l.Environ()
+	if c.ArtifactHooks {
+		h.heard = spillDir(session)
+		vars = pushes.Environ(vars, h.heard)
+	}
 	here, err := local.New(local.Options{
 		Dir: l.Dir, Root: l.Workspace, Confine: local.Confine(c.ConfineFiles),
 		Extra: []string{spillDir(session)}, Home: l.Places.Home, Python: python(l),
-		SpillDir: spillDir, Environ: l.Environ(), ForwardHFToken: c.BashForwardHFToken,
+		SpillDir: spillDir, Environ: vars, ForwardHFToken: c.BashForwardHFToken,
 		AllowEnv: c.BashEnvAllow, DropEnv: secretVariables(), Sandbox: fence,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the workspace: %w", err)
 	}
+	h.Open = here.Open
 	return build(
 		shell.Options{Workspace: here.Open, Dir: l.Dir, Close: here.Close},
-		files.Options{Workspace: here.Open, Resolve: here.Resolve},
-		&Hands{Open: here.Open, Root: l.Workspace},
+		files.Options{Workspace: here.Open, Resolve: here.Resolve}, h,
 	)
+}
+
+// Listen tells made which repositories commands on this machine push to. In a
+// sandbox nothing is heard.
+func (h *Hands) Listen(made func(ctx context.Context, r repo.Ref)) {
+	if h.heard != "" {
+		h.Bash = pushes.Listen(h.Bash, h.heard, made)
+	}
 }
 
 // How long commands in a sandbox may take.
