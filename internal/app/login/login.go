@@ -249,8 +249,8 @@ func (l *Login) Provider(more []string) (*oauth.Provider, error) {
 
 // Save makes the token of a finished login the one in force.
 func (l *Login) Save(ctx context.Context, t oauth.Token, user string) error {
-	l.o.Hold(t.Access, t.Refresh)
 	r := Record{Login: rand.Text(), User: user, Hub: l.o.Hub, Provider: l.o.Provider, Client: l.o.Client}.with(t)
+	l.note(r)
 	return l.o.Store.SaveOAuth(ctx, r)
 }
 

@@ -151,7 +151,13 @@ func (s Store) put(r Record) error {
 
 // SaveOAuth makes a login by OAuth the one in force.
 func (s Store) SaveOAuth(ctx context.Context, r Record) error {
-	return s.locked(ctx, func() error { return s.write(r) })
+	return s.locked(ctx, func() error {
+		err := s.write(r)
+		if err != nil {
+			err = errors.Join(err, s.forget())
+		}
+		return err
+	})
 }
 
 // SaveToken makes a token that was pasted the login in force.
