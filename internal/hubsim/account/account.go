@@ -302,8 +302,8 @@ func (b *Book) Charge(c Charge) int64 {
 	if !ok {
 		return 0
 	}
-	next := *e // readers hold the old one
-	next.CreditMicroUSD -= (c.NanoUSD - before) / 1000
+	next := *e                                          // readers hold the old one
+	next.CreditMicroUSD -= c.NanoUSD/1000 - before/1000 // so many small steps cost what one large one does
 	b.entities[strings.ToLower(c.Entity)] = &next
 	return next.CreditMicroUSD
 }

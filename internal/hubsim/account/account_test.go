@@ -110,7 +110,13 @@ func TestChargesReplaceThemselves(t *testing.T) {
 	if left := b.Charge(account.Charge{Entity: "bob", Product: "jobs", Ref: "j", NanoUSD: 1_000_000_000, Minutes: 3}); left != -100_000 {
 		t.Errorf("%d left", left)
 	}
-	got := b.Charges("Bob")
+	for step := range int64(10) { // each less than a millionth
+		b.Charge(account.Charge{Entity: "bob", Product: "inference", Ref: "s", NanoUSD: (step + 1) * 900})
+	}
+	if e, _ := b.Find("bob"); e.CreditMicroUSD != -100_009 {
+		t.Errorf("%d left after many small charges", e.CreditMicroUSD)
+	}
+	got := b.Charges("Bob")[:2]
 	if len(got) != 2 || got[0].Minutes != 3 || got[1].Ref != "k" {
 		t.Errorf("%+v", got)
 	}

@@ -1,10 +1,12 @@
 package answer
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,6 +30,54 @@ func Body(w http.ResponseWriter, r *http.Request, v any) error {
 		return Refuse(http.StatusBadRequest, "Invalid JSON body: "+err.Error())
 	}
 	return nil
+}
+
+// Lines reads the lines of a body that are not blank, the last one with or
+// without its end. It ends with an error at one of more than line bytes, and
+// where the body has more than most.
+func Lines(body io.Reader, line int, most int64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		in := bufio.NewReaderSize(&bounded{body, most}, 64<<10)
+		for {
+			text, err := readLine(in, line)
+			if err != nil && err != io.EOF {
+				yield(nil, err)
+				return
+			}
+			if text = bytes.TrimSpace(text); len(text) > 0 && !yield(text, nil) || err == io.EOF {
+				return
+			}
+		}
+	}
+}
+
+// readLine reads up to and with the end of a line.
+func readLine(in *bufio.Reader, most int) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		if len(line) > most {
+			return nil, Refuse(http.StatusRequestEntityTooLarge, "a line of the request is too long")
+		}
+		if err != bufio.ErrBufferFull {
+			return line, err
+		}
+	}
+}
+
+// bounded refuses what comes after left bytes.
+type bounded struct {
+	in   io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.in.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, Refuse(http.StatusRequestEntityTooLarge, "request entity too large")
+	}
+	return n, err
 }
 
 // Values lists what the query says of name, also in the spelling name[].

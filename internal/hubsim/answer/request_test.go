@@ -138,3 +138,36 @@ func FuzzPlace(f *testing.F) {
 		}
 	})
 }
+
+func TestLines(t *testing.T) {
+	for _, c := range []struct {
+		body, want string
+		failed     int // status
+	}{
+		{"a\n\n  \r\nb", "a b", 0},
+		{"", "", 0},
+		{"1234567\n", "1234567", 0},
+		{"12345678\n", "", 413},
+		{"a\n123456789", "a", 413},
+		{strings.Repeat("12\n", 10), strings.Repeat("12 ", 9) + "12", 0},
+		// What lies before the end of what is read was read in one piece.
+		{strings.Repeat("12\n", 11), "", 413},
+	} {
+		var got []string
+		status := 0
+		for line, err := range answer.Lines(strings.NewReader(c.body), 8, 30) {
+			var e *answer.Error
+			if errors.As(err, &e) {
+				status = e.Status
+				continue
+			}
+			got = append(got, string(line))
+		}
+		if text := strings.Join(got, " "); text != c.want || status != c.failed {
+			t.Errorf("%q: %q, %d", c.body, text, status)
+		}
+	}
+	for range answer.Lines(strings.NewReader("a\nb\n"), 8, 30) {
+		break // who has enough may go
+	}
+}

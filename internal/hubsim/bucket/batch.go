@@ -1,8 +1,6 @@
 package bucket
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,10 +11,11 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 )
 
-// maxLine and maxLines bound a batch: bytes of a line, and lines.
+// Bounds of a batch: bytes of a line, lines, bytes of all.
 const (
 	maxLine  = 1 << 20
 	maxLines = 100_000
+	maxBatch = 32 << 20
 )
 
 // change is a line of a batch.
@@ -33,14 +32,11 @@ type change struct {
 
 // readBatch reads the lines of a batch; deletions come last.
 func readBatch(body io.Reader) ([]change, error) {
-	lines := bufio.NewScanner(body)
-	lines.Buffer(nil, maxLine)
 	var all []change
 	deleting := false
-	for lines.Scan() {
-		raw := bytes.TrimSpace(lines.Bytes())
-		if len(raw) == 0 {
-			continue
+	for raw, err := range answer.Lines(body, maxLine, maxBatch) {
+		if err != nil {
+			return nil, err
 		}
 		var c change
 		if err := json.Unmarshal(raw, &c); err != nil {
@@ -62,9 +58,6 @@ func readBatch(body io.Reader) ([]change, error) {
 		}
 		deleting = c.Type == "deleteFile"
 		all = append(all, c)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, bad(len(all), err.Error())
 	}
 	return all, nil
 }

@@ -155,6 +155,13 @@ func TestBatch(t *testing.T) {
 	s.Equal(len(s.Must(200, bob, "GET", "/api/buckets/bob/bk/tree", nil).Body.([]any)), 3)
 }
 
+func TestLinesOfABatchAreBounded(t *testing.T) {
+	s, _ := hub(t, t.TempDir())
+	s.Must(200, bob, "POST", "/api/buckets/bob/store", m{})
+	line := `{"type":"deleteFile","path":"` + strings.Repeat("x", 1<<20) + "\"}\n"
+	s.Must(413, bob, "POST", "/api/buckets/bob/store/batch", line)
+}
+
 func TestHashesOfHiddenBucketsAreUnknown(t *testing.T) {
 	s, a := hub(t, t.TempDir())
 	s.Must(200, bob, "POST", "/api/buckets/bob/secret", m{"private": true})

@@ -93,6 +93,20 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
+// Every part has an address in the answer: there are not more than a client
+// should have to read, and larger files are refused.
+func TestPartsAreNotCountless(t *testing.T) {
+	s := open(t, content.Options{Threshold: 1, PartSize: 1 << 20})
+	sha := strings.Repeat("ab", 32)
+	a, multipart, err := s.Upload(sha, 100<<30, true, "http://hub")
+	if err != nil || !multipart || len(a.Header) != 1+10_000 || a.Header["chunk_size"] != "10737419" {
+		t.Errorf("%d parts of %s, %v", len(a.Header)-1, a.Header["chunk_size"], err)
+	}
+	if _, _, err := s.Upload(sha, 500<<30, true, "http://hub"); err == nil || !strings.Contains(err.Error(), "at most") {
+		t.Error(err)
+	}
+}
+
 func TestOptions(t *testing.T) {
 	c := clock.New(clock.Options{})
 	base := func() string { return "" }

@@ -41,6 +41,8 @@ const (
 	mib = 1 << 20
 	// maxPart keeps the parts that are held in memory while they arrive small.
 	maxPart = 16 * mib
+	// maxParts is how many parts a content has, as on S3; each has its address.
+	maxParts = 10_000
 	// maxSmall is the size of contents that may lie in memory.
 	maxSmall = mib
 )

@@ -1,17 +1,21 @@
 package content
 
 import (
+	"cmp"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"hash"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 )
 
 // upload is a content on its way in parts. Its file has the length of the whole
@@ -39,13 +43,19 @@ func (s *Store) begin(sha string, size int64) (*upload, error) {
 	if ok {
 		return u, nil
 	}
+	chunk := s.o.PartSize
+	if (size+chunk-1)/chunk > maxParts {
+		chunk = (size + maxParts - 1) / maxParts
+	}
+	if chunk > maxPart {
+		return nil, answer.Refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("The simulator takes files of %d bytes at most", int64(maxPart)*maxParts))
+	}
 	f, err := s.incoming()
 	if err != nil {
 		return nil, fmt.Errorf("open upload of %s: %w", sha, err)
 	}
 	u = &upload{
-		id: s.o.Clock.ID(), sha: sha, size: size, chunk: s.o.PartSize,
-		count: int((size + s.o.PartSize - 1) / s.o.PartSize), file: f, hash: sha256.New(),
+		id: s.o.Clock.ID(), sha: sha, size: size, chunk: chunk, count: int((size + chunk - 1) / chunk), file: f, hash: sha256.New(),
 	}
 	u.etags = make([]string, u.count)
 	s.mu.Lock()
@@ -92,7 +102,20 @@ func (u *upload) part(n int, body []byte) (string, error) {
 		u.stale = true
 	}
 	u.etags[n-1] = etag
-	return etag, nil
+	return etag, u.follow()
+}
+
+// follow hashes the parts that came before their turn and have it now. Without
+// it the whole content would be read again when the upload is completed.
+func (u *upload) follow() error {
+	for u.hashed < u.count && u.etags[u.hashed] != "" {
+		from, length := u.place(u.hashed + 1)
+		if n, err := io.Copy(u.hash, io.NewSectionReader(u.file, from, length)); err != nil || n != length {
+			return fmt.Errorf("read part %d of %s back: %d of %d bytes, %w", u.hashed+1, u.sha, n, length, cmp.Or(err, io.ErrUnexpectedEOF))
+		}
+		u.hashed++
+	}
+	return nil
 }
 
 // sum hashes what the parts so far have not.

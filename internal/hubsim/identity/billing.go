@@ -20,7 +20,8 @@ const (
 	paidCredit = 2_000_000_000 // PRO; an organisation for each seat
 )
 
-// keepAlive is how often a stream without news says that it lives.
+// keepAlive is how long a stream is silent at most, in simulated or in real
+// time, whichever is over first.
 const keepAlive = 30 * time.Second
 
 func (a *Area) billingRoutes(mux *http.ServeMux) {
@@ -294,14 +295,20 @@ const (
 // wait holds until there is news, the client goes or it was quiet for long.
 func (a *Area) wait(ctx context.Context, news <-chan struct{}) int {
 	silence := make(chan struct{})
-	timer := a.o.Clock.AfterFunc(keepAlive, func() { close(silence) })
-	defer timer.Stop()
+	simulated := a.o.Clock.AfterFunc(keepAlive, func() { close(silence) })
+	defer simulated.Stop()
+	real := time.NewTimer(keepAlive)
+	defer real.Stop()
 	select {
 	case <-ctx.Done():
+		return ended
+	case <-a.over:
 		return ended
 	case <-news:
 		return charged
 	case <-silence:
+		return quiet
+	case <-real.C:
 		return quiet
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -40,6 +41,7 @@ func (a *Area) startDevice(w http.ResponseWriter, r *http.Request) error {
 		Until: a.o.Clock.Now().Add(deviceLife),
 	}}
 	a.mu.Lock()
+	maps.DeleteFunc(a.devices, func(_ string, d *device) bool { return a.past(d.Until) }) // nobody came for these
 	a.devices[code] = d
 	a.mu.Unlock()
 	page := answer.Base(r) + "/oauth/device"

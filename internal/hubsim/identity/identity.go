@@ -27,7 +27,9 @@ type Options struct {
 
 // Area serves the routes. It is safe for concurrent use.
 type Area struct {
-	o Options
+	o    Options
+	over chan struct{} // closed at the end
+	end  sync.Once
 
 	mu       sync.Mutex
 	consent  Consent
@@ -45,10 +47,13 @@ func New(o Options) *Area {
 		o.Counts = func(string) (int, int, int) { return 0, 0, 0 }
 	}
 	return &Area{
-		o: o, clients: map[string]client{}, codes: map[string]grant{}, devices: map[string]*device{},
+		o: o, over: make(chan struct{}), clients: map[string]client{}, codes: map[string]grant{}, devices: map[string]*device{},
 		refresh: map[string]grant{}, settings: map[string]MCPSettings{},
 	}
 }
+
+// Close ends the streams.
+func (a *Area) Close() { a.end.Do(func() { close(a.over) }) }
 
 // Routes registers the routes.
 func (a *Area) Routes(mux *http.ServeMux) {

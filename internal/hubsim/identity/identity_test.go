@@ -225,6 +225,17 @@ func TestLiveUsage(t *testing.T) {
 	}
 }
 
+// A stream lives no longer than the area: after a reset it would tell of
+// accounts that are gone.
+func TestStreamsEndWithTheArea(t *testing.T) {
+	b := newBench(t)
+	b.area.Close()
+	b.area.Close() // again does nothing
+	if r := b.Must(200, simtest.BobWrite, "GET", "/api/settings/billing/usage/live", nil); !strings.HasPrefix(string(r.Raw), "data: ") {
+		t.Errorf("%s", r.Raw)
+	}
+}
+
 func TestStateOutlivesARestart(t *testing.T) {
 	b := newBench(t)
 	made := b.Must(201, "", "POST", "/oauth/register", map[string]any{"redirect_uris": []string{"http://localhost:1/cb"}})

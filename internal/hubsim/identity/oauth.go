@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -179,6 +180,7 @@ func (a *Area) authorize(w http.ResponseWriter, r *http.Request) error {
 	default:
 		code := a.secret("")
 		a.mu.Lock()
+		maps.DeleteFunc(a.codes, func(_ string, g grant) bool { return a.past(g.Until) }) // nobody came for these
 		a.codes[code] = grant{
 			User: a.user(consent), Client: q.Get("client_id"), Scope: granted(q.Get("scope")), Redirect: q.Get("redirect_uri"),
 			Challenge: q.Get("code_challenge"), Nonce: q.Get("nonce"), Until: a.o.Clock.Now().Add(codeLife),
@@ -190,6 +192,10 @@ func (a *Area) authorize(w http.ResponseWriter, r *http.Request) error {
 	http.Redirect(w, r, target.String(), http.StatusSeeOther)
 	return nil
 }
+
+// past reports whether a moment is over for so long that nobody asks for what
+// ended then: until that the answer says it is too late.
+func (a *Area) past(end time.Time) bool { return a.o.Clock.Now().Sub(end) > deviceLife }
 
 // mayRedirect checks an address against those a client registered; clients that
 // did not register may use any. Loopback addresses match on every port.

@@ -29,7 +29,7 @@ type Request struct {
 	Authorization string            `json:"authorization,omitempty"`
 	Header        map[string]string `json:"header,omitempty"`
 	BodySize      int64             `json:"bodySize,omitempty"`
-	BodySHA256    string            `json:"bodySHA256,omitempty"` // of what was read
+	BodySHA256    string            `json:"bodySHA256,omitempty"` // of what the hub has read; a content's is in its address
 	Status        int               `json:"status,omitempty"`     // 0: running, or cut before an answer
 	Faults        []string          `json:"faults,omitempty"`
 	ID            string            `json:"id"` // X-Request-Id
@@ -40,6 +40,9 @@ var keptHeaders = []string{
 	"Accept", "Content-Type", "If-Match", "If-None-Match", "Range", "User-Agent", "X-Amzn-Trace-Id",
 	"X-Hf-Session-Id",
 }
+
+// contentHost is where large bodies go, which are hashed where they are stored.
+const contentHost = "cdn"
 
 // secretQuery are words in the names of query values that must not be kept.
 var secretQuery = []string{"token", "sig", "secret", "code", "credential", "password", "key"}
@@ -61,7 +64,7 @@ type Log struct {
 func (l *Log) Serve(e Request, w http.ResponseWriter, r *http.Request, faults func() []string, next http.Handler) {
 	e.describe(r)
 	l.add(&e)
-	answer, body := &writer{ResponseWriter: w}, watch(r)
+	answer, body := &writer{ResponseWriter: w}, watch(r, e.Host)
 	defer func() { l.end(&e, answer.status, body, faults()) }()
 	next.ServeHTTP(answer, r)
 }
@@ -81,15 +84,22 @@ func (l *Log) end(r *Request, status int, body *digest, faults []string) {
 	defer l.mu.Unlock()
 	r.Status, r.Faults = status, faults
 	if body != nil && body.n > 0 {
-		r.BodySize, r.BodySHA256 = body.n, hex.EncodeToString(body.sum.Sum(nil))
+		r.BodySize = body.n
+		if body.sum != nil {
+			r.BodySHA256 = hex.EncodeToString(body.sum.Sum(nil))
+		}
 	}
 }
+
+// keptUnserved bounds the list of what no route serves: a client that tries
+// names would fill it.
+const keptUnserved = 1000
 
 // Unserve notes a request, as method and path, that no route serves.
 func (l *Log) Unserve(what string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !slices.Contains(l.unserved, what) {
+	if len(l.unserved) < keptUnserved && !slices.Contains(l.unserved, what) {
 		l.unserved = append(l.unserved, what)
 	}
 }
@@ -161,15 +171,18 @@ func safeQuery(raw string) string {
 // digest reads a body and keeps what it was like.
 type digest struct {
 	io.ReadCloser
-	sum hash.Hash
+	sum hash.Hash // nil on the content host
 	n   int64
 }
 
-func watch(r *http.Request) *digest {
+func watch(r *http.Request, host string) *digest {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	d := &digest{ReadCloser: r.Body, sum: sha256.New()}
+	d := &digest{ReadCloser: r.Body}
+	if host != contentHost {
+		d.sum = sha256.New()
+	}
 	r.Body = d
 	return d
 }
@@ -177,7 +190,9 @@ func watch(r *http.Request) *digest {
 func (d *digest) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
 	d.n += int64(n)
-	d.sum.Write(p[:n])
+	if d.sum != nil {
+		d.sum.Write(p[:n])
+	}
 	return n, err
 }
 

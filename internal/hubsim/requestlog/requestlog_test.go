@@ -69,6 +69,16 @@ func TestStatusIsWhatWasSent(t *testing.T) {
 	}
 }
 
+func TestUnservedIsBounded(t *testing.T) {
+	var l requestlog.Log
+	for i := range 5000 {
+		l.Unserve(fmt.Sprint("GET /", i))
+	}
+	if n := len(l.Unserved()); n != 1000 {
+		t.Errorf("%d requests", n)
+	}
+}
+
 func TestLogIsBounded(t *testing.T) {
 	var l requestlog.Log
 	var wg sync.WaitGroup

@@ -106,7 +106,12 @@ func Open(name string) (*Seed, error) {
 	if info, err := os.Stat(name); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("seed %q is neither acme nor empty nor a directory", name)
 	}
-	return Read(os.DirFS(name))
+	root, err := os.OpenRoot(name) // no link in it leads out of it
+	if err != nil {
+		return nil, fmt.Errorf("read seed: %w", err)
+	}
+	defer root.Close() //nolint:errcheck // only read
+	return Read(root.FS())
 }
 
 // Read reads a seed and checks it; errors name file and field.
@@ -307,6 +312,9 @@ func (s *Seed) readRepo(fsys fs.FS, t repo.Type, dir string) (Repo, error) {
 	err := fs.WalkDir(fsys, root, func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
+		}
+		if d.Type()&^fs.ModeSymlink != 0 { // reading it could take for ever
+			return fmt.Errorf("%s: it is no file", file)
 		}
 		data, err := fs.ReadFile(fsys, file)
 		r.Files = append(r.Files, File{strings.TrimPrefix(file, root+"/"), data})

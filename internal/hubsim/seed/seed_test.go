@@ -300,6 +300,37 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// A seed of somebody else shows nothing of this machine but itself.
+func TestNoLinkLeadsOutOfASeed(t *testing.T) {
+	dir, secret := t.TempDir(), filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files := filepath.Join(dir, "models", "bob", "m", "files")
+	if err := os.MkdirAll(files, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"seed.json": `{"users":[{"name":"bob","plan":"free"}]}`, "models/bob/m/repo.json": `{}`, "models/bob/m/files/a.txt": "a",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("a.txt", filepath.Join(files, "b.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := seed.Open(dir); err != nil || len(s.Repos[0].Files) != 2 {
+		t.Fatalf("a link within the seed: %v", err)
+	}
+	if err := os.Symlink(secret, filepath.Join(files, "c.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := seed.Open(dir); err == nil {
+		t.Error("a link out of the seed is followed")
+	}
+}
+
 func TestBadSeedsNameFileAndField(t *testing.T) {
 	const people = `{"users":[{"name":"ann","plan":"free"}],"orgs":[{"name":"org","members":{"ann":"admin"}}]}`
 	paper := `{"id":"2501.00001","title":"T","authors":["A"],"publishedAt":"2025-01-01T00:00:00Z","summary":"S","categories":["cs.CL"]%s}`

@@ -2,6 +2,7 @@ package space
 
 import (
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"path"
 	"strings"
@@ -119,8 +120,10 @@ func (ss *Spaces) jwt(w http.ResponseWriter, r *http.Request) error {
 	}
 	raw := make([]byte, 32)
 	ss.o.Clock.Random(raw)
-	token, end := "space."+hex.EncodeToString(raw), ss.o.Clock.Now().Add(passLife)
+	now := ss.o.Clock.Now()
+	token, end := "space."+hex.EncodeToString(raw), now.Add(passLife)
 	ss.mu.Lock()
+	maps.DeleteFunc(ss.passes, func(_ string, p pass) bool { return now.After(p.end) })
 	ss.passes[token] = pass{sp.Hex, end}
 	ss.mu.Unlock()
 	answer.JSON(w, http.StatusOK, map[string]string{"token": token, "expiresAt": clock.Format(end)})

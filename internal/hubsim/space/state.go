@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/exec/stream"
@@ -21,7 +22,6 @@ type saved struct {
 // Save returns everything that Load needs.
 func (ss *Spaces) Save() (json.RawMessage, error) {
 	ss.mu.Lock()
-	defer ss.mu.Unlock()
 	all := []saved{}
 	for _, sp := range ss.spaces {
 		s := saved{sp.record, sp.build.Entries(), sp.run.Entries(), sp.events.Entries()}
@@ -30,8 +30,10 @@ func (ss *Spaces) Save() (json.RawMessage, error) {
 			c := sp.charge(sp.meter.Minutes())
 			s.Record.Minutes, s.Record.NanoUSD = c.Minutes, c.NanoUSD
 		}
+		s.Record.Secrets, s.Record.Variables = maps.Clone(s.Record.Secrets), maps.Clone(s.Record.Variables)
 		all = append(all, s)
 	}
+	ss.mu.Unlock() // logs are long
 	slices.SortFunc(all, func(a, b saved) int { return cmp.Compare(a.Record.Hex, b.Record.Hex) })
 	raw, err := json.Marshal(all)
 	if err != nil {

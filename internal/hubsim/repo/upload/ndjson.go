@@ -1,8 +1,6 @@
 package upload
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -43,43 +41,34 @@ func bad(text string) error { return answer.Refuse(http.StatusBadRequest, text) 
 // unknownKey is how the Hub refuses lines it does not know.
 const unknownKey = "Add a line with the key `lfsFile`, `file` or `deletedFile`"
 
-// ReadCommit reads the lines of a commit: a header, then operations. The last
-// line may lack its end.
+// ReadCommit reads the lines of a commit: a header, then operations.
 func ReadCommit(body io.Reader) (Header, []repo.Change, error) {
-	in := bufio.NewReaderSize(&bounded{in: body, left: maxCommit}, 64<<10)
 	var header *Header
 	var changes []repo.Change
-	for {
-		line, err := readLine(in)
-		if err != nil && err != io.EOF {
+	for line, err := range answer.Lines(body, maxLine, maxCommit) {
+		if err != nil {
 			return Header{}, nil, err
 		}
-		end := err == io.EOF
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			var parsed struct {
-				Key   string          `json:"key"`
-				Value json.RawMessage `json:"value"`
-			}
-			if err := json.Unmarshal(line, &parsed); err != nil {
-				return Header{}, nil, bad("Invalid JSON line: " + err.Error())
-			}
-			switch {
-			case parsed.Key == "header" && header == nil:
-				header = &Header{}
-				err = json.Unmarshal(parsed.Value, header)
-			case parsed.Key == "header":
-				err = errors.New("there are two headers")
-			case header == nil:
-				err = errors.New("the first line must have the key `header`")
-			default:
-				changes, err = appendOperation(changes, parsed.Key, parsed.Value)
-			}
-			if err != nil {
-				return Header{}, nil, refuse(parsed.Key, err)
-			}
+		var parsed struct {
+			Key   string          `json:"key"`
+			Value json.RawMessage `json:"value"`
 		}
-		if end {
-			break
+		if err := json.Unmarshal(line, &parsed); err != nil {
+			return Header{}, nil, bad("Invalid JSON line: " + err.Error())
+		}
+		switch {
+		case parsed.Key == "header" && header == nil:
+			header = &Header{}
+			err = json.Unmarshal(parsed.Value, header)
+		case parsed.Key == "header":
+			err = errors.New("there are two headers")
+		case header == nil:
+			err = errors.New("the first line must have the key `header`")
+		default:
+			changes, err = appendOperation(changes, parsed.Key, parsed.Value)
+		}
+		if err != nil {
+			return Header{}, nil, refuse(parsed.Key, err)
 		}
 	}
 	switch {
@@ -99,35 +88,6 @@ func refuse(key string, err error) error {
 		return e
 	}
 	return bad("Invalid line with the key `" + key + "`: " + err.Error())
-}
-
-// readLine reads up to and with the end of a line.
-func readLine(in *bufio.Reader) ([]byte, error) {
-	var line []byte
-	for {
-		part, err := in.ReadSlice('\n')
-		line = append(line, part...)
-		if len(line) > maxLine {
-			return nil, answer.Refuse(http.StatusRequestEntityTooLarge, "a line of the commit is too long")
-		}
-		if err != bufio.ErrBufferFull {
-			return line, err
-		}
-	}
-}
-
-// bounded refuses what comes after left bytes.
-type bounded struct {
-	in   io.Reader
-	left int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	n, err := b.in.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, answer.Refuse(http.StatusRequestEntityTooLarge, "the commit is too large")
-	}
-	return n, err
 }
 
 func appendOperation(changes []repo.Change, key string, value json.RawMessage) ([]repo.Change, error) {
