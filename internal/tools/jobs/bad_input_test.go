@@ -30,7 +30,7 @@ func TestBadInputIsRefusedBeforeAnyRequest(t *testing.T) {
 		}
 		return run("volumes", []any{v})
 	}
-	huge, long := strings.Repeat("a", 11<<20), strings.Repeat("a", 100_000)
+	huge, long := strings.Repeat("a", 11<<20), strings.Repeat("a", 20_000)
 	type bad struct {
 		field string
 		args  map[string]any
@@ -86,14 +86,14 @@ func TestBadInputIsRefusedBeforeAnyRequest(t *testing.T) {
 		add("secrets", run("secrets", map[string]any{name: "x"}))
 	}
 	add("env.A", run("env", map[string]any{"A": "x\x00y"}))
-	add("secrets.A", run("secrets", map[string]any{"A": "x\x00y"}), run("secrets", map[string]any{"A": huge}))
+	add("secrets.A", run("secrets", map[string]any{"A": "x\x00y"}))
 	add("labels", run("labels", map[string]any{"a b": "x"}))
 	add("labels.a", run("labels", map[string]any{"a": "x y"}), run("labels", map[string]any{"a": ""}), run("labels", map[string]any{"a": "ü"}))
 	add("expose", run("expose", []int{0}), run("expose", []int{-1}), run("expose", []int{65536}), run("expose", make([]int, 30)))
 	add("tail", map[string]any{"operation": "logs", "job_id": []string{"a"}, "tail": -1})
 	add("name", run("name", "a\x1b]0;x\ab"), run("name", long))
 	add("status", map[string]any{"operation": "ps", "status": "\x1b[2J"})
-	add("command", run("command", []string{"a\x00b"}), run("command", []string{"a", huge}), run("command", []string{}))
+	add("command", run("command", []string{"a\x00b"}), run("command", []string{}))
 	add("script_args", script("script_args", []string{"\x00"}))
 	add("script", script("script", "print(1)\n\x00"), script("script", huge))
 	add("dependencies", script("dependencies", []string{"--index-url=https://evil.example"}), script("dependencies", []string{"a", "-r x"}),
