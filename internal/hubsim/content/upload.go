@@ -111,6 +111,7 @@ func (u *upload) follow() error {
 	for u.hashed < u.count && u.etags[u.hashed] != "" {
 		from, length := u.place(u.hashed + 1)
 		if n, err := io.Copy(u.hash, io.NewSectionReader(u.file, from, length)); err != nil || n != length {
+			u.stale = true // the hash has seen a piece of it
 			return fmt.Errorf("read part %d of %s back: %d of %d bytes, %w", u.hashed+1, u.sha, n, length, cmp.Or(err, io.ErrUnexpectedEOF))
 		}
 		u.hashed++
