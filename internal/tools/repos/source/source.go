@@ -4,9 +4,11 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -66,9 +68,16 @@ func Find(ctx context.Context, o Options, p Want) (*Source, error) {
 			src.Operations = append(src.Operations, commit.Add{Path: clean(file.Path), Data: []byte(file.Content)})
 		}
 	default:
-		return local(ctx, o, p)
+		var err error
+		if src, err = local(ctx, o, p); err != nil {
+			return nil, err
+		}
 	}
-	return src, o.refuseSecrets(src.Operations)
+	if err := o.refuseSecrets(src.Operations); err != nil {
+		src.Close()
+		return nil, err
+	}
+	return src, nil
 }
 
 // clean drops what a path may begin with.
@@ -81,11 +90,37 @@ func (o Options) refuseSecrets(ops []commit.Operation) error {
 	}
 	for _, op := range ops {
 		add, _ := op.(commit.Add)
-		if kind := o.HasSecret(string(add.Data)); kind != "" {
+		text := add.Data
+		if add.File != "" {
+			var err error
+			if text, err = readable(add.File); err != nil {
+				return fmt.Errorf("local_path: %w", err)
+			}
+		}
+		if kind := o.HasSecret(string(text)); kind != "" {
 			return fmt.Errorf("%s shows a secret (%s): it was not uploaded. Take it out, and read it from the environment", add.Path, kind)
 		}
 	}
 	return nil
+}
+
+// readableLimit bounds the files that are looked through for secrets, in bytes:
+// what people write is smaller.
+const readableLimit = 4 << 20
+
+// readable is the text of a file; nil when it is none, or larger than what
+// people write.
+func readable(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, readableLimit+1))
+	if err != nil || len(text) > readableLimit || bytes.IndexByte(text[:min(len(text), 8<<10)], 0) >= 0 {
+		return nil, err
+	}
+	return text, nil
 }
 
 // local is a file or folder of the workspace. From a sandbox it is copied
