@@ -1,6 +1,7 @@
 package hubsim
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
@@ -31,6 +33,11 @@ func (h *Hub) control(w http.ResponseWriter, r *http.Request) {
 		answer.Fail(w, answer.NoPage())
 		return
 	}
+	h.steer.ServeHTTP(w, r)
+}
+
+// steering are the control routes.
+func (h *Hub) steering() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, f := range map[string]answer.Handler{
 		"GET " + controlPath + "faults":      h.showFaults,
@@ -46,7 +53,7 @@ func (h *Hub) control(w http.ResponseWriter, r *http.Request) {
 	} {
 		mux.Handle(pattern, f)
 	}
-	mux.ServeHTTP(w, r)
+	return mux
 }
 
 func bad(field string, err error) error {
@@ -156,8 +163,8 @@ func (h *Hub) seedNow(w http.ResponseWriter, r *http.Request) error {
 	return h.showState(w, r)
 }
 
-// showState tells what exists. It is the one place that shows secrets: tests
-// look here for what no other answer may contain.
+// showState tells what exists; of secrets it shows where they are. Tests that
+// need the values ask the parts of the Hub.
 func (h *Hub) showState(w http.ResponseWriter, _ *http.Request) error {
 	h.change.Lock()
 	all, err := h.world.Load().save()
@@ -165,6 +172,52 @@ func (h *Hub) showState(w http.ResponseWriter, _ *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer.JSON(w, http.StatusOK, map[string]any{"areas": map[string]json.RawMessage(all)})
+	shown := map[string]any{}
+	for name, raw := range all {
+		var v any
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		dec.UseNumber()
+		if err := dec.Decode(&v); err != nil {
+			return fmt.Errorf("read the state of %s: %w", name, err)
+		}
+		shown[name] = withoutSecrets(v)
+	}
+	answer.JSON(w, http.StatusOK, map[string]any{"areas": shown})
 	return nil
+}
+
+// withoutSecrets is a state with the values left out that open something: of
+// jobs and Spaces, webhooks and programs, tokens and what makes new ones.
+func withoutSecrets(v any) any {
+	const hidden = "[hidden]"
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = withoutSecrets(v[i])
+		}
+	case map[string]any:
+		for name, x := range v {
+			inner, _ := x.(map[string]any)
+			switch strings.ToLower(name) {
+			case "secret", "signer", "random":
+				v[name] = hidden
+			case "refresh": // by token
+				v[name] = len(inner)
+			case "secrets":
+				for key := range inner {
+					inner[key] = hidden
+				}
+			case "tokens":
+				list, _ := x.([]any)
+				for _, t := range list {
+					if t, ok := t.(map[string]any); ok {
+						t["value"] = hidden
+					}
+				}
+			default:
+				v[name] = withoutSecrets(x)
+			}
+		}
+	}
+	return v
 }

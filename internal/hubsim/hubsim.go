@@ -33,6 +33,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/hubsim/repo"
 	"github.com/ml-intern/ml-intern/internal/hubsim/requestlog"
 	"github.com/ml-intern/ml-intern/internal/hubsim/space"
+	"github.com/ml-intern/ml-intern/internal/hubsim/statefile"
 	"github.com/ml-intern/ml-intern/internal/hubsim/webhook"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
@@ -101,11 +102,12 @@ type Hub struct {
 	limit *quota.Counter
 	hub   http.Handler // as the clients see it
 	cdn   http.Handler
+	steer http.Handler // the control routes
 
 	world    atomic.Pointer[world]
-	requests atomic.Uint64 // how many there were: their ids
-	change   sync.Mutex    // held while the world is replaced or saved
-	store    *store        // nil without a state directory
+	requests atomic.Uint64   // how many there were: their ids
+	change   sync.Mutex      // held while the world is replaced or saved
+	file     *statefile.File // nil without a state directory
 	serving  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -148,6 +150,7 @@ func New(o Options) (*Hub, error) {
 	if err := h.open(); err != nil {
 		return nil, err
 	}
+	h.steer = h.steering()
 	h.hub = h.door(fault.Hub, h.admitted(h.Faults.Middleware(fault.Hub, http.HandlerFunc(h.serveHub))))
 	h.cdn = h.door(fault.CDN, h.Faults.Middleware(fault.CDN, http.HandlerFunc(h.serveCDN)))
 	return h, nil
@@ -300,7 +303,10 @@ func (h *Hub) Close() error {
 	}
 	h.ended.Wait()
 	h.serving.Wait()
-	err := h.closeStore()
+	var err error
+	if h.file != nil {
+		err = h.file.Close(h.Save) // the world is still there, at rest
+	}
 	return errors.Join(err, h.world.Load().close())
 }
 

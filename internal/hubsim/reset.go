@@ -2,8 +2,6 @@ package hubsim
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/seed"
 )
@@ -14,8 +12,8 @@ func (h *Hub) Reset() error {
 	h.change.Lock()
 	old := h.world.Load()
 	err := old.close()
-	if h.o.StateDir != "" {
-		err = errors.Join(err, h.wipe())
+	if h.file != nil {
+		err = errors.Join(err, h.file.Wipe())
 	}
 	if err == nil {
 		var w *world
@@ -23,26 +21,12 @@ func (h *Hub) Reset() error {
 			h.world.Store(w)
 		}
 	}
-	if h.store != nil {
-		h.store.last = nil // its file is gone
-	}
 	h.change.Unlock()
 	h.Faults.Clear()
 	h.log.Clear()
 	h.limit.Clear()
 	h.requests.Store(0)
 	h.changed()
-	return err
-}
-
-// wipe removes what the state directory holds, but the lock.
-func (h *Hub) wipe() error {
-	entries, err := os.ReadDir(h.o.StateDir)
-	for _, e := range entries {
-		if e.Name() != "lock" {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(h.o.StateDir, e.Name())))
-		}
-	}
 	return err
 }
 

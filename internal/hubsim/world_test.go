@@ -295,6 +295,7 @@ func TestControl(t *testing.T) {
 		t.Errorf("%.300s", r.body)
 	}
 	must(t, 200, "POST", at+"reset", "", "")
+	must(t, 200, "GET", at+"state", "", "")
 	must(t, 404, "GET", h.URL()+"/api/models/bob/m/refs", bob, "")
 	if !h.Clock().Now().Before(clock.Start.Add(time.Minute)) {
 		t.Errorf("the clock is at %v", h.Clock().Now())
@@ -605,7 +606,7 @@ func TestCheck35_EqualRunsAnswerEqually(t *testing.T) {
 // Acceptance check 28: no answer and no line of the request log shows a secret,
 // but the answer that gives a new token to who asked for it.
 func TestCheck28_NoSecretIsShown(t *testing.T) {
-	h := hubsimtest.Start(t, hubsim.Options{})
+	h := hubsimtest.Start(t, hubsim.Options{Control: true})
 	said := play(t, h, life)
 	log, err := json.Marshal(h.Requests())
 	if err != nil {
@@ -619,6 +620,20 @@ func TestCheck28_NoSecretIsShown(t *testing.T) {
 				t.Errorf("%s shows %s: …%s…", where, secret, text[max(0, i-200):min(len(text), i+100)])
 			}
 		}
+	}
+	// The state tells where secrets are, and no value: who has the program's
+	// own interface has those.
+	state := string(must(t, 200, "GET", h.URL()+"/__hubsim/state", "", "").body)
+	for _, secret := range append(secrets, "webhooksecretvalue", "hf_oauth_") {
+		if strings.Contains(state, secret) {
+			t.Errorf("the state shows %s", secret)
+		}
+	}
+	if n := strings.Count(state, `"[hidden]"`); n < 8 || !strings.Contains(state, `"KEY":"[hidden]"`) || !strings.Contains(state, `"TOKEN":"[hidden]"`) {
+		t.Errorf("%d secrets are hidden in %.2000s", n, state)
+	}
+	if h.Spaces().Secrets("bob/sp")["TOKEN"] != "spacesecretvalue" {
+		t.Error("a test cannot read a secret")
 	}
 	// A signed address carries no token, and the log not its signature.
 	i := strings.Index(said, "&Signature=")
