@@ -183,7 +183,11 @@ func (c *Content) Open(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &checked{ctx: ctx, c: c, f: f, left: c.size, sum: sha256.New()}, nil
+	whole := &checked{ctx: ctx, c: c, f: f, left: c.size, sum: sha256.New()}
+	if c.size > aheadAbove {
+		return readAhead(whole), nil
+	}
+	return whole, nil
 }
 
 // Part gives n bytes from an offset. A file whose size or time of change is

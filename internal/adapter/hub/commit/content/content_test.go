@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/iotest"
 	"time"
 
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit/content"
@@ -94,7 +96,7 @@ func TestReadsBackWhatWasHashed(t *testing.T) {
 
 // A file that changed between hashing and sending never arrives complete.
 func TestChangedFileIsRefused(t *testing.T) {
-	long := bytes.Repeat([]byte("0123456789"), 100_000)
+	long := bytes.Repeat([]byte("0123456789"), 300_000) // more than is read ahead at once
 	other := bytes.Clone(long)
 	other[500_000]++
 	for name, change := range map[string]func(t *testing.T, name string, at time.Time){
@@ -131,6 +133,45 @@ func TestChangedFileIsRefused(t *testing.T) {
 				t.Errorf("it was opened again: %v", err)
 			}
 		})
+	}
+}
+
+// A large file is read ahead: all of it arrives in pieces of any size, and one
+// that is given up leaves nothing running.
+func TestLargeFileIsReadAhead(t *testing.T) {
+	data := bytes.Repeat([]byte("0123456789abcde"), 300_000)
+	c := hashed(t, write(t, filepath.Join(t.TempDir(), "x"), data))
+	r, err := c.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(iotest.OneByteReader(io.LimitReader(r, 600_000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(r)
+	if err != nil || !bytes.Equal(append(got, rest...), data) {
+		t.Errorf("%d of %d bytes, %v", len(got)+len(rest), len(data), err)
+	}
+	if err := errors.Join(r.Close(), goleak.Find()); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if r, err = c.Open(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := io.ReadAll(r); !errors.Is(err, context.Canceled) || c.Changed() {
+		t.Errorf("given up: %v, changed %v", err, c.Changed())
+	}
+	if err := errors.Join(r.Close(), goleak.Find()); err != nil {
+		t.Error(err)
+	}
+	if n, err := r.Read(make([]byte, 1)); n > 0 || err == nil {
+		t.Errorf("%d bytes after the end, %v", n, err)
 	}
 }
 
