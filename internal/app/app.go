@@ -19,8 +19,10 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/modelid"
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/price"
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
+	"github.com/ml-intern/ml-intern/internal/app/background"
 	"github.com/ml-intern/ml-intern/internal/app/debuglog"
 	"github.com/ml-intern/ml-intern/internal/app/demo"
+	"github.com/ml-intern/ml-intern/internal/app/limitlog"
 	"github.com/ml-intern/ml-intern/internal/app/login"
 	"github.com/ml-intern/ml-intern/internal/app/prompt"
 	"github.com/ml-intern/ml-intern/internal/app/simulation"
@@ -84,11 +86,12 @@ type App struct {
 	http                            *http.Client
 	login                           *login.Login
 	hub                             hubDoor
+	fleet                           fleetDoor
 	simulation                      *simulation.Simulation
 	debugLog                        *debuglog.Log
 	warn                            func(string)
 	once                            sync.Once
-	background                      background
+	background                      background.Work
 }
 
 // New reads the configuration and prepares what every command needs. Faults in
@@ -138,7 +141,7 @@ func (a *App) Config() *config.Config { return &a.Loaded.Config }
 // Close ends background work.
 func (a *App) Close() error {
 	a.once.Do(func() {
-		a.background.close()
+		a.background.Close()
 		if a.hub.client != nil {
 			a.hub.client.Close()
 		}
@@ -187,7 +190,7 @@ func (a *App) newHTTP(models bool) (*http.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the HTTP client: %w", err)
 	}
-	client.Transport = &limitLog{next: client.Transport, note: a.Debug}
+	client.Transport = &limitlog.Transport{Next: client.Transport, Note: a.Debug}
 	return client, nil
 }
 

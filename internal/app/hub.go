@@ -2,12 +2,15 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/adapter/store"
+	"github.com/ml-intern/ml-intern/internal/app/hands"
 	"github.com/ml-intern/ml-intern/internal/app/hubtools"
 	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 )
@@ -18,6 +21,13 @@ type hubDoor struct {
 	once   sync.Once
 	client *hub.Client
 	err    error
+}
+
+// fleetDoor opens the fleet of sandboxes once.
+type fleetDoor struct {
+	once  sync.Once
+	fleet *hands.Fleet
+	err   error
 }
 
 // Hub is the client of the Hub as the user who is logged in.
@@ -90,14 +100,46 @@ func (a *App) hubTools(session string, place func(context.Context) (workspace.Wo
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(a.Loaded.Places.Sessions(), session)
-	if a.memory != nil {
-		dir = ""
-	}
 	token, own := a.jobToken()
 	return hubtools.New(hubtools.Options{
 		Config: a.Config(), Client: client, JobPrices: prices.Jobs, Workspace: place, Root: root, JobToken: token, OwnToken: own,
-		Env: a.Loaded.LookupEnv, Scrubber: a.secrets.scrubber, Hold: a.secrets.hold, Session: session, Dir: dir, Started: time.Now(), Headless: a.headless,
+		Env: a.Loaded.LookupEnv, Scrubber: a.secrets.scrubber, Hold: a.secrets.hold, Session: session, Dir: a.sessionDir(session), Started: time.Now(), Headless: a.headless,
 		Debug: a.Debug,
 	})
+}
+
+// sessionDir is where what belongs to a session is kept; "" when nothing is.
+func (a *App) sessionDir(session string) string {
+	if a.memory != nil {
+		return ""
+	}
+	return filepath.Join(a.Loaded.Places.Sessions(), session)
+}
+
+// Fleet makes sandboxes on the Hub, for all sessions.
+func (a *App) Fleet() (*hands.Fleet, error) {
+	a.fleet.once.Do(func() {
+		client, err := a.Hub()
+		if err != nil {
+			a.fleet.err = err
+			return
+		}
+		prices, err := a.Prices()
+		token, own := a.jobToken()
+		o := hands.Options{
+			Loaded: a.Loaded, Client: client, Jobs: prices.Jobs, Spaces: prices.Spaces, Token: func() string { return a.login.Token(context.Background(), 0) },
+			JobToken: token, OwnToken: own, HTTP: a.http, Version: Version(), Hold: a.secrets.hold,
+		}
+		if a.simulation != nil {
+			o.Dial = a.simulation.Guard.Dial
+		}
+		a.fleet.fleet, a.fleet.err = hands.NewFleet(o), err
+	})
+	return a.fleet.fleet, a.fleet.err
+}
+
+// Live reports whether another process runs a session on this machine.
+func (a *App) Live(ctx context.Context, session string) bool {
+	var held *store.HeldError
+	return errors.As(errors.Join(a.store.Acquire(ctx, session), a.store.Release(session)), &held)
 }

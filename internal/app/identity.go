@@ -54,7 +54,7 @@ func (a *App) identify(local bool) {
 	if local || token == "" || ok && who.Fresh() {
 		return
 	}
-	a.background.run(func(ctx context.Context) {
+	a.background.Run(func(ctx context.Context) {
 		if _, err := a.Whoami(ctx, a.login.Token(ctx, 0)); err != nil && ctx.Err() == nil {
 			a.Debug("who is logged in: " + err.Error())
 		}

@@ -38,11 +38,8 @@ func (a *App) CheckModel(ctx context.Context, set agent.Settings, overhead int) 
 	if err := a.simulatedModel(ctx, set.Model); err != nil {
 		return err
 	}
-	if set.Runtime == "sandbox" {
-		if a.Token() == "" {
-			return &MissingKeyError{errors.New("no HF token found: the sandbox runtime needs one; set HF_TOKEN or run ml-intern login")}
-		}
-		return &UsageError{errors.New("tool_runtime: the sandbox runtime is not part of this version; use local")}
+	if set.Runtime == "sandbox" && a.Token() == "" {
+		return &MissingKeyError{errors.New("no HF token found: the sandbox runtime needs one; set HF_TOKEN or run ml-intern login")}
 	}
 	if _, err := a.Models.Resolve(ctx, set.Model); err != nil {
 		var f *llm.Fault

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
+	"github.com/ml-intern/ml-intern/internal/app/hands"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -101,12 +102,15 @@ func (s *Session) prepare(ctx context.Context, found located, prompt bool) error
 	if err := s.build(state, tools); err != nil {
 		return err
 	}
-	if err := a.CheckModel(ctx, s.agent.Settings(), s.overhead); err != nil || found.path == "" {
+	if err := a.CheckModel(ctx, s.agent.Settings(), s.overhead); err != nil {
 		return err
 	}
-	if _, err := s.journal.Append(ctx, "", reopened(found.path, state)); err != nil {
-		return fmt.Errorf("write to session %s: %w", s.ID, err)
+	if found.path != "" {
+		if _, err := s.journal.Append(ctx, "", reopened(found.path, state)); err != nil {
+			return fmt.Errorf("write to session %s: %w", s.ID, err)
+		}
 	}
+	hands.Prefetch(tools)
 	return nil
 }
 

@@ -51,6 +51,8 @@ type Options struct {
 	JobToken func() string
 	OwnToken bool
 	HTTP     *http.Client
+	// Hold takes in secrets that are never to be shown; nil does nothing.
+	Hold func(values ...string)
 	// Dial replaces how connections to sandboxes are made; nil is the network.
 	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	Version string
@@ -58,6 +60,9 @@ type Options struct {
 
 // NewFleet returns a fleet; nothing is asked yet.
 func NewFleet(o Options) *Fleet {
+	if o.Hold == nil {
+		o.Hold = func(...string) {}
+	}
 	f := &Fleet{opts: o, hosts: sandbox.Hosts{
 		Space: o.Loaded.URL("ML_INTERN_SPACE_HOST_TEMPLATE").Value, Job: o.Loaded.URL("ML_INTERN_JOB_HOST_TEMPLATE").Value,
 	}}
@@ -156,6 +161,7 @@ func (f *Fleet) client(a tools.Address) (*remote.Client, error) {
 }
 
 func (f *Fleet) connect(a tools.Address) (tools.Client, error) {
+	f.opts.Hold(a.Token)
 	c, err := f.client(a)
 	if err != nil {
 		return nil, err

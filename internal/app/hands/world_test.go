@@ -58,6 +58,8 @@ type world struct {
 	home   string
 	seen   tooltest.Session
 	calls  int
+	setup  setup
+	next   string // run of the program
 }
 
 type setup struct {
@@ -71,17 +73,35 @@ func newWorld(t *testing.T, change ...func(*setup)) *world {
 	t.Helper()
 	s := setup{user: "bob", settings: map[string][]string{"tool_runtime": {"sandbox"}, "sandbox_prefetch": {"off"}}}
 	s.sim = hubsim.Options{
-		Exec: hubsim.Local, Clock: clock.Options{Scale: 1}, SpaceBuild: 50 * time.Millisecond, SpaceStart: 10 * time.Millisecond,
+		Exec: hubsim.Local, Clock: clock.Options{Scale: 1}, SpaceBuild: 1, SpaceStart: 1,
 	}
 	for _, c := range change {
 		c(&s)
 	}
-	w := &world{T: t, hub: hubsimtest.Start(t, s.sim), home: t.TempDir()}
+	w := &world{T: t, hub: hubsimtest.Start(t, s.sim), home: t.TempDir(), setup: s}
 	w.seen.SessionID = session
 	vars, err := w.hub.Env(s.user)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.open(vars)
+	return w
+}
+
+// as makes it the world of another user.
+func (w *world) as(token string) {
+	w.Helper()
+	vars, err := w.hub.Env("bob")
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.open(append([]string{"HF_TOKEN=" + token}, vars...))
+}
+
+// open makes a new run of the program.
+func (w *world) open(vars []string) {
+	w.Helper()
+	t, s := w.T, w.setup
 	loaded, err := config.Load(t.Context(), config.Options{
 		Dir: w.home, Environ: append(append(vars, "HOME="+w.home, "PATH="+os.Getenv("PATH")), s.environ...), Flags: s.settings,
 	})
@@ -105,10 +125,9 @@ func newWorld(t *testing.T, change ...func(*setup)) *world {
 		Loaded: loaded, Client: w.client, Jobs: prices.Jobs, Spaces: prices.Spaces, Token: own, JobToken: own, OwnToken: true,
 		HTTP: web, Version: "1.0",
 	})
-	return w
 }
 
-func (w *world) dir() string { return filepath.Join(w.home, "session") }
+func (w *world) dir() string { return filepath.Join(w.home, "session"+w.next) }
 
 // hands are the tools of the session, attached.
 func (w *world) hands() *hands.Hands {
@@ -136,9 +155,21 @@ func (w *world) run(tl tool.Tool, args string) (tool.Result, *tooltest.Env) {
 	w.Helper()
 	w.calls++
 	env := &tooltest.Env{Session: session, Call: "call_" + string(rune('a'+w.calls))}
+	if cost := tl.Risk(json.RawMessage(args)).Cost; cost != nil {
+		if err := w.seen.Reserve(env.Call, "", *cost); err != nil {
+			return tool.Failed(err.Error()), env
+		}
+	}
 	r, err := tl.Run(w.Context(), env, json.RawMessage(args))
 	if err != nil {
 		w.Fatalf("%s %s: %v", tl.Spec().Name, args, err)
+	}
+	switch { // as the engine does
+	case r.Holding != "":
+	case !r.OK && r.ActualMicroUSD == nil:
+		w.seen.Release(env.Call)
+	default:
+		w.seen.Settle(env.Call, r.ActualMicroUSD)
 	}
 	return r, env
 }

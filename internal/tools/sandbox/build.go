@@ -148,6 +148,7 @@ func (k *Keeper) afford(w *wish, kind sandbox.Kind) error {
 func (k *Keeper) one(ctx context.Context, w wish, owner string, kind sandbox.Kind) (*box, error) {
 	usd, source, _ := k.opts.Prices.PerHour(kind, w.hardware)
 	o := k.order(w, owner, sandbox.NewToken())
+	k.opts.Hold(o.Token)
 	rec := sandbox.Record{
 		Place: sandbox.Place{Kind: kind, Owner: owner, Hardware: w.hardware}, Key: w.key, Token: o.Token, Call: w.call,
 		Created: time.Now(), Status: sandbox.Creating, Spend: w.spend, USDPerHour: usd, Source: source,

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/compute/sandbox"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
-	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 	"github.com/ml-intern/ml-intern/internal/tools/sandbox/bill"
 	"github.com/ml-intern/ml-intern/internal/tools/sandbox/room"
 )
@@ -268,15 +266,10 @@ func (c *creator) resume(ctx context.Context, env tool.Env, p Params, rec sandbo
 	return tool.Happened, k.created(env.CallID(), made, ""), nil
 }
 
-// left out of what is moved: what can be made again.
-var unmoved = []string{
-	".cache", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ipynb_checkpoints", ".venv", "venv", "node_modules", ".keep",
-}
-
 // move copies the work folder from one sandbox to another and removes the
 // first. When that fails the first stays, and the other one is removed.
 func (k *Keeper) move(ctx context.Context, from, to *box) (string, error) {
-	packed, err := carry(ctx, from.client, to.client)
+	packed, err := room.Carry(ctx, from.client, to.client)
 	if err == nil {
 		err = context.Cause(ctx)
 	}
@@ -290,13 +283,4 @@ func (k *Keeper) move(ctx context.Context, from, to *box) (string, error) {
 	_ = k.teardown(from) // it has told what went wrong
 	return fmt.Sprintf("\nMoved from %s: %d files of %s, %d bytes, without caches and virtual environments. The old sandbox is deleted, with its processes and installed packages.",
 		old, packed.Files, sandbox.Dir, packed.Bytes), nil
-}
-
-func carry(ctx context.Context, from, to workspace.Archive) (workspace.Packed, error) {
-	tar, err := from.Pack(ctx, ".", workspace.PackOptions{Exclude: unmoved})
-	if err != nil {
-		return workspace.Packed{}, err
-	}
-	defer tar.Close()
-	return to.Unpack(ctx, ".", io.Reader(tar), workspace.Limits{})
 }

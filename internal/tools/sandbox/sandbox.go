@@ -9,9 +9,7 @@ package sandbox
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,6 +76,8 @@ type Options struct {
 	Records *sandbox.Records
 	// Session is the session's id.
 	Session string
+	// Hold takes in secrets that are never to be shown.
+	Hold func(values ...string)
 	// Secrets and Variables are given to every sandbox. TokenBroad says that a
 	// secret may write everywhere, of which the user is told once.
 	Secrets, Variables func() map[string]string
@@ -162,6 +162,9 @@ func New(o Options) (*Keeper, error) {
 	if o.Guess == nil {
 		o.Guess = func() []sandbox.Kind { return nil }
 	}
+	if o.Hold == nil {
+		o.Hold = func(...string) {}
+	}
 	if o.Slot == nil {
 		o.Slot = func(context.Context, string, func()) (func(), error) { return func() {}, nil }
 	}
@@ -170,7 +173,7 @@ func New(o Options) (*Keeper, error) {
 	if k.create, err = tool.ParseSpec(createDescription, maxOutput); err != nil {
 		return nil, err
 	}
-	if k.create.Parameters, err = withFlavors(k.create.Parameters, k.flavors); err != nil {
+	if k.create.Parameters, err = bill.Offer(k.create.Parameters, k.flavors); err != nil {
 		return nil, err
 	}
 	if k.remove, err = tool.ParseSpec(deleteDescription, maxOutput); err != nil {
@@ -179,20 +182,6 @@ func New(o Options) (*Keeper, error) {
 	k.create.Synonyms = tool.Synonyms{Names: map[string]string{"flavor": "hardware", "hardware_flavor": "hardware"}}
 	k.life, k.end = context.WithCancel(context.Background())
 	return k, nil
-}
-
-// withFlavors puts the names of the hardware into the schema.
-func withFlavors(schema json.RawMessage, names []string) (json.RawMessage, error) {
-	const field = `"hardware":{`
-	enum, err := json.Marshal(names)
-	if err != nil {
-		return nil, err
-	}
-	text := string(schema)
-	if strings.Count(text, field) != 1 || len(names) == 0 {
-		return nil, errors.New("make sandbox_create: its schema has no hardware")
-	}
-	return json.RawMessage(strings.Replace(text, field, field+`"enum":`+string(enum)+`,`, 1)), nil
 }
 
 // Tools returns sandbox_create and sandbox_delete.

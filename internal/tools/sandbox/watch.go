@@ -130,11 +130,13 @@ func (k *Keeper) restarted(b *box) {
 	}
 	k.say("sandbox " + rec.ID + " was restarted")
 	text := fmt.Sprintf("The sandbox %s was restarted: its files, installed packages and processes are gone.", rec.ID)
-	if b.place != nil && k.opts.Resync {
+	if b.place != nil {
 		n, err := b.place.Restore(b.watch)
-		text += fmt.Sprintf(" %d files that write and edit had made were sent again.", n)
+		if n > 0 {
+			text += fmt.Sprintf(" %d files that write and edit had made were sent again.", n)
+		}
 		if err != nil {
-			text += " Not all of them: " + err.Error()
+			text += " What was written could not be sent again: " + err.Error()
 		}
 	}
 	k.notes.Add(text)

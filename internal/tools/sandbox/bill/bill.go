@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,6 +86,20 @@ func (b Books) Cost(kinds []sandbox.Kind, hardware string) tool.Cost {
 		}
 	}
 	return c
+}
+
+// Offer puts the names of the hardware into the schema of sandbox_create.
+func Offer(schema json.RawMessage, names []string) (json.RawMessage, error) {
+	const field = `"hardware":{`
+	enum, err := json.Marshal(names)
+	if err != nil {
+		return nil, err
+	}
+	text := string(schema)
+	if strings.Count(text, field) != 1 || len(names) == 0 {
+		return nil, errors.New("make sandbox_create: its schema has no hardware")
+	}
+	return json.RawMessage(strings.Replace(text, field, field+`"enum":`+string(enum)+`,`, 1)), nil
 }
 
 // Hour is the cost of one hour.

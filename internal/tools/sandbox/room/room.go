@@ -28,39 +28,52 @@ const (
 // written is kept when it may have to be sent again.
 type Room struct {
 	workspace.Workspace
-	// dir is where /app is; empty when it is there.
-	dir  string
 	keep bool
 
 	mu   sync.Mutex
-	kept map[string][]byte // by path
+	dir  string            // where /app is; empty when it is there
+	kept map[string][]byte // by the path that tools use
 	size int
 }
 
 // New finds out where the work folder is. keep says that what is written may
 // have to be sent again.
 func New(ctx context.Context, w workspace.Workspace, keep bool) (*Room, error) {
-	info, err := w.Stat(ctx, ".", workspace.StatOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("look at the sandbox's folder: %w", err)
-	}
 	r := &Room{Workspace: w, keep: keep, kept: map[string][]byte{}}
-	if info.Path != sandbox.Dir {
-		r.dir = info.Path
+	return r, r.look(ctx)
+}
+
+// look finds out where the work folder is now.
+func (r *Room) look(ctx context.Context) error {
+	info, err := r.Workspace.Stat(ctx, ".", workspace.StatOptions{})
+	if err != nil {
+		return fmt.Errorf("look at the sandbox's folder: %w", err)
 	}
-	return r, nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.dir = info.Path; r.dir == sandbox.Dir {
+		r.dir = ""
+	}
+	return nil
+}
+
+// within is the path of name below dir; ok is false when it is elsewhere.
+func within(name, dir string) (rest string, ok bool) {
+	rest, ok = strings.CutPrefix(path.Clean(name), dir)
+	return rest, ok && (rest == "" || rest[0] == '/')
 }
 
 // there is where a path of the tools lies.
 func (r *Room) there(name string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.dir == "" || !path.IsAbs(name) {
 		return name
 	}
-	rest, ok := strings.CutPrefix(path.Clean(name), sandbox.Dir)
-	if !ok || rest != "" && rest[0] != '/' {
-		return name
+	if rest, ok := within(name, sandbox.Dir); ok {
+		return r.dir + rest
 	}
-	return r.dir + rest
+	return name
 }
 
 // Start starts a command.
@@ -118,6 +131,11 @@ func (r *Room) Write(ctx context.Context, name string, content io.Reader, o work
 func (r *Room) remember(name string, data []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.dir != "" && path.IsAbs(name) {
+		if rest, ok := within(name, r.dir); ok {
+			name = sandbox.Dir + rest // wherever that will be
+		}
+	}
 	r.size -= len(r.kept[name])
 	delete(r.kept, name)
 	if data != nil && r.size+len(data) <= keptAll {
@@ -126,8 +144,12 @@ func (r *Room) remember(name string, data []byte) {
 	}
 }
 
-// Restore sends what was kept again and returns how many files that were.
+// Restore is called when the sandbox has lost its disk: it sends what was kept
+// again and returns how many files that were.
 func (r *Room) Restore(ctx context.Context) (n int, err error) {
+	if err := r.look(ctx); err != nil {
+		return 0, err
+	}
 	r.mu.Lock()
 	all := maps.Clone(r.kept)
 	r.mu.Unlock()
@@ -138,4 +160,19 @@ func (r *Room) Restore(ctx context.Context) (n int, err error) {
 		n++
 	}
 	return n, nil
+}
+
+// unmoved is left out of what is carried: it can be made again.
+var unmoved = []string{
+	".cache", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ipynb_checkpoints", ".venv", "venv", "node_modules", ".keep",
+}
+
+// Carry copies the work folder from one sandbox to another.
+func Carry(ctx context.Context, from, to workspace.Archive) (workspace.Packed, error) {
+	tar, err := from.Pack(ctx, ".", workspace.PackOptions{Exclude: unmoved})
+	if err != nil {
+		return workspace.Packed{}, err
+	}
+	defer tar.Close()
+	return to.Unpack(ctx, ".", io.Reader(tar), workspace.Limits{})
 }

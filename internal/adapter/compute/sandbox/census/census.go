@@ -4,6 +4,7 @@ package census
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,6 +113,9 @@ func (c *Census) spaces(ctx context.Context, owner string, unmarked bool) ([]Ent
 			continue
 		}
 		e, err := c.space(ctx, owner, info)
+		if errors.Is(err, wire.RepoNotFound) || errors.Is(err, wire.NotFound) {
+			continue // it went meanwhile
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -1,10 +1,12 @@
-package app
+package limitlog_test
 
 import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/ml-intern/ml-intern/internal/app/limitlog"
 )
 
 func TestLimitsGoToTheDebugLog(t *testing.T) {
@@ -19,7 +21,7 @@ func TestLimitsGoToTheDebugLog(t *testing.T) {
 	}))
 	defer server.Close()
 	var lines []string
-	client := &http.Client{Transport: &limitLog{next: http.DefaultTransport, note: func(s string) { lines = append(lines, s) }}}
+	client := &http.Client{Transport: &limitlog.Transport{Next: http.DefaultTransport, Note: func(s string) { lines = append(lines, s) }}}
 	for range 2 {
 		resp, err := client.Get(server.URL)
 		if err != nil {
