@@ -94,6 +94,10 @@ func (o *Objects) PutBlob(body []byte) (string, error) { return o.Put(BlobKind, 
 
 func (o *Objects) file(oid string) string { return filepath.Join(o.dir, oid[:2], oid[2:]) }
 
+// small is the size in bytes of objects whose compression is not worth much:
+// most trees and commits.
+const small = 4096
+
 // write stores a loose object as git does: compressed, complete or not at all.
 func (o *Objects) write(oid string, kind Kind, body []byte) error {
 	name := o.file(oid)
@@ -108,7 +112,11 @@ func (o *Objects) write(oid string, kind Kind, body []byte) error {
 		return fmt.Errorf("store object %s: %w", oid, err)
 	}
 	defer os.Remove(f.Name())
-	z, err := zlib.NewWriterLevel(f, zlib.BestSpeed)
+	level := zlib.BestSpeed
+	if len(body) < small {
+		level = zlib.HuffmanOnly // the tables of the others are a megabyte
+	}
+	z, err := zlib.NewWriterLevel(f, level)
 	if err == nil {
 		_, err = z.Write(append(header(kind, len(body)), body...))
 	}
