@@ -42,8 +42,9 @@ func (o Options) token(ctx context.Context) []Finding {
 		return one(name, OK, "from "+source+", not checked")
 	}
 	who, err := o.Whoami(ctx, token)
-	if kind := now.Kind(); kind != "" {
-		source += " (" + kind + ")"
+	lasts := now.Kind()
+	if lasts != "" {
+		lasts = "; " + lasts
 	}
 	switch {
 	case errors.Is(err, wire.Unauthorized):
@@ -51,13 +52,17 @@ func (o Options) token(ctx context.Context) []Finding {
 	case err != nil:
 		return one(name, Warning, fmt.Sprintf("from %s, not checked: %v", source, err))
 	case now.OAuth && !now.Renewable && !now.Ends.IsZero() && time.Until(now.Ends) < soon:
-		return []Finding{{name, Warning, fmt.Sprintf("from %s, of %s", source, who.Name), "ml-intern login makes another"}}
+		return []Finding{{name, Warning, fmt.Sprintf("from %s, of %s%s", source, who.Name, lasts), "ml-intern login makes another"}}
+	case now.Lacks("inference-api"):
+		return []Finding{{name, Warning, fmt.Sprintf("from %s, of %s: it may not call Inference Providers%s", source, who.Name, lasts), "ml-intern login --device --scope inference-api"}}
+	case now.Lacks("write-repos"):
+		return []Finding{{name, Warning, fmt.Sprintf("from %s, of %s: it may not write repositories%s", source, who.Name, lasts), "ml-intern login --device --scope write-repos,jobs"}}
 	case who.Refusal(account.Infer, who.Name) != "":
 		return one(name, Warning, fmt.Sprintf("from %s, of %s: it may not call Inference Providers", source, who.Name))
 	case who.Refusal(account.WriteRepo, who.Name) != "":
 		return one(name, Warning, fmt.Sprintf("from %s, of %s: it may not write repositories", source, who.Name))
 	}
-	return one(name, OK, fmt.Sprintf("from %s, of %s (%s)", source, who.Name, who.Plan()))
+	return one(name, OK, fmt.Sprintf("from %s, of %s (%s)%s", source, who.Name, who.Plan(), lasts))
 }
 
 // model tells whether the model in force can be used.

@@ -79,6 +79,12 @@ type State struct {
 	Scope     string
 }
 
+// Lacks reports whether a login by OAuth was not given a right. Of other tokens
+// the Hub tells.
+func (s State) Lacks(scope string) bool {
+	return s.OAuth && !slices.Contains(strings.Fields(s.Scope), scope)
+}
+
 // Kind says in a few words what a login by OAuth is and how long its token
 // lasts; "" for any other token.
 func (s State) Kind() string {
