@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,12 +18,14 @@ func (c *Conn) refusal(k *call, u *url.URL, resp *http.Response) *Error {
 	body, _ := httpx.ReadAll(resp.Body, errorLimit) // what came of it is enough
 	_ = resp.Body.Close()
 	home := c.home(u)
+	said := resp.Header.Clone() // scrubbed before it is clipped: half a token is one too many
+	said.Set("X-Error-Message", c.scrub(resp, said.Get("X-Error-Message")))
 	e := &Error{
 		Op: k.op, Method: k.method, URL: c.shown(u), Status: resp.StatusCode, reads: k.reads,
-		Message: c.scrub(resp, words.Message(resp.Header, body)), RequestID: c.scrub(resp, requestID(resp.Header)),
+		Message: words.Message(said, []byte(c.scrub(resp, string(body)))), RequestID: c.scrub(resp, requestID(resp.Header)),
 	}
 	if home {
-		e.Code = words.Clip(resp.Header.Get("X-Error-Code"))
+		e.Code = words.Clip(c.scrub(resp, resp.Header.Get("X-Error-Code")))
 		e.Commit = words.Clip(resp.Header.Get("X-Repo-Commit"))
 	}
 	e.Kind = c.kindOf(e, u, home)
@@ -131,15 +134,24 @@ func again(resp *http.Response, now time.Time) (retryable bool, after time.Durat
 }
 
 // scrub removes the user's token from what a server says, also one that the
-// transport has put in its place.
+// transport has put in its place, and also where it is spelt in base64 or as
+// part of an address.
 func (c *Conn) scrub(resp *http.Response, text string) string {
 	tokens := []string{c.opts.Token}
 	if resp.Request != nil {
 		tokens = append(tokens, strings.TrimPrefix(resp.Request.Header.Get("Authorization"), "Bearer "))
 	}
 	for _, token := range tokens {
-		if token != "" {
-			text = strings.ReplaceAll(text, token, "[token]")
+		if token == "" {
+			continue
+		}
+		text = strings.ReplaceAll(text, token, "[token]")
+		for _, spelling := range []string{
+			base64.StdEncoding.EncodeToString([]byte(token)), base64.RawStdEncoding.EncodeToString([]byte(token)),
+			base64.URLEncoding.EncodeToString([]byte(token)), base64.RawURLEncoding.EncodeToString([]byte(token)),
+			url.QueryEscape(token), url.PathEscape(token),
+		} {
+			text = strings.ReplaceAll(text, spelling, "[token]")
 		}
 	}
 	return text

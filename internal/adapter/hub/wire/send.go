@@ -69,6 +69,12 @@ func (c *Conn) prepareSigned(r SignedRequest) (*call, error) {
 	}
 	u.User, u.Fragment = nil, ""
 	k.url = c.rehome(u)
+	if originOf(c.base).scheme == "https" && !originOf(k.url).private() {
+		return nil, &Error{
+			Kind: Unexpected, Op: r.Op, Method: r.Method, URL: c.shown(k.url), refused: true,
+			Message: "the Hub's answer leads to plain http, where others read along: not followed",
+		}
+	}
 	return k, c.finish(k, r.Header, r.JSON, r.Body, r.Type, r.Accept, "*/*")
 }
 
@@ -292,7 +298,7 @@ func (c *Conn) redirect(k *call, u *url.URL, resp *http.Response, hop int) (*url
 		_ = resp.Body.Close()
 		return &Error{
 			Kind: Unexpected, Op: k.op, Method: k.method, URL: c.shown(u), Status: resp.StatusCode,
-			Message: fmt.Sprintf(format, args...), RequestID: requestID(resp.Header), reads: k.reads,
+			Message: c.scrub(resp, fmt.Sprintf(format, args...)), RequestID: c.scrub(resp, requestID(resp.Header)), reads: k.reads,
 		}
 	}
 	if err != nil || next.Host == "" || next.Scheme != "http" && next.Scheme != "https" {
@@ -359,7 +365,7 @@ func (c *Conn) spoiled(k *call, u *url.URL, resp *http.Response, err error) *Err
 func (c *Conn) warn(resp *http.Response) {
 	for _, value := range resp.Header.Values("X-HF-Warning") {
 		topic, text, _ := strings.Cut(value, ";")
-		topic, text = words.Clip(topic), words.Clip(c.scrub(resp, text))
+		topic, text = words.Clip(c.scrub(resp, topic)), words.Clip(c.scrub(resp, text))
 		c.mu.Lock()
 		told := c.warned[topic]
 		c.warned[topic] = true
