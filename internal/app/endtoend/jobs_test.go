@@ -400,6 +400,11 @@ func TestKilledBetweenSubmitAndResult(t *testing.T) {
 	y := newYard(t, exec.Script{Steps: []exec.Step{
 		{Lines: []string{"line 1"}}, {AfterMs: 150, Lines: []string{"line 2"}}, {AfterMs: 150, Lines: []string{"line 3"}}, {AfterMs: 100, Lines: []string{"line 4"}},
 	}})
+	// The submission takes its time, so that kills fall into it.
+	slow := fault.Rule{Match: fault.Match{Method: "POST", Path: "^/api/jobs/bob$"}, Do: fault.Do{LatencyMs: 60}}
+	if err := y.sim.Faults.Add(slow); err != nil {
+		t.Fatal(err)
+	}
 	typical, err := y.killJob(dir, seed, 1_000_000, 0)
 	if err != nil {
 		t.Fatalf("a run without a kill: %v", err)
@@ -428,7 +433,7 @@ func TestKilledBetweenSubmitAndResult(t *testing.T) {
 	close(next)
 	wait.Wait()
 	t.Logf("a whole run takes %s; kills by what the program was doing: %v", typical.Round(time.Millisecond), points)
-	if middle := points["before the job"] + points["in the job"]; middle < runs/3 {
+	if middle := points["submitting"] + points["following"]; middle < runs/2 {
 		t.Errorf("only %d of %d kills fell between the call and its result: the test shows little", middle, runs)
 	}
 }
@@ -454,7 +459,10 @@ func (y *yard) killJobAt(dir string, seed uint64, n int, typical time.Duration, 
 	flags := []string{"--model", "vllm/m", "--max-cost", "20", "--output-format", "stream-json"}
 	var after time.Duration
 	if typical > 0 {
-		after = typical/4 + time.Duration(rng.Int64N(int64(typical)))
+		after = typical/10 + time.Duration(rng.Int64N(int64(typical)))
+		if n%3 == 0 { // around the submission, which is short
+			after = typical/10 + time.Duration(rng.Int64N(int64(typical)/4))
+		}
 	}
 	e, err := s.run(after, append(flags, "run the job")...)
 	if err != nil {
@@ -468,14 +476,16 @@ func (y *yard) killJobAt(dir string, seed uint64, n int, typical time.Duration, 
 	if err != nil {
 		return 0, err
 	}
-	k.at = "in the job"
+	k.at = "following"
 	switch {
 	case len(decoded[event.InputAccepted](events)) == 0:
 		k.at = "before the input"
 	case st.Turn == nil && len(st.Queue) == 0:
 		k.at = "after the end"
 	case len(decoded[event.ToolStarted](events)) == 0:
-		k.at = "before the job"
+		k.at = "before the call"
+	case len(decoded[event.ToolEffect](events)) == 0:
+		k.at = "submitting"
 	}
 	last := e
 	switch {
