@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
 	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
+	"github.com/ml-intern/ml-intern/internal/hubsim/neighbour"
 	"github.com/ml-intern/ml-intern/internal/hubsim/quota"
 	"github.com/ml-intern/ml-intern/internal/hubsim/requestlog"
 )
@@ -18,17 +18,15 @@ import (
 // exposed are the headers a browser may read.
 const exposed = "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Hash"
 
-// beside are the first path elements of the services around the Hub, which
-// have their own tokens and no limits of the Hub's.
-var beside = []string{
-	"__jobs", "__spaces", "ar5iv", "arxiv", "arxiv-api", "brave", "datasets-server", "github", "gradio", "gradio-search",
-	"mcp", "openalex", "router", "s2", "searxng", "slack", "tavily", "web", "web-search",
+// app reports whether path is that of a Space's app or of a job's port.
+func app(path string) bool {
+	return strings.HasPrefix(path, "/__spaces/") || strings.HasPrefix(path, "/__jobs/")
 }
 
-// aside reports whether path belongs to a service beside the Hub.
+// aside reports whether path belongs to an app, or to a service beside the Hub.
 func aside(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return slices.Contains(beside, first)
+	return app(path) || neighbour.Beside(first)
 }
 
 // ownTokens reports whether an Authorization header that is no Hub token is for

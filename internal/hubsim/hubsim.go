@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -223,11 +222,6 @@ func (h *Hub) guarded(l net.Listener, next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 		return nil
 	})
-}
-
-// app reports whether path is that of a Space's app or of a job's port.
-func app(path string) bool {
-	return strings.HasPrefix(path, "/__spaces/") || strings.HasPrefix(path, "/__jobs/")
 }
 
 // serve runs a server; the caller holds the lock.

@@ -110,6 +110,19 @@ func Limit(q url.Values, standard, most int) (int, error) {
 	return min(n, most), nil
 }
 
+// Tail reads how many of the last lines of a log are wanted; 0 is all.
+func Tail(q url.Values) (int, error) {
+	s := q.Get("tail")
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, Invalid(`"tail" must be a positive number`)
+	}
+	return n, nil
+}
+
 // Cursor writes a place in a list so that clients take it as it is.
 func Cursor(place string) string { return base64.RawURLEncoding.EncodeToString([]byte(place)) }
 

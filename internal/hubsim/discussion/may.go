@@ -41,6 +41,14 @@ func mayTalk(ctx context.Context, r *repo.Repo) (user string, err error) {
 	return caller.Name(), nil
 }
 
+// manager is the caller in ctx, who may talk and change what author began.
+func manager(ctx context.Context, r *repo.Repo, author string) (user string, err error) {
+	if user, err = mayTalk(ctx, r); err != nil {
+		return "", err
+	}
+	return user, mayManage(ctx, r, author)
+}
+
 // mayManage says why the caller in ctx, who may talk, may not change what
 // author began: he is neither its author nor one who may write the repository.
 func mayManage(ctx context.Context, r *repo.Repo, author string) error {

@@ -173,9 +173,14 @@ func (a *Area) merge(w http.ResponseWriter, r *http.Request, at *repo.Repo, d *D
 		a.release(at, d.Num)
 		return err
 	}
-	return a.merged(w, at, d.Num, user, body.Comment, func(d *Discussion) {
+	if _, err := a.turn(at, d.Num, user, body.Comment, Merged, func(d *Discussion) error {
 		d.From, d.Head, d.Merge = from, head, c.OID
-	})
+		return nil
+	}); err != nil {
+		return err
+	}
+	answer.JSON(w, http.StatusOK, map[string]any{})
+	return nil
 }
 
 // claim marks an open pull request as merged, so that of two that merge it at
@@ -198,37 +203,10 @@ func (a *Area) release(at *repo.Repo, num int) {
 	})
 }
 
-// merged records a merge that happened.
-func (a *Area) merged(w http.ResponseWriter, at *repo.Repo, num int, user, text string, set func(d *Discussion)) error {
-	var events []Event
-	if text != "" {
-		events = append(events, a.said(user, text, a.o.Clock.Stamp()))
-	}
-	e := a.newEvent(statusChange, user)
-	e.Status = Merged
-	d, err := a.edit(at, num, func(d *Discussion) error {
-		set(d)
-		d.Events = append(append(d.Events, events...), e)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for i := range events {
-		a.tell(at, d, "create", &events[i])
-	}
-	a.tell(at, d, "update", nil)
-	answer.JSON(w, http.StatusOK, map[string]any{})
-	return nil
-}
-
 // deleteRef removes the branch of a pull request that is done.
 func (a *Area) deleteRef(w http.ResponseWriter, r *http.Request, at *repo.Repo, d *Discussion) error {
-	user, err := mayTalk(r.Context(), at)
+	user, err := manager(r.Context(), at, d.Author)
 	if err != nil {
-		return err
-	}
-	if err := mayManage(r.Context(), at, d.Author); err != nil {
 		return err
 	}
 	switch {

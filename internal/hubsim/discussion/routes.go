@@ -175,10 +175,7 @@ func (a *Area) show(w http.ResponseWriter, r *http.Request, at *repo.Repo, d *Di
 }
 
 func (a *Area) remove(w http.ResponseWriter, r *http.Request, at *repo.Repo, d *Discussion) error {
-	if _, err := mayTalk(r.Context(), at); err != nil {
-		return err
-	}
-	if err := mayManage(r.Context(), at, ""); err != nil {
+	if _, err := manager(r.Context(), at, ""); err != nil {
 		return err
 	}
 	a.mu.Lock()

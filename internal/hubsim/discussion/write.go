@@ -139,11 +139,8 @@ func (a *Area) updated(w http.ResponseWriter, at *repo.Repo, d *Discussion, id s
 }
 
 func (a *Area) rename(w http.ResponseWriter, r *http.Request, at *repo.Repo, d *Discussion) error {
-	user, err := mayTalk(r.Context(), at)
+	user, err := manager(r.Context(), at, d.Author)
 	if err != nil {
-		return err
-	}
-	if err := mayManage(r.Context(), at, d.Author); err != nil {
 		return err
 	}
 	var body struct {
@@ -171,11 +168,8 @@ func (a *Area) rename(w http.ResponseWriter, r *http.Request, at *repo.Repo, d *
 
 // status opens and closes; opening a draft publishes it.
 func (a *Area) status(w http.ResponseWriter, r *http.Request, at *repo.Repo, d *Discussion) error {
-	user, err := mayTalk(r.Context(), at)
+	user, err := manager(r.Context(), at, d.Author)
 	if err != nil {
-		return err
-	}
-	if err := mayManage(r.Context(), at, d.Author); err != nil {
 		return err
 	}
 	var body struct {
@@ -192,13 +186,7 @@ func (a *Area) status(w http.ResponseWriter, r *http.Request, at *repo.Repo, d *
 		return err
 	}
 	_, hasRef := at.Ref(d.ref())
-	var events []Event
-	if body.Comment != "" {
-		events = append(events, a.said(user, body.Comment, a.o.Clock.Stamp()))
-	}
-	e := a.newEvent(statusChange, user)
-	e.Status = body.Status
-	d, err = a.edit(at, d.Num, func(d *Discussion) error {
+	e, err := a.turn(at, d.Num, user, body.Comment, body.Status, func(d *Discussion) error {
 		switch {
 		case d.Status == Merged:
 			return answer.Refuse(http.StatusBadRequest, "The pull request is merged")
@@ -207,27 +195,45 @@ func (a *Area) status(w http.ResponseWriter, r *http.Request, at *repo.Repo, d *
 		case d.Pull && body.Status == Opened && !hasRef:
 			return answer.Refuse(http.StatusBadRequest, "The branch of the pull request was deleted")
 		}
-		d.Status, d.Events = body.Status, append(append(d.Events, events...), e)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for i := range events {
-		a.tell(at, d, "create", &events[i])
-	}
-	a.tell(at, d, "update", nil)
 	answer.JSON(w, http.StatusOK, map[string]any{"newStatus": a.event(at, e)})
 	return nil
 }
 
+// turn gives a discussion another status unless change refuses, and says why
+// before that where there is a text.
+func (a *Area) turn(at *repo.Repo, num int, user, text, status string, change func(d *Discussion) error) (Event, error) {
+	var said []Event
+	if text != "" {
+		said = append(said, a.said(user, text, a.o.Clock.Stamp()))
+	}
+	e := a.newEvent(statusChange, user)
+	e.Status = status
+	d, err := a.edit(at, num, func(d *Discussion) error {
+		if err := change(d); err != nil {
+			return err
+		}
+		d.Status, d.Events = status, append(append(d.Events, said...), e)
+		return nil
+	})
+	if err != nil {
+		return Event{}, err
+	}
+	for i := range said {
+		a.tell(at, d, "create", &said[i])
+	}
+	a.tell(at, d, "update", nil)
+	return e, nil
+}
+
 // pin puts a discussion to the top of the page, or takes it away from there.
 func (a *Area) pin(w http.ResponseWriter, r *http.Request, at *repo.Repo, d *Discussion) error {
-	user, err := mayTalk(r.Context(), at)
+	user, err := manager(r.Context(), at, "")
 	if err != nil {
-		return err
-	}
-	if err := mayManage(r.Context(), at, ""); err != nil {
 		return err
 	}
 	body := struct {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
@@ -335,25 +334,12 @@ func (js *Jobs) setExpose(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// tail reads how many of the last lines are wanted; 0 is all.
-func tail(r *http.Request) (int, error) {
-	s := r.URL.Query().Get("tail")
-	if s == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 {
-		return 0, invalid(fmt.Errorf(`"tail" must be a positive number`))
-	}
-	return n, nil
-}
-
 func (js *Jobs) logs(w http.ResponseWriter, r *http.Request) error {
 	j, err := js.read(r)
 	if err != nil {
 		return err
 	}
-	n, err := tail(r)
+	n, err := answer.Tail(r.URL.Query())
 	if err != nil {
 		return err
 	}

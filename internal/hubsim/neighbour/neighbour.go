@@ -141,18 +141,26 @@ func (s *Services) Routes(mux *http.ServeMux) {
 	openapi.Routes(mux)
 }
 
-// prefixes are the first elements of the paths that Overlay serves.
-var prefixes = []string{
-	"ar5iv", "arxiv", "arxiv-api", "brave", "datasets-server", "docs", "github", "gradio", "gradio-search", "mcp",
-	"openalex", "papers", "router", "s2", "searxng", "slack", "tavily", "web", "web-search",
-}
+// The first elements of the paths that Overlay serves: of the services beside
+// the Hub, and of pages of its own.
+var (
+	beside = []string{
+		"ar5iv", "arxiv", "arxiv-api", "brave", "datasets-server", "github", "gradio", "gradio-search", "mcp", "openalex",
+		"router", "s2", "searxng", "slack", "tavily", "web", "web-search",
+	}
+	within = []string{"docs", "papers"}
+)
+
+// Beside reports whether a path that begins with first is that of a service
+// beside the Hub: it has its own tokens and none of the Hub's limits.
+func Beside(first string) bool { return slices.Contains(beside, first) }
 
 // Overlay serves the written-down answers and the services with their own
 // prefixes, and leaves the rest to the Hub.
 func (s *Services) Overlay(hub http.Handler) http.Handler {
 	return s.routes.Before(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		if !slices.Contains(prefixes, first) {
+		if !Beside(first) && !slices.Contains(within, first) {
 			hub.ServeHTTP(w, r)
 			return
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
@@ -337,11 +336,9 @@ func (ss *Spaces) logs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	n := 0
-	if s := r.URL.Query().Get("tail"); s != "" {
-		if n, err = strconv.Atoi(s); err != nil || n < 1 {
-			return answer.Refuse(http.StatusBadRequest, `"tail" must be a positive number`)
-		}
+	n, err := answer.Tail(r.URL.Query())
+	if err != nil {
+		return err
 	}
 	ss.mu.Lock()
 	log := sp.run
