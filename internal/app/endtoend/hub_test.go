@@ -367,3 +367,90 @@ func TestStoreElsewhere(t *testing.T) {
 	noControls(t, "the error", results[2])
 	h.nothing(t, e)
 }
+
+// A simulated run knows neither the real token nor the proxy, jobs on it see
+// nothing of the user's environment, and what commands start is told of no way
+// out.
+func TestSimulationStaysHere(t *testing.T) {
+	_, rng := chance(t)
+	v := &vault{rng: rng}
+	p := &planted{vault: v}
+	proxy, models := newForeigner(t), newDesk()
+	defer models.server.Close()
+	s := mustSite(t, "HF_TOKEN="+v.hold("HF_TOKEN", v.hf()), "OPENAI_API_KEY="+v.hold("OPENAI_API_KEY", v.openai()),
+		"PROD_DB_PASSWORD="+v.hold("PROD_DB_PASSWORD", v.chars(14, alnum)), "ML_INTERN_JOB_TOKEN="+v.hold("ML_INTERN_JOB_TOKEN", v.hf()),
+		"HTTPS_PROXY="+proxy.URL, "HTTP_PROXY="+proxy.URL, "ALL_PROXY="+proxy.URL, "http_proxy="+proxy.URL)
+	calls := []modelserver.Call{
+		{Name: "bash", Args: map[string]any{"command": "env > env.txt; curl -sS -m 5 http://huggingface.co/ 2>&1 | head -c 300; true"}},
+		jobs(map[string]any{"operation": "run", "command": []string{"sh", "-c", "env; cat /proc/$PPID/environ | tr '\\0' '\\n'"}}),
+		jobs(map[string]any{"operation": "run", "script": "import urllib.request\ntry:\n    urllib.request.urlopen('http://huggingface.co/', timeout=5)\n    print('REACHED')\nexcept Exception as e:\n    print('kept in')\n"}),
+	}
+	var results []string
+	base := models.add(t.Name(), func(r modelserver.Request) modelserver.Answer {
+		results = nil
+		for _, m := range r.Messages {
+			if m.Role == "tool" {
+				results = append(results, m.Text())
+			}
+		}
+		if len(results) >= len(calls) {
+			return modelserver.Answer{Text: []string{"Goodbye."}}
+		}
+		return modelserver.Answer{Calls: []modelserver.IDCall{{ID: fmt.Sprint("call_", len(results)), Call: calls[len(results)]}}}
+	})
+	s.env = append(s.env, "VLLM_BASE_URL="+base)
+	e := s.mustRun(t, "--simulate", "--model", "vllm/m", "--verbose", "look around")
+	if e.code != 0 || len(results) != len(calls) {
+		t.Fatal(e)
+	}
+	if !strings.Contains(results[1], "COMPLETED") || strings.Contains(results[2], "REACHED") {
+		t.Errorf("%q\n%q", results[1], results[2])
+	}
+	if asked := proxy.requests(); len(asked) > 0 {
+		t.Errorf("the proxy was asked %q", asked)
+	}
+	raw, err := os.ReadFile(filepath.Join(s.dir, "env.txt"))
+	if err != nil || strings.Contains(string(raw), proxy.URL) || !strings.Contains(string(raw), "HTTPS_PROXY=") {
+		t.Errorf("commands see %q, %v", raw, err)
+	}
+	for name, text := range map[string]string{
+		"a command's environment": string(raw), "the job": results[1], "standard error": e.stderr, "standard output": e.stdout,
+	} {
+		p.clean(t, name, text)
+	}
+	p.stored(t, s)
+}
+
+// A file of a folder that nobody trusts does not choose where the token goes.
+func TestFoldersDoNotRedirectTheToken(t *testing.T) {
+	_, rng := chance(t)
+	v := &vault{rng: rng}
+	p := &planted{vault: v}
+	foreign, proxy := newForeigner(t), newForeigner(t)
+	s := mustSite(t, "HF_TOKEN="+v.hold("HF_TOKEN", v.hf()), "HTTPS_PROXY="+proxy.URL, "HTTP_PROXY="+proxy.URL)
+	s.write(t, ".env", "HF_ENDPOINT="+foreign.URL+"\nHF_ROUTER_BASE_URL="+foreign.URL+"\nOPENID_PROVIDER_URL="+foreign.URL+
+		"\nML_INTERN_JOB_HOST_TEMPLATE="+foreign.URL+"/{job_id}\nVLLM_BASE_URL="+foreign.URL+"\nHTTPS_PROXY="+foreign.URL+"\nHF_HUB_DISABLE_IMPLICIT_TOKEN=0\n")
+	for _, args := range [][]string{
+		{"whoami"}, {"tools", "call", "hf_jobs", `{"operation":"ps"}`}, {"--model", "Qwen/Qwen3-0.6B", "--max-cost", "0", "hello"},
+	} {
+		e, err := s.run(4*time.Second, args...) // it would ask for long: nobody answers
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.clean(t, args[0], e.stdout+e.stderr)
+	}
+	if asked := foreign.requests(); len(asked) > 0 {
+		t.Errorf("a .env of an untrusted folder led the program to %q", asked)
+	}
+	for _, asked := range proxy.requests() {
+		p.clean(t, "the proxy", asked)
+	}
+	if len(proxy.requests()) == 0 {
+		t.Error("the real Hub was not asked for: the test shows nothing")
+	}
+	// Trusted, the same file counts.
+	s.mustRun(t, "--trust", "--model", "vllm/m", "hello")
+	if len(foreign.requests()) == 0 {
+		t.Error("the file of a trusted folder was not read: the test shows nothing")
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -59,7 +60,7 @@ func (g *Guard) DialModel(ctx context.Context, network, address string) (net.Con
 }
 
 func (g *Guard) dial(ctx context.Context, network, address string, model bool) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
@@ -69,11 +70,24 @@ func (g *Guard) dial(ctx context.Context, network, address string, model bool) (
 		g.refused = append(g.refused, address)
 	}
 	g.mu.Unlock()
-	if !allowed {
+	switch {
+	case !allowed:
 		return nil, &Refusal{Address: address}
+	case !strings.EqualFold(host, localhost):
+		return new(net.Dialer).DialContext(ctx, network, address)
 	}
-	return new(net.Dialer).DialContext(ctx, network, address)
+	// No name server is asked what this machine is called.
+	conn, err := new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+	if err != nil && ctx.Err() == nil {
+		if six, sixErr := new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("::1", port)); sixErr == nil {
+			return six, nil
+		}
+	}
+	return conn, err
 }
+
+// localhost is the name that means this machine everywhere.
+const localhost = "localhost"
 
 // Refused lists the connections that were not made.
 func (g *Guard) Refused() []string {
@@ -85,7 +99,7 @@ func (g *Guard) Refused() []string {
 // loopback reports whether a name means this machine whatever a name server
 // says.
 func loopback(host string) bool {
-	if host == "localhost" {
+	if strings.EqualFold(host, localhost) {
 		return true
 	}
 	ip := net.ParseIP(host)

@@ -173,9 +173,24 @@ func (s *Simulation) Environ(own []string) ([]string, error) {
 	}
 	out := slices.DeleteFunc(slices.Clone(own), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		return replaced[name] || isHub(name)
+		return replaced[name] || isHub(name) || isProxy(name)
 	})
-	return append(out, ours...), nil
+	return append(append(out, ours...), nowhere()...), nil
+}
+
+// nowhere are the variables that keep commands which heed them on this machine:
+// their proxy is a port on which nobody listens.
+func nowhere() []string {
+	var out []string
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY"} {
+		out = append(out, name+"=http://127.0.0.1:9", strings.ToLower(name)+"=http://127.0.0.1:9")
+	}
+	return append(out, "NO_PROXY=localhost,127.0.0.1,::1", "no_proxy=localhost,127.0.0.1,::1")
+}
+
+// isProxy reports whether a variable names a proxy, or what needs none.
+func isProxy(name string) bool {
+	return strings.HasSuffix(strings.ToUpper(name), "_PROXY")
 }
 
 // isHub reports whether a variable is about the real Hub, or about services

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,25 +87,79 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// A refused host is not even looked up, and neither is this machine's own name.
+func TestGuardAsksNoNameServer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var asked atomic.Int64
+	own := net.DefaultResolver
+	t.Cleanup(func() { net.DefaultResolver = own })
+	net.DefaultResolver = &net.Resolver{PreferGo: true, StrictErrors: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		asked.Add(1)
+		return nil, errors.New("no name server is asked here")
+	}}
+	g := &simulation.Guard{}
+	client := &http.Client{Transport: &http.Transport{DialContext: g.Dial}}
+	defer client.CloseIdleConnections()
+	for _, url := range []string{
+		"https://huggingface.co/", "http://localhost.evil.example/", "http://127.0.0.1.evil.example/", "http://evil.localhost/", "http://localtest.me/",
+		"http://localhost./", "http://huggingface.co:80/", "https://api.anthropic.com/v1",
+	} {
+		resp, err := client.Get(url)
+		var refusal *simulation.Refusal
+		if !errors.As(err, &refusal) {
+			t.Errorf("%s: %v", url, err)
+		}
+		if err == nil {
+			resp.Body.Close()
+		}
+	}
+	if asked.Load() != 0 {
+		t.Errorf("a name server was asked %d times for refused hosts", asked.Load())
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	for _, host := range []string{"localhost", "LOCALHOST"} {
+		conn, err := g.Dial(t.Context(), "tcp", net.JoinHostPort(host, port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+	}
+	if asked.Load() != 0 {
+		t.Errorf("a name server was asked for localhost")
+	}
+	// The same way of asking does reach a name server where it is wanted.
+	if _, _, err := g.Allow("https://model.invalid"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.DialModel(t.Context(), "tcp", "model.invalid:443"); err == nil || asked.Load() == 0 {
+		t.Errorf("the model's host was not looked up: %v", err)
+	}
+}
+
 // The run knows nothing of the real Hub and its neighbours.
 func TestEnviron(t *testing.T) {
 	sim := start(t, "calm")
 	env, err := sim.Environ([]string{
 		"PATH=/bin", "HF_TOKEN=hf_real", "HUGGINGFACE_HUB_TOKEN=hf_real", "HF_HOME=/real", "HF_ENDPOINT=https://huggingface.co",
 		"ML_INTERN_JOB_TOKEN=hf_real", "GITHUB_TOKEN=ghp_real", "ML_INTERN_S2_URL=https://s2.example", "CLAWD_WEB_SEARCH_BASE_URL=https://w.example",
+		"https_proxy=http://proxy.example:3128", "HTTP_PROXY=http://proxy.example:3128", "NO_PROXY=.example",
 		"ANTHROPIC_API_KEY=mine", "OLLAMA_BASE_URL=http://gpu:11434", "ML_INTERN_HOME=/h",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, entry := range env {
-		for _, real := range []string{"hf_real", "ghp_real", "huggingface.co", "s2.example", "w.example", "=/real"} {
+		for _, real := range []string{"hf_real", "ghp_real", "huggingface.co", "s2.example", "w.example", "=/real", "proxy.example", "=.example"} {
 			if strings.Contains(entry, real) {
 				t.Errorf("%s is left", entry)
 			}
 		}
 	}
-	for _, kept := range []string{"PATH=/bin", "ANTHROPIC_API_KEY=mine", "OLLAMA_BASE_URL=http://gpu:11434", "ML_INTERN_HOME=/h", "HF_ENDPOINT=" + sim.URL()} {
+	for _, kept := range []string{"https_proxy=http://127.0.0.1:9", "NO_PROXY=localhost,127.0.0.1,::1", "PATH=/bin", "ANTHROPIC_API_KEY=mine", "OLLAMA_BASE_URL=http://gpu:11434", "ML_INTERN_HOME=/h", "HF_ENDPOINT=" + sim.URL()} {
 		if !slices.Contains(env, kept) {
 			t.Errorf("%s is missing", kept)
 		}
