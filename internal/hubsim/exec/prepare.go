@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -165,26 +164,23 @@ func (p *Process) environment() map[string]string {
 }
 
 // place is a path that a command uses and where it is.
-type place struct {
-	path *regexp.Regexp // at the beginning of a text
-	dir  string
-}
+type place struct{ path, dir string }
 
 // paths lists the places, the longest first: /data/sub is not /data.
 func (p *Process) paths() places {
 	var all places
 	for i, m := range p.spec.Mounts {
 		if path := strings.TrimRight(m.Path, "/"); path != "" {
-			all = append(all, place{path: regexp.MustCompile("^" + regexp.QuoteMeta(path)), dir: p.mount(i)})
+			all = append(all, place{path, p.mount(i)})
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(p.spec.Aliases)) {
 		dir := filepath.Join(p.dir, work, filepath.FromSlash(p.spec.Aliases[path]))
-		all = append(all, place{path: regexp.MustCompile("^" + regexp.QuoteMeta(path)), dir: dir})
+		all = append(all, place{path, dir})
 	}
-	slices.SortStableFunc(all, func(a, b place) int { return len(b.path.String()) - len(a.path.String()) })
+	slices.SortStableFunc(all, func(a, b place) int { return len(b.path) - len(a.path) })
 	// What a container has for temporary files is the command's own here.
-	return append(all, place{path: regexp.MustCompile("^/tmp"), dir: filepath.Join(p.dir, tmp)})
+	return append(all, place{"/tmp", filepath.Join(p.dir, tmp)})
 }
 
 type places []place
@@ -193,11 +189,11 @@ type places []place
 // lies; 0 when there is none.
 func (ps places) match(text string) (int, string) {
 	for _, p := range ps {
-		path := p.path.FindString(text)
-		if path == "" || len(text) > len(path) && (named(text[len(path)]) || text[len(path)] == '.') {
+		rest, ok := strings.CutPrefix(text, p.path)
+		if !ok || rest != "" && (named(rest[0]) || rest[0] == '.') {
 			continue
 		}
-		return len(path), p.dir
+		return len(p.path), p.dir
 	}
 	return 0, ""
 }

@@ -8,7 +8,6 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -51,17 +50,19 @@ func ParsePlural(s string) (Type, bool) {
 	return t, t.Plural() == s && (t == Model || t == Dataset || t == Space)
 }
 
-// namePattern is what names of repositories consist of, first and last
-// character included.
-const namePattern = `^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?$`
+// maxName is the length of a repository's name.
+const maxName = 96
 
 // CheckName says what is wrong with the name of a repository, without its
 // namespace.
 func CheckName(name string) error {
-	ok, err := regexp.MatchString(namePattern, name)
-	if err != nil || !ok || strings.Contains(name, "--") || strings.Contains(name, "..") ||
-		strings.HasSuffix(strings.ToLower(name), ".git") || strings.HasSuffix(strings.ToLower(name), ".ipynb") {
-		return fmt.Errorf("invalid repository name %q: it has 1 to 96 characters of [A-Za-z0-9_.-], no - or . at its ends, no -- or .., and does not end in .git", name)
+	odd := func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("_.-", c)
+	}
+	low := strings.ToLower(name)
+	if name == "" || len(name) > maxName || strings.ContainsFunc(name, odd) || strings.Trim(name, "-.") != name ||
+		strings.Contains(name, "--") || strings.Contains(name, "..") || strings.HasSuffix(low, ".git") || strings.HasSuffix(low, ".ipynb") {
+		return fmt.Errorf("invalid repository name %q: it has 1 to %d characters of [A-Za-z0-9_.-], no - or . at its ends, no -- or .., and does not end in .git or .ipynb", name, maxName)
 	}
 	return nil
 }

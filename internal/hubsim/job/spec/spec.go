@@ -105,14 +105,18 @@ func (s *Spec) Check() error {
 var (
 	hex24    = regexp.MustCompile(`^[0-9a-f]{24}$`)
 	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	label    = regexp.MustCompile(`^[A-Za-z0-9._-]{0,100}$`)
+	label    = regexp.MustCompile(`^[A-Za-z0-9._-]*$`)
 )
+
+// maxLabel is the length of a label's key and of its value.
+const maxLabel = 100
 
 // Labels checks labels.
 func Labels(labels map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		if key == "" || !label.MatchString(key) || !label.MatchString(labels[key]) {
-			return fmt.Errorf(`"labels": %q: %q: keys and values are at most 100 letters, digits, ".", "_" and "-"`, key, labels[key])
+		value := labels[key]
+		if key == "" || !label.MatchString(key+value) || len(key) > maxLabel || len(value) > maxLabel {
+			return fmt.Errorf(`"labels": %q: %q: keys and values are at most %d letters, digits, ".", "_" and "-"`, key, value, maxLabel)
 		}
 	}
 	return nil
