@@ -19,9 +19,9 @@ import (
 // follow many jobs at once.
 const (
 	firstLines = 200
-	firstBytes = 64 << 10
+	firstBytes = 16 << 10
 	lastLines  = 2000
-	lastBytes  = 256 << 10
+	lastBytes  = 96 << 10
 	// lineLimit bounds a line in memory, in bytes; the file has all of it.
 	lineLimit = 4000
 	// fileLimit bounds the text in the file; the lines behind it are empty
@@ -148,8 +148,15 @@ func (l *Log) Close() error {
 	return l.file.Close()
 }
 
-// telling are the lines that say what went wrong.
-var telling = regexp.MustCompile(`Traceback|Error\b|Exception\b|CUDA out of memory|\bKilled\b`)
+// telling reports whether a line says what went wrong.
+func telling(line string) bool {
+	for _, word := range []string{"Error", "Exception", "Traceback", "CUDA out of memory", "Killed"} {
+		if strings.Contains(line, word) {
+			return true
+		}
+	}
+	return false
+}
 
 // remember keeps the lines of one event in memory, unless it is hidden.
 func (l *Log) remember(event string) bool {
@@ -182,7 +189,7 @@ func (l *Log) keep(text string) {
 func (l *Log) keepError(text string) {
 	switch {
 	case len(l.errors) >= errorLines:
-	case telling.MatchString(text):
+	case telling(text):
 		if l.context == 0 && l.before != "" {
 			l.errors = append(l.errors, l.before)
 		}
@@ -256,7 +263,7 @@ func tellingLines(gap string, limit int) string {
 	limit -= len(title) + len(end)
 	var found strings.Builder
 	for line := range strings.Lines(gap) {
-		if !telling.MatchString(line) {
+		if !telling(line) {
 			continue
 		}
 		if line = strings.TrimRight(line, "\n"); len(line) > tellingLimit {
