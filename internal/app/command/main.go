@@ -16,6 +16,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/account"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/command/inspect"
+	"github.com/ml-intern/ml-intern/internal/app/command/sandboxes"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
 
@@ -26,7 +27,7 @@ type constructor func(*console.Streams) *cobra.Command
 func commands() []constructor {
 	return []constructor{
 		inspect.Sessions, inspect.Models, inspect.Tools, newConfig, account.Login, account.Logout, account.Whoami,
-		newDoctor, newTrust, newDemo, newHubsim, newVersion,
+		newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, newVersion,
 		newToolserver, // hidden
 	}
 }
