@@ -83,10 +83,11 @@ func memory() (now, most float64) {
 
 // cut makes so many answers of the content host end at random places.
 func (w *world) cut(times int) error {
+	spread := uint64(1 + w.size/partSize/int64(2*times)) // answers that may pass between two cuts
 	for range times {
 		at := int64(w.rand.Uint64() % uint64(min(w.size/int64(times+1), partSize)))
 		err := w.hub.Faults.Add(fault.Rule{
-			Match: fault.Match{Host: fault.CDN, Method: http.MethodGet, Skip: int(w.rand.Uint64() % 2), Count: 1}, Do: fault.Do{DropAfterBytes: &at},
+			Match: fault.Match{Host: fault.CDN, Method: http.MethodGet, Skip: int(w.rand.Uint64() % spread), Count: 1}, Do: fault.Do{DropAfterBytes: &at},
 		})
 		if err != nil {
 			return err

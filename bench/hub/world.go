@@ -160,9 +160,21 @@ func (w *world) transfer(ctx context.Context, role, name, python string) (f figu
 		return f, err
 	}
 	if role == upload {
-		return f, w.arrived(ctx)
+		err = w.arrived(ctx)
+	} else {
+		err = same(w.file, f.Path)
 	}
-	return f, same(w.file, f.Path)
+	return f, errors.Join(err, w.drop())
+}
+
+// drop lets the simulator forget the content, so that the disk is not still
+// busy with it in the next round.
+func (w *world) drop() error {
+	sum, err := digest(w.file)
+	if err != nil {
+		return err
+	}
+	return w.hub.Content().Delete(sum)
 }
 
 func (w *world) process(ctx context.Context, role, home, python string) (f figures, err error) {
