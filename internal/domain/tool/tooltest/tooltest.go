@@ -226,9 +226,9 @@ func (c Case) cancel(t *testing.T) {
 	ctx, stop = context.WithCancel(t.Context())
 	defer stop()
 	const lead = 200 * time.Millisecond // lets the call get under way
+	begun := time.Now()
 	timer := time.AfterFunc(lead, stop)
 	defer timer.Stop()
-	begun := time.Now()
 	r := c.endsAfter(ctx, t, tl, env, c.Slow, begun.Add(lead))
 	if time.Since(begun) < lead {
 		t.Errorf("the slow call ended before it was cancelled: %+v", r)
