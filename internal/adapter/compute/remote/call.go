@@ -15,8 +15,10 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/compute/remote/wire"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 	"github.com/ml-intern/ml-intern/internal/platform/httpx"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
 // maxAnswer is the most bytes of an answer that is held in memory.
@@ -143,11 +145,24 @@ func said(res *http.Response) error {
 	case err != nil:
 		return &exchangeError{fmt.Errorf("read the sandbox's answer %s: %w", res.Status, err), true}
 	case body.Fault != nil:
+		body.Fault.Path, body.Fault.Reason = brief(body.Fault.Path), brief(body.Fault.Reason)
 		return body.Fault
 	case res.StatusCode == http.StatusTooManyRequests:
-		return &exchangeError{errors.New("the sandbox is busy: " + body.Detail), false}
+		return &exchangeError{errors.New("the sandbox is busy: " + brief(body.Detail)), false}
 	}
-	return &workspace.Fault{Kind: workspace.Failed, Reason: "the sandbox refused the request: " + body.Detail}
+	return &workspace.Fault{Kind: workspace.Failed, Reason: "the sandbox refused the request: " + brief(body.Detail)}
+}
+
+// briefLimit bounds what a sandbox says about a failure, in characters.
+const briefLimit = 4000
+
+// brief is such a text without what steers a terminal.
+func brief(text string) string {
+	text = plain.String(text)
+	if short := excerpt.Head(text, briefLimit); len(short) < len(text) {
+		return short + "…"
+	}
+	return text
 }
 
 // exchange sends a request once and reads the JSON answer into v.

@@ -16,6 +16,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/compute/remote/wire"
 	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/workspace"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
 const (
@@ -41,6 +42,7 @@ type command struct {
 	over  chan struct{} // closed when outcome and err count
 
 	mu      sync.Mutex
+	started bool
 	status  workspace.Status
 	total   int64
 	file    string
@@ -81,8 +83,11 @@ func (c *Client) Start(ctx context.Context, spec workspace.Command) (workspace.P
 	case <-p.began: // and ended at once
 		return p, nil
 	default:
-		return nil, p.err
 	}
+	if p.err == nil {
+		return nil, &workspace.Fault{Kind: workspace.Failed, Reason: "the sandbox tells how a command has ended that it has not begun"}
+	}
+	return nil, p.err
 }
 
 // follow sees the command to its end.
@@ -157,7 +162,7 @@ func (p *command) progress() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.total
-	if p.status.PID != 0 {
+	if p.started {
 		n++
 	}
 	return n
@@ -188,7 +193,7 @@ func (p *command) attend(ctx context.Context, q call) (workspace.Outcome, error)
 			return workspace.Outcome{}, &exchangeError{fmt.Errorf("read the sandbox's answer: %w", err), true}
 		}
 		if e.Event == wire.Exit && e.ExitEvent != nil {
-			return e.ExitEvent.Outcome(), nil
+			return harmless(e.ExitEvent.Outcome()), nil
 		}
 		p.take(e)
 		if e.Event == wire.Start && p.spec.Background {
@@ -207,8 +212,8 @@ func (p *command) take(e wire.Event) {
 	defer p.mu.Unlock()
 	switch e.Event {
 	case wire.Start:
-		if e.Status != nil && p.status.PID == 0 {
-			p.status = *e.Status
+		if e.Status != nil && !p.started {
+			p.status, p.started = *e.Status, true
 			close(p.began)
 		}
 	case wire.Output:
@@ -222,6 +227,7 @@ func (p *command) take(e wire.Event) {
 
 // show gives output to who looks at it, and remembers its end.
 func (p *command) show(skipped int64, text string) {
+	text = plain.String(text)
 	if skipped > 0 {
 		text = fmt.Sprintf("\n[%d bytes not shown]\n%s", skipped, text)
 	}
@@ -233,6 +239,15 @@ func (p *command) show(skipped int64, text string) {
 	if p.spec.Output != nil {
 		p.spec.Output([]byte(text))
 	}
+}
+
+// harmless is an outcome whose texts do not steer a terminal: what is in the
+// sandbox may have put another server in the place of ours.
+func harmless(o workspace.Outcome) workspace.Outcome {
+	for _, text := range []*string{&o.Output.First, &o.Output.Last, &o.Output.File, &o.Output.Problem, &o.Exit.Signal} {
+		*text = plain.String(*text)
+	}
+	return o
 }
 
 // known is the output as far as it has arrived.

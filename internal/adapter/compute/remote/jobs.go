@@ -7,6 +7,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/compute/remote/wire"
 	"github.com/ml-intern/ml-intern/internal/domain/workspace"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
 // Jobs lists the background jobs of a session.
@@ -25,7 +26,7 @@ func (c *Client) Tail(ctx context.Context, session, id string, lines int) (strin
 	q := params{}.text("session", session).number("lines", int64(lines))
 	var a wire.TailAnswer
 	err = c.ask(ctx, call{method: http.MethodGet, path: wire.Processes + at + "/output", query: url.Values(q)}, &a)
-	return a.Text, a.Status, err
+	return plain.String(a.Text), a.Status, err
 }
 
 // Kill ends a job or a running command.

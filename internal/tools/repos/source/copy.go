@@ -18,9 +18,15 @@ func save(r io.Reader, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, r)
+	n, err := io.Copy(file, io.LimitReader(r, workspace.ArchiveBytes+1))
+	if n > workspace.ArchiveBytes {
+		err = fmt.Errorf("the file is larger than %d bytes", int64(workspace.ArchiveBytes))
+	}
 	return errors.Join(err, file.Close())
 }
+
+// maxEntries bounds what an archive may hold, folders counted.
+const maxEntries = 2 * workspace.ArchiveFiles
 
 // unpack makes the regular files of an archive below dir. What a sandbox sends
 // is not trusted: a name that leads elsewhere, a link or a device ends it.
@@ -31,7 +37,7 @@ func unpack(r io.Reader, dir string) error {
 	}
 	defer root.Close()
 	var bytes int64
-	files := 0
+	files, entries := 0, 0
 	for archive := tar.NewReader(r); ; {
 		h, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -40,12 +46,15 @@ func unpack(r io.Reader, dir string) error {
 		if err != nil {
 			return err
 		}
+		if entries++; entries > maxEntries {
+			return fmt.Errorf("the archive has more than %d entries", maxEntries)
+		}
 		name := path.Clean(h.Name)
 		if !filepath.IsLocal(filepath.FromSlash(name)) {
 			return fmt.Errorf("the archive names %q, which leads elsewhere", h.Name)
 		}
 		switch h.Typeflag {
-		case tar.TypeDir:
+		case tar.TypeDir, tar.TypeXGlobalHeader: // what the sandbox left out of the archive is told so
 			continue
 		case tar.TypeReg:
 		default:

@@ -223,18 +223,24 @@ func (d *Disk) Unpack(ctx context.Context, name string, stream io.Reader, limits
 	}
 }
 
+// maxNotes bounds the entries of an archive that make nothing.
+const maxNotes = 1000
+
 // unpacker unpacks one archive.
 type unpacker struct {
 	root   *os.Root
 	limits workspace.Limits
 	in     *tar.Reader
-	// entries counts folders too.
-	entries int
-	done    workspace.Packed
+	// entries counts folders too, notes what is neither.
+	entries, notes int
+	done           workspace.Packed
 }
 
 func (u *unpacker) make(head *tar.Header) error {
 	if head.Typeflag == tar.TypeXGlobalHeader {
+		if u.notes++; u.notes > maxNotes {
+			return refuse(head, "is one note too many")
+		}
 		u.done.Left, _ = strconv.Atoi(head.PAXRecords[leftRecord]) // 0 when nothing is said
 		return nil
 	}
