@@ -225,7 +225,7 @@ func TestLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := p.Finish(t.Context(), d)
+	token, err := p.Finish(t.Context(), d, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
