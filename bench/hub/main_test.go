@@ -24,7 +24,7 @@ func TestSmallRun(t *testing.T) {
 
 // The bound that is promised: memory does not grow with the file.
 func TestMemoryOfTransfers(t *testing.T) {
-	const size, bound = 128 << 20, 64 << 20
+	const size, bound = 96 << 20, 64 << 20
 	if now, _ := memory(); now == 0 {
 		t.Skip("this system does not show the memory of a process")
 	}
