@@ -3,15 +3,23 @@ package hands_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/compute/sandbox"
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/sandbox/inspace"
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/sandbox/program"
+	"github.com/ml-intern/ml-intern/internal/app/hubtools"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/domain/tool/tooltest"
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
+	tools "github.com/ml-intern/ml-intern/internal/tools/sandbox"
+	"github.com/ml-intern/ml-intern/internal/tools/sandbox/bill"
 )
 
 const deletion = "/api/repos/delete"
@@ -72,20 +80,16 @@ func TestCheck18_CancelBetweenSteps(t *testing.T) {
 				cancel(tool.ErrInterrupt)
 			}()
 			env := &tooltest.Env{Session: session}
-			type answer struct {
-				tool.Result
-				late time.Duration
-			}
-			answers := make(chan answer, 1)
+			answers := make(chan tool.Result, 1)
 			go func() {
 				r, _ := h.Create.Run(ctx, env, json.RawMessage(`{}`))
-				answers <- answer{Result: r}
+				answers <- r
 			}()
 			<-ctx.Done()
 			begun := time.Now()
 			a := <-answers
 			if late := time.Since(begun); late > time.Second || a.OK {
-				t.Errorf("it went on for %s: %+v", late, a.Result)
+				t.Errorf("it went on for %s: %+v", late, a)
 			}
 			w.hub.Faults.Clear()
 			w.close(h) // waits until all is removed
@@ -215,4 +219,38 @@ func TestNoCreditsAtAll(t *testing.T) {
 	if left := w.left("alice"); len(left) != 0 || len(w.records()) != 0 || len(w.seen.Reserved(event.SpendSandbox)) != 0 {
 		t.Errorf("left: %v, %+v, %+v", left, w.records(), w.seen.Reserved(event.SpendSandbox))
 	}
+}
+
+// Acceptance check 18, timeout: a Space that does not start in time is removed.
+func TestCheck18_Timeout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *setup) { s.sim.SpaceBuild = time.Hour })
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := w.client
+	maker := inspace.New(inspace.Options{
+		Repos: c.Repos, Commits: c.Commits, Spaces: c.Spaces, Endpoint: c.Endpoint(), StartLimit: 300 * time.Millisecond,
+		Program: program.New(program.Options{Path: self}),
+	})
+	records, err := sandbox.OpenRecords(filepath.Join(w.dir(), sandbox.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := []sandbox.Kind{sandbox.Space}
+	keeper, err := tools.New(tools.Options{
+		Makers: map[sandbox.Kind]sandbox.Maker{sandbox.Space: maker}, Prices: bill.Books{sandbox.Space: hubtools.NewPrices(c, w.home).Spaces},
+		Choose:  func(context.Context) (string, []sandbox.Kind, error) { return "bob", kinds, nil },
+		Connect: func(tools.Address) (tools.Client, error) { return nil, errors.New("not so far") },
+		Records: records, Session: session, Prefetch: tools.PrefetchOff,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	create, _ := keeper.Tools()
+	if r, _ := w.run(create, `{}`); r.OK || !strings.Contains(r.Output, "does not run after 300ms") {
+		t.Errorf("%+v", r)
+	}
+	w.nothing("bob")
 }

@@ -87,8 +87,11 @@ func TestReattach(t *testing.T) {
 // second sandbox is made.
 func TestRecoverAtEveryStep(t *testing.T) {
 	for _, c := range []struct{ kind, method, path string }{
-		{"space", "POST", "/api/repos/create"}, {"space", "POST", "/preupload/"}, {"space", "GET", "/runtime"},
-		{"jobs", "POST", "/api/jobs/bob"}, {"jobs", "GET", "/api/v2/health"},
+		{"space", "POST", "/api/repos/create"},
+		{"space", "POST", "/preupload/"},
+		{"space", "GET", "/runtime"},
+		{"jobs", "POST", "/api/jobs/bob"},
+		{"jobs", "GET", "/api/v2/health"},
 	} {
 		t.Run(c.kind+strings.ReplaceAll(c.path, "/", "-"), func(t *testing.T) {
 			t.Parallel()

@@ -162,6 +162,13 @@ func New(o Options) (*Keeper, error) {
 	if o.Guess == nil {
 		o.Guess = func() []sandbox.Kind { return nil }
 	}
+	none := func() map[string]string { return nil }
+	if o.Secrets == nil {
+		o.Secrets = none
+	}
+	if o.Variables == nil {
+		o.Variables = none
+	}
 	if o.Hold == nil {
 		o.Hold = func(...string) {}
 	}

@@ -31,8 +31,8 @@ func New(s *console.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "List and remove the sandboxes you have on the Hub",
-		Long: `List and remove the sandboxes you have on the Hub. A session removes its own when
-it ends; one that was killed may leave it behind.`,
+		Long: `List and remove the sandboxes you have on the Hub. A session removes its own
+when it ends; one that was killed may leave it behind.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -39,9 +39,8 @@ type model struct {
 	*httptest.Server
 	script string
 
-	mu     sync.Mutex
-	turns  int
-	bodies []string
+	mu    sync.Mutex
+	turns int
 }
 
 func newModel(t testing.TB, script string) *model {
@@ -62,7 +61,7 @@ func newModel(t testing.TB, script string) *model {
 type object = map[string]any
 
 func (m *model) chat(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
+	_, _ = io.Copy(io.Discard, r.Body)
 	var turn struct {
 		Text  string `json:"text"`
 		Hang  bool   `json:"hang"`
@@ -77,7 +76,6 @@ func (m *model) chat(w http.ResponseWriter, r *http.Request) {
 	line := lines[min(m.turns, len(lines)-1)]
 	m.turns++
 	turnNumber := m.turns
-	m.bodies = append(m.bodies, string(body))
 	m.mu.Unlock()
 	if err == nil {
 		err = json.Unmarshal([]byte(line), &turn)
@@ -113,16 +111,6 @@ func (m *model) chat(w http.ResponseWriter, r *http.Request) {
 		"usage":   object{"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
 	})
 	_, _ = io.WriteString(w, "data: [DONE]\n\n")
-}
-
-// last is the newest request to the model.
-func (m *model) last() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.bodies) == 0 {
-		return ""
-	}
-	return m.bodies[len(m.bodies)-1]
 }
 
 // simulate starts a simulated Hub whose time began some time ago.

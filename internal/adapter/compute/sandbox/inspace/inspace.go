@@ -53,6 +53,8 @@ type Options struct {
 	Program  *program.Finder
 	Hosts    sandbox.Hosts
 	Endpoint string
+	// StartLimit is how long a Space may take until it runs; 0 is ten minutes.
+	StartLimit time.Duration
 }
 
 // Maker makes Spaces.
@@ -61,7 +63,10 @@ type Maker struct{ opts Options }
 var _ sandbox.Maker = (*Maker)(nil)
 
 // New returns a maker.
-func New(o Options) *Maker { return &Maker{opts: o} }
+func New(o Options) *Maker {
+	o.StartLimit = cmp.Or(o.StartLimit, startLimit)
+	return &Maker{opts: o}
+}
 
 func ref(p sandbox.Place) repo.Ref { return repo.Ref{Type: wire.Space, ID: p.ID} }
 
@@ -128,8 +133,8 @@ func (m *Maker) Ready(ctx context.Context, o sandbox.Order, p sandbox.Place, say
 	}); err != nil {
 		return p, err
 	}
-	say(fmt.Sprintf("Waiting for the Space to run (at most %s)", startLimit))
-	if _, err := m.opts.Spaces.Wait(ctx, p.ID, o.Hardware, startLimit, func(s space.Stage) {
+	say(fmt.Sprintf("Waiting for the Space to run (at most %s)", m.opts.StartLimit))
+	if _, err := m.opts.Spaces.Wait(ctx, p.ID, o.Hardware, m.opts.StartLimit, func(s space.Stage) {
 		if p.Paid.IsZero() && costs(s) {
 			p.Paid = time.Now()
 		}
