@@ -5,6 +5,8 @@ package hubtools
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -131,9 +133,13 @@ func (h *hands) jobs() jobs.Options {
 		},
 	}
 	if h.Config.ArtifactHooks {
-		o.Hook = func(string) string { return artifact.Hook() }
+		// Whose text a job prints does not know the session, and cannot have
+		// anything written.
+		sum := sha256.Sum256([]byte("artifacts of " + h.Session))
+		hook, parse := artifact.Keyed(hex.EncodeToString(sum[:8]))
+		o.Hook = func(string) string { return hook }
 		o.Line = func(line string) func(context.Context) {
-			r, ours := artifact.Parse(line)
+			r, ours := parse(line)
 			if !ours {
 				return nil
 			}

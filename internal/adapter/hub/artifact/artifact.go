@@ -61,6 +61,20 @@ func Parse(line string) (repo.Ref, bool) {
 	return r, true
 }
 
+// Keyed is a hook for programs whose output others may write to, and what reads
+// its lines: those of a hook with another key, or without one, are not believed.
+// A text that a job prints must not get a card written.
+func Keyed(key string) (text string, parse func(line string) (repo.Ref, bool)) {
+	own := "::ml-intern-artifact:" + key + "::"
+	return strings.Replace(hook, mark, own, 1), func(line string) (repo.Ref, bool) {
+		rest, ok := strings.CutPrefix(strings.TrimSpace(line), own)
+		if !ok {
+			return repo.Ref{}, false
+		}
+		return Parse(mark + rest)
+	}
+}
+
 // Options of a keeper.
 type Options struct {
 	Repos       *repo.API
