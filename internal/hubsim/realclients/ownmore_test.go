@@ -42,7 +42,7 @@ func (o *own) p38() {
 	must(len(started()) == 0, "a suspended schedule has started %v", started())
 	ok(a.Resume(o.ctx, "bob", s.ID))
 	o.sim.Advance(time.Hour)
-	for range 100 {
+	for range 200 {
 		if len(started()) > 0 {
 			break
 		}

@@ -365,7 +365,7 @@ def p38():
     api.resume_scheduled_job(scheduled_job_id=s.id)
     assert not api.inspect_scheduled_job(scheduled_job_id=s.id).suspend
     control("clock", {"advance": "1h"})
-    for _ in range(100):
+    for _ in range(200):
         if started():
             break
         time.sleep(0.05)
@@ -433,7 +433,7 @@ def lasts(seconds, call):
     start = time.monotonic()
     call()
     took = time.monotonic() - start
-    assert seconds <= took < seconds + 2, f"took {took:.1f} s, want {seconds}"
+    assert seconds <= took < seconds + 10, f"took {took:.1f} s, want {seconds}"
 
 
 def write(name):
