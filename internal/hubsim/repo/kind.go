@@ -1,7 +1,7 @@
 // Package repo keeps the repositories of the simulated Hub: who may see and
 // change them, their names past and present, their history and files, and the
 // git side of pull requests. Spaces, jobs, discussions and lists stand on it; it
-// knows none of them. Its children are the routes.
+// knows none of them. Below it are what a repository holds, cards, and the routes.
 package repo
 
 import (
