@@ -66,8 +66,12 @@ func NewFleet(o Options) *Fleet {
 	f := &Fleet{opts: o, hosts: sandbox.Hosts{
 		Space: o.Loaded.URL("ML_INTERN_SPACE_HOST_TEMPLATE").Value, Job: o.Loaded.URL("ML_INTERN_JOB_HOST_TEMPLATE").Value,
 	}}
+	named := o.Loaded.Env("ML_INTERN_TOOLSERVER")
+	if named != "" && !filepath.IsAbs(named) {
+		named = filepath.Join(o.Loaded.Dir, named)
+	}
 	prog := program.New(program.Options{
-		Path: o.Loaded.Env("ML_INTERN_TOOLSERVER"), Own: os.Executable, OS: runtime.GOOS, Arch: runtime.GOARCH,
+		Path: named, Own: os.Executable, OS: runtime.GOOS, Arch: runtime.GOARCH,
 		Version: o.Version, Released: program.Released(), HTTP: o.HTTP, Cache: filepath.Join(o.Loaded.Places.Cache, "toolserver"),
 	})
 	c := o.Client
