@@ -21,6 +21,7 @@ func TestEveryFlagIsDocumented(t *testing.T) {
 	}
 	for _, f := range schema.Flags {
 		name, _, _ := strings.Cut(strings.TrimPrefix(f.Name, "--"), " ")
+		name, _, _ = strings.Cut(name, "[")
 		documented = append(documented, strings.TrimSuffix(name, ","))
 	}
 	var real []string

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ml-intern/ml-intern/internal/app/command"
+	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
 
 var update = flag.Bool("update", false, "write the golden parts of the scripts anew")
@@ -26,7 +27,12 @@ var update = flag.Bool("update", false, "write the golden parts of the scripts a
 const asProgram = "ML_INTERN_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
-	run := func() { os.Exit(command.Main(context.Background(), command.System())) }
+	run := func() {
+		if fenced, code := proc.SandboxMain(os.Args); fenced {
+			os.Exit(code)
+		}
+		os.Exit(command.Main(context.Background(), command.System()))
+	}
 	if os.Getenv(asProgram) != "" {
 		run()
 	}
