@@ -17,6 +17,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/command/inspect"
 	"github.com/ml-intern/ml-intern/internal/app/command/sandboxes"
+	"github.com/ml-intern/ml-intern/internal/app/command/spending"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
 
@@ -27,7 +28,7 @@ type constructor func(*console.Streams) *cobra.Command
 func commands() []constructor {
 	return []constructor{
 		inspect.Sessions, inspect.Models, inspect.Tools, newConfig, account.Login, account.Logout, account.Whoami,
-		newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, newVersion,
+		newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, newVersion,
 		newToolserver, // hidden
 	}
 }

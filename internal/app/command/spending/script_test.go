@@ -1,0 +1,118 @@
+package spending_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
+	"github.com/ml-intern/ml-intern/internal/app/command"
+	"github.com/ml-intern/ml-intern/internal/hubsim"
+	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
+	simexec "github.com/ml-intern/ml-intern/internal/hubsim/exec"
+	"github.com/ml-intern/ml-intern/internal/hubsim/hubsimtest"
+	"github.com/ml-intern/ml-intern/internal/platform/httpx"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ml-intern": func() { os.Exit(command.Main(context.Background(), command.System())) }})
+}
+
+// scripts are the jobs of the scripts, by the first word of their command.
+func scripts() []simexec.Script {
+	three := 3
+	return []simexec.Script{
+		{Command: "^quick", Steps: []simexec.Step{{Lines: []string{"{'loss': 4.0, 'epoch': 1}", "\x1b]0;title\x07plain", "10%\r20%"}}, {AfterMs: 300, Lines: []string{"{'loss': 2.0, 'epoch': 2}"}}}},
+		{Command: "^fails", Steps: []simexec.Step{{AfterMs: 100, Lines: []string{"ValueError: no"}}, {Exit: &three}}},
+		{Command: "^slow", Steps: []simexec.Step{{Lines: []string{"started"}}, {AfterMs: 3_600_000}}},
+	}
+}
+
+// TestScripts runs the commands as people type them, each script on a simulated
+// Hub of its own.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, Setup: setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"submit": submit, "exits": exits, "ended": ended, "noesc": noEscape},
+	})
+}
+
+func setup(env *testscript.Env) error {
+	t := env.T().(testing.TB)
+	sim := hubsimtest.Start(t, hubsim.Options{Clock: clock.Options{Scale: 1}, Scripts: scripts()})
+	web, err := httpx.New(httpx.Options{Version: "test"})
+	if err != nil {
+		return err
+	}
+	c, err := hub.New(hub.Options{HTTP: web, Endpoint: sim.URL(), Token: "hf_bob_write"})
+	if err != nil {
+		return err
+	}
+	env.Defer(func() { c.Close(); web.CloseIdleConnections() })
+	env.Values["hub"] = c
+	home := filepath.Join(env.WorkDir, "home")
+	for name, value := range map[string]string{
+		"HOME": home, "HF_ENDPOINT": sim.URL(), "HF_TOKEN": "hf_bob_write", "TZ": "UTC", "LC_ALL": "C.UTF-8", "XDG_STATE_HOME": "", "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": "",
+		"STATE": filepath.Join(home, ".local/state/ml-intern"),
+	} {
+		env.Setenv(name, value)
+	}
+	return os.MkdirAll(home, 0o755)
+}
+
+// submit starts a job: submit VARIABLE NAMESPACE FLAVOR COMMAND
+func submit(ts *testscript.TestScript, _ bool, args []string) {
+	c := ts.Value("hub").(*hub.Client)
+	j, err := c.Jobs.Run(context.Background(), args[1], job.Spec{
+		DockerImage: "python:3.12", Command: args[3:], Flavor: args[2], Labels: map[string]string{"name": "my-run", "ml-intern-call": args[0]},
+	}, "ml-intern-call")
+	ts.Check(err)
+	ts.Setenv(args[0], j.ID)
+}
+
+// ended waits until a job is over: ended NAMESPACE ID
+func ended(ts *testscript.TestScript, _ bool, args []string) {
+	c := ts.Value("hub").(*hub.Client)
+	for begun := time.Now(); time.Since(begun) < 20*time.Second; time.Sleep(20 * time.Millisecond) {
+		j, err := c.Jobs.Find(context.Background(), args[0], args[1])
+		ts.Check(err)
+		if j.Status.Stage.Over() {
+			return
+		}
+	}
+	ts.Fatalf("job %s does not end", args[1])
+}
+
+// exits runs a program and checks its exit code: exits CODE PROGRAM ARGS...
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	code := 0
+	var failed *exec.ExitError
+	switch err := ts.Exec(args[1], args[2:]...); {
+	case errors.As(err, &failed):
+		code = failed.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if code != want {
+		ts.Fatalf("exit code %d, want %d", code, want)
+	}
+}
+
+// noEscape checks that an output steers no terminal.
+func noEscape(ts *testscript.TestScript, _ bool, args []string) {
+	if text := ts.ReadFile(args[0]); strings.ContainsAny(text, "\x1b\a\r") {
+		ts.Fatalf("%s", fmt.Sprintf("%s has control characters: %q", args[0], text))
+	}
+}
