@@ -25,6 +25,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/limitlog"
 	"github.com/ml-intern/ml-intern/internal/app/login"
 	"github.com/ml-intern/ml-intern/internal/app/prompt"
+	"github.com/ml-intern/ml-intern/internal/app/secrets"
 	"github.com/ml-intern/ml-intern/internal/app/simulation"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/engine/agent"
@@ -80,7 +81,7 @@ type App struct {
 	Models *provider.Provider
 
 	headless, noStream, modelChosen bool
-	secrets                         secrets
+	secrets                         secrets.Held
 	store                           *store.Store
 	memory                          journal.Store // not nil: no disk
 	http                            *http.Client
@@ -118,7 +119,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if a.warn == nil {
 		a.warn = func(string) {}
 	}
-	a.secrets.hold(loaded.Secrets()...)
+	a.secrets.Hold(loaded.Secrets()...)
 	a.debugLog = debuglog.New(loaded.Places.DebugLog(), a.Scrub)
 	if o.Memory || !loaded.Config.SaveSessions {
 		a.memory = journal.NewMemory()

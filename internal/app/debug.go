@@ -39,3 +39,15 @@ func SaveCrash(environment []string, what string, stack []byte) (path, said stri
 	log.Add(fmt.Sprintf("panic: %s\n%s", what, stack))
 	return log.Path(), scrub(what)
 }
+
+// scrub removes secrets from an event before it is written.
+func (a *App) scrub(raw []byte) ([]byte, error) {
+	out, _, err := a.secrets.Scrubber().JSON(raw)
+	return out, err
+}
+
+// Scrub removes secrets from a text for people.
+func (a *App) Scrub(text string) string {
+	out, _ := a.secrets.Scrubber().String(text)
+	return out
+}

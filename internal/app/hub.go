@@ -103,7 +103,7 @@ func (a *App) hubTools(session string, place func(context.Context) (workspace.Wo
 	token, own := a.jobToken()
 	return hubtools.New(hubtools.Options{
 		Config: a.Config(), Client: client, JobPrices: prices.Jobs, Workspace: place, Root: root, JobToken: token, OwnToken: own,
-		Env: a.Loaded.LookupEnv, Scrubber: a.secrets.scrubber, Hold: a.secrets.hold, Session: session, Dir: a.sessionDir(session), Started: time.Now(), Headless: a.headless,
+		Env: a.Loaded.LookupEnv, Scrubber: a.secrets.Scrubber, Hold: a.secrets.Hold, Session: session, Dir: a.sessionDir(session), Started: time.Now(), Headless: a.headless,
 		Debug: a.Debug,
 	})
 }
@@ -128,7 +128,7 @@ func (a *App) Fleet() (*hands.Fleet, error) {
 		token, own := a.jobToken()
 		o := hands.Options{
 			Loaded: a.Loaded, Client: client, Jobs: prices.Jobs, Spaces: prices.Spaces, Token: func() string { return a.login.Token(context.Background(), 0) },
-			JobToken: token, OwnToken: own, HTTP: a.http, Version: Version(), Hold: a.secrets.hold,
+			JobToken: token, OwnToken: own, HTTP: a.http, Version: Version(), Hold: a.secrets.Hold,
 		}
 		if a.simulation != nil {
 			o.Dial = a.simulation.Guard.Dial

@@ -14,7 +14,7 @@ func (a *App) openLogin() {
 		Store: login.Store{Saved: a.Loaded.Login(), Path: a.Loaded.Places.OAuth()},
 		Hub:   a.Loaded.URL("HF_ENDPOINT").Value, Provider: a.Loaded.URL("OPENID_PROVIDER_URL").Value,
 		Client: a.Loaded.Env("ML_INTERN_OAUTH_CLIENT_ID"), HTTP: &plain,
-		Offline: a.Loaded.EnvFlag("HF_HUB_OFFLINE"), Hold: a.secrets.hold,
+		Offline: a.Loaded.EnvFlag("HF_HUB_OFFLINE"), Hold: a.secrets.Hold,
 		// It is the same user as before.
 		Renewed: func(old, fresh string) {
 			if err := a.desk().Carry(old, fresh); err != nil {

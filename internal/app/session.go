@@ -188,7 +188,7 @@ func (s *Session) build(state *history.State, tools []tool.Tool) error {
 		Tools: tools, Policy: rules, Settings: settings,
 		System:      func() string { return system },
 		KeepSystem:  a.keepsSystem(state, settings),
-		ScrubStream: func() agent.StreamFilter { return a.secrets.scrubber().Stream() },
+		ScrubStream: func() agent.StreamFilter { return a.secrets.Scrubber().Stream() },
 		Debug:       a.Debug,
 	})
 	return err

@@ -1,0 +1,39 @@
+// Package secrets holds the values that this process must not show. It does not
+// know where they come from.
+package secrets
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/ml-intern/ml-intern/internal/platform/redact"
+)
+
+// Held are the values this process holds. Some come while it runs, such as a
+// fresh token. The zero value holds none; it is safe for concurrent use.
+type Held struct {
+	mu   sync.Mutex
+	held []string
+	now  *redact.Scrubber
+}
+
+// Hold takes values in.
+func (s *Held) Hold(values ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range values {
+		if v != "" && !slices.Contains(s.held, v) {
+			s.held, s.now = append(s.held, v), nil
+		}
+	}
+}
+
+// Scrubber removes them and all that looks like a secret.
+func (s *Held) Scrubber() *redact.Scrubber {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now == nil {
+		s.now = redact.New(redact.Options{Held: s.held})
+	}
+	return s.now
+}
