@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 
 // A small run: everything arrives as it was, also through cuts.
 func TestSmallRun(t *testing.T) {
-	if err := run(t.Context(), options{mib: 20, rounds: 1, cuts: 3, requests: 50 * time.Millisecond}); err != nil {
+	if err := run(t.Context(), options{mib: 20, rounds: 1, cuts: 20, requests: 50 * time.Millisecond}); err != nil {
 		t.Error(err)
 	}
 }
