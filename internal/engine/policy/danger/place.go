@@ -41,7 +41,7 @@ func below(p, dir string) bool {
 // (.git, .hg, .svn), keys and credentials (.ssh, .gnupg, .aws, .netrc,
 // .git-credentials, .pypirc, .npmrc), environment files (.env, .env.*, .envrc)
 // and this program's own folder (.ml-intern); in the home folder .config,
-// .cache/huggingface, .kube, .docker, .local/bin, LaunchAgents and git's
+// .cache/huggingface, .kube, .docker, .local/bin, .local/state/ml-intern, LaunchAgents and git's
 // settings; shell start-up files in the home folder or outside the workspace.
 func (s Surroundings) Protected(p string) string {
 	for _, name := range strings.Split(p, "/") {
@@ -96,7 +96,7 @@ func protectedName(name string) string {
 func homeFolders() []string {
 	return []string{
 		".config", ".cache/huggingface", ".kube", ".docker", ".local/bin", "Library/LaunchAgents", ".gitconfig",
-		".huggingface",
+		".huggingface", ".local/state/ml-intern",
 	}
 }
 
