@@ -7,7 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -161,9 +161,12 @@ func leaves(c *config.Config, headless bool) bool {
 	return !headless
 }
 
+// noToken is what a call without a login is told.
+const noToken = "No HF token available to resolve a jobs namespace: set HF_TOKEN or run ml-intern login"
+
 func (h *hands) namespace(ctx context.Context, requested string) (string, error) {
 	if h.Client.Conn.Anonymous() {
-		return "", fmt.Errorf("No HF token available to resolve a jobs namespace: set HF_TOKEN or run ml-intern login")
+		return "", errors.New(noToken)
 	}
 	return h.Client.Account.Namespace(ctx, requested)
 }

@@ -3,10 +3,10 @@ package jobs
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/delivery"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/report"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/request"
 )
@@ -42,7 +42,7 @@ func (t *Tool) schedules(ctx context.Context, _ tool.Env, p request.Params) (too
 			continue
 		}
 		rows = append(rows, []string{
-			s.ID, s.Schedule, s.JobSpec.DockerImage + s.JobSpec.SpaceID, strings.Join(s.JobSpec.Command, " "),
+			s.ID, s.Schedule, s.JobSpec.DockerImage + s.JobSpec.SpaceID, delivery.Shown(s.JobSpec.Command),
 			report.LastRun(s), report.Date(s.Status.NextJobRunAt), report.YesNo(s.Suspend),
 		})
 		if len(rows) == listLimit {

@@ -107,7 +107,7 @@ func (p FilesParams) lacks() error {
 	switch p.Operation {
 	case "list", "read", "upload", "delete":
 	default:
-		return fmt.Errorf("Unknown operation %q. The operations are: list, read, upload, delete.", p.Operation)
+		return fmt.Errorf("unknown operation %q; the operations are: list, read, upload, delete", p.Operation)
 	}
 	if p.RepoID == "" {
 		return required("repo_id")

@@ -45,7 +45,7 @@ func (e *StartError) Error() string {
 // at once in a stage that does not lead there, and after limit. stage is told
 // of every stage seen; nil is allowed.
 func (a *API) Wait(ctx context.Context, id, hardware string, limit time.Duration, stage func(Stage)) (Runtime, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("Space %s does not run after %s", id, limit))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the Space %s does not run after %s", id, limit))
 	defer cancel()
 	started, last := time.Now(), Stage("")
 	for {

@@ -192,3 +192,15 @@ func Classify(script string) Form {
 	}
 	return Line
 }
+
+// Shown is a job's command for a list: of one made here the script and its
+// arguments, any other as it is.
+func Shown(command []string) string {
+	if len(command) > 4 && command[0] == "/bin/sh" && command[2] == unpack {
+		target := command[3]
+		if i := slices.Index(command[4:], target); i >= 0 {
+			return strings.Join(append([]string{"uv run", path.Base(target)}, command[4+i+1:]...), " ")
+		}
+	}
+	return strings.Join(command, " ")
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/delivery"
 )
 
 // Column is one of a Markdown table; longer cells are cut to Width.
@@ -34,7 +35,7 @@ var JobColumns = []Column{{"JOB ID", 0}, {"IMAGE/SPACE", 20}, {"COMMAND", 30}, {
 // JobRow is a job in that list.
 func JobRow(j job.Job) []string {
 	return []string{
-		j.ID, j.DockerImage + j.SpaceID, strings.Join(j.Command, " "), Date(j.CreatedAt), string(j.Status.Stage),
+		j.ID, j.DockerImage + j.SpaceID, delivery.Shown(j.Command), Date(j.CreatedAt), string(j.Status.Stage),
 	}
 }
 

@@ -194,7 +194,7 @@ func (p Params) volumes() error {
 		case line(field+"mountPath", v.MountPath) != nil:
 			return line(field+"mountPath", v.MountPath)
 		case !path.IsAbs(v.MountPath) || at == "/" || at != strings.TrimSuffix(v.MountPath, "/"):
-			return fmt.Errorf("%smountPath %q must be the absolute path of a folder, without . and ..", field, v.MountPath)
+			return fmt.Errorf("%smountPath %q must be the absolute path of a folder, with neither . nor .. in it", field, v.MountPath)
 		case taken[at] || at == delivery.Mount:
 			return fmt.Errorf("%smountPath %q is taken", field, v.MountPath)
 		}
