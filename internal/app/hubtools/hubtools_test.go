@@ -251,3 +251,24 @@ func TestFilesOfTheWorkspace(t *testing.T) {
 		t.Errorf("%s", r.Output)
 	}
 }
+
+// A dashboard is made ready before its job starts, which finds it in its
+// environment; one that cannot be made does not hold up the job.
+func TestDashboardOfAJob(t *testing.T) {
+	b := newBench(t, nil)
+	script := "import os\nprint(os.environ.get('TRACKIO_SPACE_ID'), os.environ.get('TRACKIO_PROJECT'))\n"
+	r, env := b.run(map[string]any{"script": script, "trackio_space_id": "bob/board", "trackio_project": "first"})
+	if !r.OK || !strings.Contains(r.Output, "bob/board first") {
+		t.Errorf("%s", r.Output)
+	}
+	if logs := strings.Join(env.Logs(), "\n"); !strings.Contains(logs, "trackio dashboard ready: "+b.Base()+"/spaces/bob/board") {
+		t.Errorf("%s", logs)
+	}
+	if s := env.States()[0]; s.TrackioSpaceID != "bob/board" || s.TrackioProject != "first" {
+		t.Errorf("%+v", s)
+	}
+	r, env = b.run(map[string]any{"script": script, "trackio_space_id": "stranger/board"})
+	if !r.OK || !strings.Contains(strings.Join(env.Logs(), "\n"), "not ready") {
+		t.Errorf("%s\n%s", r.Output, env.Logs())
+	}
+}
