@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
@@ -295,6 +296,15 @@ type (
 		PriceSource string     `json:"price_source"`
 	}
 )
+
+// Repo is the repository that an effect has made or changed, as TYPE/NS/NAME:
+// references have the forms repo:TYPE/NS/NAME and commit:TYPE/NS/NAME@SHA. ok is
+// false for anything else.
+func (e ToolEffect) Repo() (id string, ok bool) {
+	form, rest, _ := strings.Cut(e.ExternalRef, ":")
+	id, _, _ = strings.Cut(rest, "@")
+	return id, (form == "repo" || form == "commit") && strings.Contains(id, "/")
+}
 
 // Effect says what a repeated call would do to the world.
 type Effect string

@@ -134,6 +134,9 @@ func (s *State) foldCall(ev event.Event) error {
 		return with(ev, func(in event.ToolStarted) { s.call(in.ToolCallID, in.Tool).Started = &in })
 	case event.TypeToolEffect:
 		return with(ev, func(in event.ToolEffect) {
+			if id, ok := in.Repo(); ok && !slices.Contains(s.Repos, id) {
+				s.Repos = append(s.Repos, id)
+			}
 			if c := s.Call(in.ToolCallID); c != nil { // else it is a sub-agent's
 				c.Refs = append(c.Refs, in.ExternalRef)
 			}

@@ -54,6 +54,8 @@ type State struct {
 	// Queue holds the accepted inputs that no turn has begun with and that have
 	// not joined one.
 	Queue []event.InputAccepted
+	// Repos are the repositories that calls have made or changed, each once.
+	Repos []string
 	// Spend is the ledger: the newest entry per id.
 	Spend map[string]event.Spend
 	// LastCall is the newest model call of the main loop, or nil.

@@ -88,7 +88,7 @@ func New(o Options) (*Agent, error) {
 	a := &Agent{opts: o, toolbox: h, set: o.Settings, inbox: inbox.New()}
 	a.capacity = capacity.New(capacity.Options{
 		Describe: o.Describe, Summarise: a.summarise,
-		Facts: func() compact.Facts { return compact.Facts{Plan: a.plan.Items()} }, Count: a.count,
+		Facts: func() compact.Facts { return capacity.Facts(&a.plan, a.record, a.budget) }, Count: a.count,
 	})
 	a.adopt(Opened{SessionID: o.SessionID, Journal: o.Journal, State: o.State}, o.KeepSystem)
 	return a, nil

@@ -90,3 +90,46 @@ func TestReservationsAreFoundAfterARestart(t *testing.T) {
 		}
 	})
 }
+
+// What runs and costs, and what was made on the Hub, stands in a summary although
+// the model's own words do not mention it, also after a restart.
+func TestSummaryNamesJobsAndRepositories(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		working := func(_ context.Context, env tool.Env, _ json.RawMessage) (tool.Result, error) {
+			for _, ref := range []string{"job:acme/77aa", "commit:model/bob/m@abc", "commit:model/bob/m@def", "repo:dataset/bob/d"} {
+				if err := env.Effect(ref); err != nil {
+					return tool.Result{}, err
+				}
+			}
+			return tool.Result{Output: "still running", OK: true, Holding: "job:acme/77aa"}, nil
+		}
+		m := &script{steps: []step{
+			use(call("j", "hf_jobs", `{"operation":"run","usd":2}`)), say(strings.Repeat("word ", 3000)), say("two"), say("three"),
+		}}
+		job := &companion{fake: jobs(working)}
+		change := func(s *setup) { s.policy.Mode, s.tools = policy.ModeYolo, []tool.Tool{job} }
+		r := start(t, m, change)
+		for _, text := range []string{"one", "two", "three"} {
+			r.turn(text)
+		}
+		r.stop()
+		again := start(t, &script{steps: []step{say("four"), say("a summary that forgets"), say("five")}}, func(s *setup) {
+			change(s)
+			s.store, s.resume = r.store, true
+		})
+		again.turn("four")
+		again.submit(event.Compact{})
+		again.until(event.TypeCompacted)
+		var summary string
+		for _, h := range find[event.HistoryRewritten](t, again.all()) {
+			for _, msg := range h.Messages {
+				summary += msg.PlainText()
+			}
+		}
+		for _, want := range []string{"- job acme/77aa", "model/bob/m", "dataset/bob/d"} {
+			if strings.Count(summary, want) != 1 {
+				t.Errorf("%q stands %d times in the summary:\n%.600s", want, strings.Count(summary, want), summary)
+			}
+		}
+	})
+}

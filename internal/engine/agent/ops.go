@@ -163,7 +163,7 @@ func (a *Agent) adopt(o Opened, keepSystem bool) {
 		messages[0] = llm.Message{Role: llm.System, Text: a.opts.System()}
 	}
 	a.mu.Lock()
-	a.id, a.record = o.SessionID, record.New(o.Journal, a.inbox.Close)
+	a.id, a.record = o.SessionID, record.New(o.Journal, a.inbox.Close, s.Repos)
 	a.mu.Unlock()
 	a.plan.Set(s.Plan)
 	a.conversation = conversation.New(a.toolbox.Specs(), messages, s.MessageIDs)

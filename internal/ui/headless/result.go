@@ -95,7 +95,7 @@ func (r *result) hands(ev event.Event) {
 		}
 	case event.TypeToolEffect:
 		if e, err := event.Decode[event.ToolEffect](ev); err == nil {
-			r.made(e.ExternalRef)
+			r.made(e)
 		}
 	case event.TypeToolStateChange:
 		if c, err := event.Decode[event.ToolStateChange](ev); err == nil && c.State == "running" && c.JobURL != "" {
@@ -138,15 +138,10 @@ func (r *result) spend(s event.Spend) {
 	r.spent[s.ID] = usd
 }
 
-// made lists a repository that was made or written to, once. The forms are
-// repo:TYPE/NS/NAME and commit:TYPE/NS/NAME@SHA.
-func (r *result) made(ref string) {
-	form, rest, _ := strings.Cut(ref, ":")
-	if form != "repo" && form != "commit" {
-		return
-	}
-	rest, _, _ = strings.Cut(rest, "@")
-	kind, id, ok := strings.Cut(rest, "/")
+// made lists a repository that was made or written to, once.
+func (r *result) made(e event.ToolEffect) {
+	repo, ok := e.Repo()
+	kind, id, _ := strings.Cut(repo, "/")
 	if a := (artifact{Type: kind, ID: id}); ok && !slices.Contains(r.Artifacts, a) {
 		r.Artifacts = append(r.Artifacts, a)
 	}

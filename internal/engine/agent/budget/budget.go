@@ -131,6 +131,18 @@ func (p *Budget) Close(id string, micro *int64, released bool) []event.Payload {
 	return []event.Payload{s}
 }
 
+// Running names the outside things of a kind that go on costing, such as
+// "acme/66aa…".
+func (p *Budget) Running(kind event.SpendKind) []string {
+	var refs []string
+	for _, s := range p.Open(kind) {
+		if _, name, ok := strings.Cut(s.Ref, ":"); ok {
+			refs = append(refs, name)
+		}
+	}
+	return refs
+}
+
 // Open lists the open reservations of a kind, by id.
 func (p *Budget) Open(kind event.SpendKind) []event.Spend {
 	p.mu.Lock()

@@ -1,11 +1,12 @@
 // Package record writes a session's events into its journal, and remembers the
-// first failure: from then on nothing is written and the session is over. It
-// does not know what events mean.
+// first failure: from then on nothing is written and the session is over. Of what events
+// mean it knows the repositories they speak of.
 package record
 
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -22,12 +23,36 @@ type Record struct {
 	journal Journal
 	failed  func(error)
 
-	mu  sync.Mutex
-	err error
+	mu    sync.Mutex
+	err   error
+	repos []string
 }
 
-// New returns a Record; failed is told the first failure.
-func New(j Journal, failed func(error)) *Record { return &Record{journal: j, failed: failed} }
+// New returns a Record; failed is told the first failure. repos are the
+// repositories that the session has changed before.
+func New(j Journal, failed func(error), repos []string) *Record {
+	return &Record{journal: j, failed: failed, repos: slices.Clone(repos)}
+}
+
+// Repos are the repositories that calls have made or changed.
+func (r *Record) Repos() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.repos)
+}
+
+// note keeps what the session must not forget when its history is shortened.
+func (r *Record) note(ps []event.Payload) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range ps {
+		if e, ok := p.(event.ToolEffect); ok {
+			if id, ok := e.Repo(); ok && !slices.Contains(r.repos, id) {
+				r.repos = append(r.repos, id)
+			}
+		}
+	}
+}
 
 // Append stores events. They are written even when ctx is done: an interrupted
 // turn still tells its end.
@@ -37,6 +62,7 @@ func (r *Record) Append(ctx context.Context, turnID string, ps ...event.Payload)
 	}
 	_, err := r.journal.Append(context.WithoutCancel(ctx), turnID, ps...)
 	if err == nil {
+		r.note(ps)
 		return nil
 	}
 	err = fmt.Errorf("write the session's journal: %w", err)
