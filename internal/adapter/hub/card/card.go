@@ -100,7 +100,31 @@ func frontMatter(front string, spec Spec) (string, error) {
 			front += key + ": " + string(value)
 		}
 	}
-	return front, nil
+	return front, verify(front, root)
+}
+
+// verify checks that the front matter still is what it was, with the tag: YAML
+// has more forms than an editor of lines knows.
+func verify(front string, before *yaml.Node) error {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(front), &doc); err != nil || len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
+		return fmt.Errorf("its front matter has an unusual form")
+	}
+	after := doc.Content[0]
+	value, at := lookup(after, "tags")
+	if at < 0 || !slices.Contains(tagsOf(value), Tag) {
+		return fmt.Errorf("its front matter has an unusual form")
+	}
+	if before == nil {
+		return nil
+	}
+	for i := 0; i+1 < len(before.Content); i += 2 {
+		key := before.Content[i].Value
+		if kept, at := lookup(after, key); at < 0 || key != "tags" && kept.Kind != before.Content[i+1].Kind {
+			return fmt.Errorf("its front matter has an unusual form at %.40q", key)
+		}
+	}
+	return nil
 }
 
 func sorted(m map[string]string) []string {
@@ -184,11 +208,11 @@ func sections(body string, spec Spec) string {
 		return body
 	}
 	if !strings.Contains(body, Marker) {
-		body = strings.TrimRight(body, "\n") + "\n\n" + Marker + "\n## Provenance\n\n" +
+		body = strings.TrimRight(body, "\r\n") + "\n\n" + Marker + "\n## Provenance\n\n" +
 			fmt.Sprintf("This %s was made with [ml-intern](https://github.com/ml-intern/ml-intern), an autonomous machine-learning engineer.\n", spec.Kind)
 	}
 	if !usageHeading.MatchString(body) {
-		body = strings.TrimRight(body, "\n") + "\n\n## Usage\n\n" + usage(spec)
+		body = strings.TrimRight(body, "\r\n") + "\n\n## Usage\n\n" + usage(spec)
 	}
 	return body
 }

@@ -66,7 +66,7 @@ func TestSections(t *testing.T) {
 }
 
 func TestBrokenFrontMatterIsLeftAlone(t *testing.T) {
-	for _, in := range []string{"---\na: [\n---\n", "---\n- a\n---\n", "---\n{a: 1}\n---\n"} {
+	for _, in := range []string{"---\n 000:\n  000\n---", "---\na: [\n---\n", "---\n- a\n---\n", "---\n{a: 1}\n---\n"} {
 		if out, err := card.Edit(in, model); err == nil {
 			t.Errorf("%q became %q", in, out)
 		}
@@ -108,7 +108,7 @@ func TestEditIsIdempotent(t *testing.T) {
 }
 
 func FuzzEdit(f *testing.F) {
-	for _, s := range []string{"", "---\n", "---\ntags: x\n---", "---\ntags:\n- a\n- b\n---\nx", "---\n? a\n: b\n---\n", "---\ntags: |\n  a\n---\n", "\ufeff---\na: 1\n---\n"} {
+	for _, s := range []string{"", "0\r", "---\n 000:\n  000\n---", "---\n", "---\ntags: x\n---", "---\ntags:\n- a\n- b\n---\nx", "---\n? a\n: b\n---\n", "---\ntags: |\n  a\n---\n", "\ufeff---\na: 1\n---\n"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
