@@ -21,6 +21,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/hubtest"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
+	"github.com/ml-intern/ml-intern/internal/platform/httpx"
 	"github.com/ml-intern/ml-intern/internal/platform/fixturetest"
 )
 
@@ -732,10 +733,11 @@ func TestAnswersAreBounded(t *testing.T) {
 		for range 17 {
 			w.Write(line)
 		}
+		w.Write([]byte("1"))
 	})
 	var v any
 	_, err := connect(t, n).JSON(t.Context(), wire.Request{Op: "ask", Path: "/api/x"}, &v)
-	if !errors.Is(err, wire.Unexpected) || n.Count(hubtest.Hub) != 1 {
+	if !errors.Is(err, wire.Unexpected) || !errors.Is(err, httpx.ErrTooLarge) || n.Count(hubtest.Hub) != 1 {
 		t.Errorf("%v", err)
 	}
 }
