@@ -39,8 +39,11 @@ func verdict(rules *policy.Policy, c *execution.Call) policy.Verdict {
 // Refusal is what the model is told about a call that may not run.
 func Refusal(c *execution.Call, v policy.Verdict) string {
 	text := fmt.Sprintf("Refused: %s is not permitted here: %s.", c.Name, v.Reason)
-	if v.Always {
+	switch {
+	case v.Always && c.Name == "hf_jobs":
 		text += " Scheduled HF jobs require manual approval."
+	case v.Always:
+		text += " This requires manual approval."
 	}
 	if v.Hint != "" {
 		text += " " + v.Hint

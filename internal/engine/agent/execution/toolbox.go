@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -143,7 +144,7 @@ func (h *Toolbox) Prepare(ctx context.Context, c llm.ToolCall) *Call {
 		}
 		p.Args = args
 	}
-	p.Risk = p.tool.Risk(p.Args)
+	p.judge()
 	return p
 }
 
@@ -153,9 +154,37 @@ func (h *Toolbox) Shown(c llm.ToolCall, args json.RawMessage) *Call {
 	p := h.check(llm.ToolCall{ID: c.ID, Name: c.Name, Arguments: string(args)})
 	p.Arguments = c.Arguments // the history keeps what the model wrote
 	if p.Failure == "" {
-		p.Risk = p.tool.Risk(p.Args)
+		p.judge()
 	}
 	return p
+}
+
+// judge learns the call's risk. Its reason may hold words of the arguments; a
+// person reads it before saying yes, so it must read as what it is.
+func (p *Call) judge() {
+	p.Risk = p.tool.Risk(p.Args)
+	p.Risk.Reason = visible(p.Risk.Reason)
+}
+
+// visible writes out what is not seen, or changes how the rest is seen: control
+// characters and those of formatting, among them the ones that turn the order
+// of others around.
+func visible(s string) string {
+	hidden := func(r rune) bool {
+		return r == utf8.RuneError || unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+	}
+	if strings.IndexFunc(s, hidden) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if hidden(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 func (h *Toolbox) check(c llm.ToolCall) *Call {
