@@ -20,6 +20,8 @@ import (
 	"github.com/ml-intern/ml-intern/bench/modelserver"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/repo"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/hubsim"
@@ -550,4 +552,37 @@ func (y *yard) oneJob(s *site, name string) error {
 		return fmt.Errorf("the job's cost is %+v", last)
 	}
 	return nil
+}
+
+// What a command on this machine pushes with Python becomes an artifact of the
+// session: it gets a card.
+func TestLocalPushesAreHeard(t *testing.T) {
+	y := newYard(t)
+	ref := repo.Ref{Type: wire.Model, ID: "bob/local"}
+	if _, err := y.client.Repos.Create(t.Context(), repo.CreateSpec{Ref: ref, Visibility: "private"}); err != nil {
+		t.Fatal(err)
+	}
+	y.write(t, "huggingface_hub/__init__.py", "from .hf_api import HfApi\n")
+	y.write(t, "huggingface_hub/hf_api.py", `class HfApi:
+    def create_repo(self, repo_id, *, repo_type=None): return repo_id
+    def create_commit(self, repo_id, operations, *, repo_type=None): pass
+    def upload_file(self, *, repo_id, repo_type=None): pass
+    def upload_folder(self, *, repo_id, repo_type=None): pass
+`)
+	y.follow("push", modelserver.Call{Name: "bash", Args: map[string]any{
+		"command": `python3 -c "import sys; sys.path.insert(0, '.'); from huggingface_hub import HfApi; HfApi().create_commit('bob/local', [])"`,
+	}})
+	if e := y.runs(t, "push it"); e.code != 0 {
+		t.Fatal(e)
+	}
+	card, err := y.client.Repos.Raw(t.Context(), ref, "main", "README.md")
+	if err != nil || strings.Count(card, "ml-intern-provenance") != 1 {
+		t.Errorf("%q, %v", card, err)
+	}
+	_, events := y.mustJournal(t)
+	for _, out := range decoded[event.ToolOutput](events) {
+		if strings.Contains(out.Output, "artifact") {
+			t.Errorf("%q", out.Output)
+		}
+	}
 }
