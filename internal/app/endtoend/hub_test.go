@@ -454,3 +454,87 @@ func TestFoldersDoNotRedirectTheToken(t *testing.T) {
 		t.Error("the file of a trusted folder was not read: the test shows nothing")
 	}
 }
+
+// The token of a sandbox is in the session's own file, for as long as the sandbox
+// lives, and nowhere else: not in what the program says and keeps, not in
+// arguments, not among the commands in the sandbox, not in what the Hub writes
+// down.
+func TestSandboxTokenStaysInside(t *testing.T) {
+	for _, backend := range []string{"space", "jobs"} {
+		t.Run(backend, func(t *testing.T) {
+			h := newHostile(t)
+			h.sim = hubsimtest.Start(t, hubsim.Options{Clock: clock.Options{Scale: 1}, Exec: hubsim.Local, SpaceBuild: 1, SpaceStart: 1, AllowUnserved: true})
+			h.sim.Accounts().PutToken(account.Token{Value: h.hub, Owner: "bob", Role: "write"})
+			for _, pair := range hubsim.BaseEnv(h.sim.URL()) {
+				h.site.env = append(h.site.env, pair)
+			}
+			h.site.env = append(h.site.env, "ML_INTERN_TOOLSERVER="+binary)
+			h.site.configure(t, `{"sandbox_backend":"`+backend+`","artifact_hooks":false}`)
+			tokens := h.catch(t)
+			bash := func(command string) modelserver.Call {
+				return modelserver.Call{Name: "bash", Args: map[string]any{"command": command}}
+			}
+			e, results := h.run(t, []modelserver.Call{
+				{Name: "sandbox_create", Args: map[string]any{}},
+				bash("env; cat /proc/$PPID/environ /proc/$PPID/cmdline 2>&1 | tr '\\0' '\\n'; ps ax -o args 2>/dev/null; printf '\\033]52;c;eA==\\007'"),
+				bash("echo $HF_TOKEN"),
+			}, "--sandbox-tools")
+			if e.code != 0 || !strings.Contains(results[1], "PATH=") {
+				t.Fatalf("%q\n%v", results, e)
+			}
+			found := tokens()
+			if len(found) == 0 {
+				t.Fatal("no token was seen: nothing was looked for")
+			}
+			for _, token := range found {
+				if len(token) < 43 {
+					t.Errorf("the token has %d characters, fewer than 256 bits take", len(token))
+				}
+				h.hold("a sandbox's token", token)
+			}
+			for i, r := range results[:2] {
+				if i == 1 { // commands have the Hub token, and may show it to the model
+					r = strings.ReplaceAll(r, h.hub, "")
+				}
+				h.clean(t, fmt.Sprintf("result %d", i), r)
+				noControls(t, fmt.Sprintf("result %d", i), r)
+			}
+			h.nothing(t, e)
+		})
+	}
+}
+
+// catch reads the tokens of sandboxes from the sessions' files, as long as the
+// sandboxes live, until tokens is called.
+func (h *hostile) catch(t *testing.T) (tokens func() []string) {
+	done, over := make(chan struct{}), make(chan struct{})
+	var all []string
+	go func() {
+		defer close(over)
+		for {
+			files, _ := filepath.Glob(filepath.Join(h.site.home, "state", "sessions", "*", "sandbox.json"))
+			for _, file := range files {
+				var known struct {
+					Sandboxes []struct{ Token string }
+				}
+				info, err := os.Stat(file)
+				if err == nil && info.Mode().Perm() != 0o600 {
+					t.Errorf("%s has mode %v", file, info.Mode())
+				}
+				if raw, err := os.ReadFile(file); err == nil && json.Unmarshal(raw, &known) == nil {
+					for _, s := range known.Sandboxes {
+						if s.Token != "" && !slices.Contains(all, s.Token) {
+							all = append(all, s.Token)
+						}
+					}
+				}
+			}
+			select {
+			case <-done:
+				return
+			case <-time.After(2 * time.Millisecond):
+			}
+		}
+	}()
+	return func() []string { close(done); <-over; return all }
+}
