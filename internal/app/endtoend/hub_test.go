@@ -465,10 +465,7 @@ func TestSandboxTokenStaysInside(t *testing.T) {
 			h := newHostile(t)
 			h.sim = hubsimtest.Start(t, hubsim.Options{Clock: clock.Options{Scale: 1}, Exec: hubsim.Local, SpaceBuild: 1, SpaceStart: 1, AllowUnserved: true})
 			h.sim.Accounts().PutToken(account.Token{Value: h.hub, Owner: "bob", Role: "write"})
-			for _, pair := range hubsim.BaseEnv(h.sim.URL()) {
-				h.site.env = append(h.site.env, pair)
-			}
-			h.site.env = append(h.site.env, "ML_INTERN_TOOLSERVER="+binary)
+			h.site.env = append(append(h.site.env, hubsim.BaseEnv(h.sim.URL())...), "ML_INTERN_TOOLSERVER="+binary)
 			h.site.configure(t, `{"sandbox_backend":"`+backend+`","artifact_hooks":false}`)
 			tokens := h.catch(t)
 			bash := func(command string) modelserver.Call {

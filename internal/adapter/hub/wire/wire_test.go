@@ -21,8 +21,8 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/hubtest"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
-	"github.com/ml-intern/ml-intern/internal/platform/httpx"
 	"github.com/ml-intern/ml-intern/internal/platform/fixturetest"
+	"github.com/ml-intern/ml-intern/internal/platform/httpx"
 )
 
 const token = "hf_testtesttesttesttesttesttesttest"
