@@ -98,6 +98,15 @@ func TestBadInputIsRefusedBeforeAnyRequest(t *testing.T) {
 	add("script", script("script", "print(1)\n\x00"), script("script", huge))
 	add("dependencies", script("dependencies", []string{"--index-url=https://evil.example"}), script("dependencies", []string{"a", "-r x"}),
 		script("dependencies", []string{"a\nb"}), script("dependencies", []string{" "}), script("dependencies", []string{long}))
+	add("python", script("python", "3.11; rm -rf /"), script("python", "3.11 $(x)"), script("python", "３.12"))
+	for _, address := range []string{
+		"https://x.example/\u202egnp.py", "https://x.example/\x1b[31m.py", "https://user:word@x.example/a.py", "https://gооd.example/a.py", "https:///a.py", "http://[::1/a.py",
+	} {
+		add("script", script("script", address))
+	}
+	for _, own := range []string{"ml-intern", "ml-intern-sandbox", "ml-intern-call", "ml-intern-session"} {
+		add("labels", run("labels", map[string]any{own: "1"}))
+	}
 	add("python", script("python", "--evil"), script("python", "3\n12"), script("python", long))
 	add("trackio_project", run("trackio_project", "a\nb"))
 	for _, s := range []string{"every day", "* * * *", "0 0 * * *\n", "@reboot", "60 0 * * x", long, "\x00", "* * * * * * * *"} {

@@ -1,7 +1,9 @@
 package request
 
 import (
+	"errors"
 	"fmt"
+	"net/url"
 	"path"
 	"regexp"
 	"strings"
@@ -25,6 +27,8 @@ var (
 	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,255}$`)
 	// dockerImage is a reference such as registry:5000/team/name:tag@sha256:….
 	dockerImage = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$`)
+	// pythonVersion is what uv takes: 3.12, cpython@3.12, >=3.11,<3.13, a path.
+	pythonVersion = regexp.MustCompile(`^[A-Za-z0-9./<>=!~][A-Za-z0-9._+@<>=!~,*:/ -]{0,199}$`)
 )
 
 // fields refuses what no job can have, before anything is asked of the Hub. The
@@ -70,6 +74,14 @@ func (p Params) names() error {
 func (p Params) texts() error {
 	if err := sound("script", p.Script, maxScript); err != nil {
 		return err
+	}
+	if delivery.Classify(p.Script) == delivery.URL {
+		if err := address(p.Script); err != nil {
+			return err
+		}
+	}
+	if p.Python != "" && !pythonVersion.MatchString(p.Python) {
+		return fmt.Errorf("python %.80q is no version, such as 3.12", p.Python)
 	}
 	for field, text := range map[string]string{
 		"name": p.Name, "python": p.Python, "trackio_project": p.TrackioProject, "status": p.Status, "schedule": p.Schedule,
@@ -120,6 +132,21 @@ func sound(field, text string, limit int) error {
 	return nil
 }
 
+// address checks the URL of a script: a person reads it before saying yes, and
+// everybody who sees the job sees it too.
+func address(script string) error {
+	u, err := url.Parse(script)
+	switch {
+	case strings.ContainsFunc(script, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("script %.200q is no address: all but ASCII has to be percent-encoded", script)
+	case err != nil || u.Hostname() == "":
+		return fmt.Errorf("script %.200q is no address", script)
+	case u.User != nil:
+		return errors.New("script is an address with a user or password, which everybody who sees the job could read")
+	}
+	return nil
+}
+
 func line(field, text string) error {
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		return fmt.Errorf("%s holds a control character", field)
@@ -140,6 +167,10 @@ func (p Params) variables() error {
 		}
 	}
 	for _, name := range SortedKeys(p.Labels) {
+		// By these names jobs are found again, and sandboxes told from jobs.
+		if name == LabelOurs || strings.HasPrefix(name, LabelOurs+"-") {
+			return fmt.Errorf("labels: %.80q is a name of this program's own", name)
+		}
 		if err := wire.CheckLabel("labels", name); err != nil {
 			return err
 		}
