@@ -206,10 +206,23 @@ func TestSynonyms(t *testing.T) {
 		`{"operation":" scheduled  run "}`:                `{"operation":"scheduled run"}`,
 		`{"hardware_flavor":"","hardware":"a100-large"}`:  `{"hardware_flavor":"a100-large"}`,
 		`{"hardware":"a10g-large","hardware_flavor":"x"}`: `{"hardware_flavor":"x"}`,
+		`{"flavor":"","hardware":"a100-large"}`:           `{"hardware_flavor":"a100-large"}`,
 	} {
 		if got, _, err := c.Check(in); err != nil || string(got) != want {
 			t.Errorf("%s: %s %v, want %s", in, got, err, want)
 		}
+	}
+	// Of two that differ one counts, and that the other does not is said.
+	for in, loser := range map[string]string{
+		`{"flavor":"cpu-basic","hardware":"t4-small"}`:        "hardware",
+		`{"flavor":"cpu-basic","hardware_flavor":"t4-small"}`: "flavor",
+	} {
+		if _, notes, err := c.Check(in); err != nil || len(notes) != 1 || !strings.Contains(notes[0], `"`+loser+`"`) {
+			t.Errorf("%s: notes %q, %v", in, notes, err)
+		}
+	}
+	if _, notes, err := c.Check(`{"flavor":"t4-small","hardware":"t4-small"}`); err != nil || len(notes) != 0 {
+		t.Errorf("equal ones: notes %q, %v", notes, err)
 	}
 }
 

@@ -149,11 +149,14 @@ func (c *Checker) rename(v *value, w *walker) {
 				continue
 			}
 			there := v.member(own)
+			if there == nil { // another synonym may have come before this one
+				if i := slices.IndexFunc(kept, func(k member) bool { return k.name == own }); i >= 0 {
+					there = kept[i].value
+				}
+			}
 			switch {
 			case there == nil:
-				if !slices.ContainsFunc(kept, func(k member) bool { return k.name == own }) {
-					kept = append(kept, member{own, m.value})
-				}
+				kept = append(kept, member{own, m.value})
 			case empty(there) && !empty(m.value):
 				*there = *m.value
 			case !empty(m.value) && !m.value.same(there):
