@@ -88,6 +88,8 @@ func TestBadInputIsRefusedBeforeAnyRequest(t *testing.T) {
 	add("env.A", run("env", map[string]any{"A": "x\x00y"}))
 	add("secrets.A", run("secrets", map[string]any{"A": "x\x00y"}))
 	add("labels", run("labels", map[string]any{"a b": "x"}))
+	add("labels", run("labels", map[string]any{"a.b": "x"}))
+	add("labels.a", run("labels", map[string]any{"a": "1.5"}))
 	add("labels.a", run("labels", map[string]any{"a": "x y"}), run("labels", map[string]any{"a": ""}), run("labels", map[string]any{"a": "ü"}))
 	add("expose", run("expose", []int{0}), run("expose", []int{-1}), run("expose", []int{65536}), run("expose", make([]int, 30)))
 	add("tail", map[string]any{"operation": "logs", "job_id": []string{"a"}, "tail": -1})

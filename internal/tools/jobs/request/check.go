@@ -25,6 +25,9 @@ const (
 
 var (
 	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,255}$`)
+	// label is narrower than the Hub's rule: no service that reads labels takes
+	// less.
+	label = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 	// dockerImage is a reference such as registry:5000/team/name:tag@sha256:….
 	dockerImage = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$`)
 	// pythonVersion is what uv takes: 3.12, cpython@3.12, >=3.11,<3.13, a path.
@@ -171,11 +174,11 @@ func (p Params) variables() error {
 		if name == LabelOurs || strings.HasPrefix(name, LabelOurs+"-") {
 			return fmt.Errorf("labels: %.80q is a name of this program's own", name)
 		}
-		if err := wire.CheckLabel("labels", name); err != nil {
-			return err
+		if !label.MatchString(name) {
+			return fmt.Errorf("labels: %.80q may hold only letters, digits, _ and -", name)
 		}
-		if err := wire.CheckLabel("labels."+name, p.Labels[name]); err != nil {
-			return err
+		if !label.MatchString(p.Labels[name]) {
+			return fmt.Errorf("labels.%s: %.80q may hold only letters, digits, _ and -", name, p.Labels[name])
 		}
 	}
 	return nil
