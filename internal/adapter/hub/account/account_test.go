@@ -140,8 +140,14 @@ func TestCheck32_WhoamiIsAskedOnce(t *testing.T) {
 		wg.Wait()
 		first := a.Known()
 		time.Sleep(9 * time.Minute)
-		if id, err := a.Whoami(t.Context()); err != nil || id != first || len(n.Seen()) != 1 {
-			t.Fatalf("%d requests, %v", len(n.Seen()), err)
+		for range 50 {
+			if id, err := a.Whoami(t.Context()); err != nil || id != first {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second) // what is asked in the background is asked by now
+		if len(n.Seen()) != 1 {
+			t.Fatalf("%d requests within ten minutes", len(n.Seen()))
 		}
 		for _, bad := range []int64{429, 503} {
 			status.Store(bad)
