@@ -161,12 +161,9 @@ func leaves(c *config.Config, headless bool) bool {
 	return !headless
 }
 
-// noToken is what a call without a login is told.
-const noToken = "No HF token available to resolve a jobs namespace: set HF_TOKEN or run ml-intern login"
-
 func (h *hands) namespace(ctx context.Context, requested string) (string, error) {
 	if h.Client.Conn.Anonymous() {
-		return "", errors.New(noToken)
+		return "", errors.New("no HF token available to resolve a jobs namespace: set HF_TOKEN or run ml-intern login")
 	}
 	return h.Client.Account.Namespace(ctx, requested)
 }
