@@ -38,7 +38,6 @@ type yard struct {
 	sim    *hubsim.Hub
 	models *desk
 	client *hub.Client
-	calls  int
 }
 
 // bobWrite is the seed's token.
@@ -120,17 +119,6 @@ func (y *yard) runs(t *testing.T, args ...string) ended {
 // steps are scripts of a job that prints lines at once and more after a while.
 func steps(after time.Duration) exec.Script {
 	return exec.Script{Steps: []exec.Step{{Lines: []string{"line 1", "line 2"}}, {AfterMs: after.Milliseconds(), Lines: []string{"line 3"}}}}
-}
-
-// types are the names of events, in order, of those that matter.
-func types(events []event.Event, matter ...event.Type) []event.Type {
-	var out []event.Type
-	for _, ev := range events {
-		if slices.Contains(matter, ev.Type) {
-			out = append(out, ev.Type)
-		}
-	}
-	return out
 }
 
 // A job as the engine tells it: its cost is set aside before it starts, it is
