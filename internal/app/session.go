@@ -12,6 +12,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
 	"github.com/ml-intern/ml-intern/internal/app/hands"
+	"github.com/ml-intern/ml-intern/internal/app/leftovers"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -106,7 +107,7 @@ func (s *Session) prepare(ctx context.Context, found located, prompt bool) error
 		return err
 	}
 	if found.path != "" {
-		if _, err := s.journal.Append(ctx, "", reopened(found.path, state)); err != nil {
+		if _, err := s.journal.Append(ctx, "", append([]event.Payload{reopened(found.path, state)}, leftovers.Lines(state)...)...); err != nil {
 			return fmt.Errorf("write to session %s: %w", s.ID, err)
 		}
 	}

@@ -2,6 +2,7 @@ package history
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -125,6 +126,9 @@ func (s *State) foldTurn(ev event.Event) (done bool, err error) {
 	return true, nil
 }
 
+// keptGroups bounds the process groups that a session remembers.
+const keptGroups = 200
+
 // foldCall folds the life of tool calls.
 func (s *State) foldCall(ev event.Event) error {
 	switch ev.Type {
@@ -134,6 +138,9 @@ func (s *State) foldCall(ev event.Event) error {
 		return with(ev, func(in event.ToolStarted) { s.call(in.ToolCallID, in.Tool).Started = &in })
 	case event.TypeToolEffect:
 		return with(ev, func(in event.ToolEffect) {
+			if strings.HasPrefix(in.ExternalRef, "pgid:") {
+				s.Groups = append(s.Groups[max(0, len(s.Groups)-keptGroups+1):], in.ExternalRef)
+			}
 			if id, ok := in.Repo(); ok && !slices.Contains(s.Repos, id) {
 				s.Repos = append(s.Repos, id)
 			}

@@ -56,6 +56,9 @@ type State struct {
 	Queue []event.InputAccepted
 	// Repos are the repositories that calls have made or changed, each once.
 	Repos []string
+	// Groups are the process groups that calls have started, the newest last, at
+	// most [keptGroups] of them.
+	Groups []string
 	// Spend is the ledger: the newest entry per id.
 	Spend map[string]event.Spend
 	// LastCall is the newest model call of the main loop, or nil.

@@ -47,12 +47,21 @@ func (t *Tool) Attach(s tool.Session) {
 // Close ends the watching; jobs go on, but for those that are to be cancelled.
 func (t *Tool) Close(ctx context.Context) error {
 	t.mu.Lock()
+	session := t.session
 	t.closed = true
 	t.mu.Unlock()
 	defer t.stop()
 	ending, cancel := context.WithTimeout(ctx, endWait)
 	defer cancel()
 	_ = waitFor(ending, t.ending.Wait) // what could not be cancelled is left
+	if session != nil {
+		for _, open := range session.Reserved(event.SpendJob) {
+			if ns, id, ok := parseRef(open.Ref); ok {
+				session.Emit(event.ToolLog{Tool: "hf_jobs", Log: fmt.Sprintf(
+					"job %s/%s goes on and is paid for; ml-intern jobs watch %s --namespace %s follows it, jobs cancel stops it", ns, id, id, ns)})
+			}
+		}
+	}
 	t.stop()
 	return waitFor(ctx, t.done.Wait)
 }
