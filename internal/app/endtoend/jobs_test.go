@@ -270,7 +270,7 @@ func TestDetachedJob(t *testing.T) {
 		t.Skip("short: it takes half a minute")
 	}
 	y := newYard(t, steps(25*time.Second))
-	y.models.scripts["/detach"] = func(r modelserver.Request) modelserver.Answer {
+	y.models.add("detach", func(r modelserver.Request) modelserver.Answer {
 		calls, results := last(r.Messages)
 		switch {
 		case len(calls) == 0:
@@ -281,7 +281,7 @@ func TestDetachedJob(t *testing.T) {
 			return modelserver.Answer{Calls: []modelserver.IDCall{call("call_1", "hf_jobs", map[string]any{"operation": "wait", "job_id": id})}}
 		}
 		return modelserver.Answer{Text: []string{"Goodbye."}}
-	}
+	})
 	y.site.env = append(y.site.env, "VLLM_BASE_URL="+y.models.server.URL+"/detach/v1")
 	e := y.runs(t, "run it")
 	_, events := y.mustJournal(t)
@@ -314,9 +314,9 @@ func TestDetachedJobOutlivesTheProgram(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	// The run lasts long enough for the first look.
-	y.models.scripts["/later"] = func(r modelserver.Request) modelserver.Answer {
+	y.models.add("later", func(r modelserver.Request) modelserver.Answer {
 		return modelserver.Answer{Text: []string{"Good", "bye."}, Pause: 700 * time.Millisecond}
-	}
+	})
 	y.site.env = append(y.site.env, "VLLM_BASE_URL="+y.models.server.URL+"/later/v1")
 	if e := y.runs(t, "--continue", "what now?"); e.code != 0 {
 		t.Fatal(e)

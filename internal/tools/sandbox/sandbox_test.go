@@ -181,7 +181,7 @@ func TestKeepAlive(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour + time.Second)
-		if n := asked(); n != 12 {
+		if n := asked(); n < 12 || n > 13 { // the first question may fall to the beginning
 			t.Errorf("a busy one was asked %d times in an hour", n)
 		}
 		b.yard.mu.Lock()
