@@ -19,6 +19,13 @@ func TestScreen(t *testing.T) {
 			t.Errorf("%q", out.String())
 		}
 		out.Reset()
+		s = &screen{out: &out, terminal: true, width: func() int { return 10 }}
+		s.show("a cpu RUNNING $1\nshort\n")
+		s.show("█████████████\n")
+		if want := "a cpu RU…\nshort\n\x1b[2A\x1b[J████████…\n"; out.String() != want {
+			t.Errorf("on a narrow terminal: %q", out.String())
+		}
+		out.Reset()
 		s = &screen{out: &out}
 		for _, text := range []string{"a cpu RUNNING $1\n", "a cpu RUNNING $2\n", "a cpu COMPLETED $2\n"} {
 			s.show(text)

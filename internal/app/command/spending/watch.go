@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
@@ -120,7 +122,7 @@ func (d *desk) watch(ctx context.Context, all []*watched) error {
 		followers.Go(func() { w.follow(ctx, d) })
 	}
 	go func() { followers.Wait(); close(over) }()
-	screen := &screen{out: d.streams.Out, terminal: d.streams.OutTTY}
+	screen := &screen{out: d.streams.Out, terminal: d.streams.OutTTY, width: columns(d.streams.Out)}
 	tick := time.NewTicker(redraw)
 	defer tick.Stop()
 	for running := true; running; {
@@ -182,15 +184,51 @@ func short(text string, limit int) string {
 	return string([]rune(text)[:limit-1]) + "…"
 }
 
+// columns asks how wide the terminal behind out is; 0 is unknown.
+func columns(out io.Writer) func() int {
+	return func() int {
+		file, ok := out.(*os.File)
+		if !ok {
+			return 0
+		}
+		width, _, err := term.GetSize(int(file.Fd()))
+		if err != nil {
+			return 0
+		}
+		return width
+	}
+}
+
 // screen shows a text in the place of the one before.
 type screen struct {
 	out      io.Writer
 	terminal bool
+	width    func() int // columns of the terminal; 0 is unknown
 	shown    string
 	changed  time.Time
 }
 
+// fit cuts lines that the terminal would break in two: they could not be drawn
+// over.
+func (s *screen) fit(text string) string {
+	width := 0
+	if s.width != nil {
+		width = s.width()
+	}
+	if width < 2 {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = short(line, width-1)
+	}
+	return strings.Join(lines, "\n")
+}
+
 func (s *screen) show(text string) {
+	if s.terminal {
+		text = s.fit(text)
+	}
 	switch {
 	case s.terminal && s.shown != "":
 		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J%s", strings.Count(s.shown, "\n"), text)
