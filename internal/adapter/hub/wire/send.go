@@ -366,6 +366,9 @@ func (c *Conn) warn(resp *http.Response) {
 	for _, value := range resp.Header.Values("X-HF-Warning") {
 		topic, text, _ := strings.Cut(value, ";")
 		topic, text = words.Clip(c.scrub(resp, topic)), words.Clip(c.scrub(resp, text))
+		if topic == "unauthenticated" && !c.Anonymous() {
+			continue // a request that must not carry the token, such as one to a store
+		}
 		c.mu.Lock()
 		told := c.warned[topic]
 		c.warned[topic] = true

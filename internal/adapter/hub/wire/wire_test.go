@@ -635,13 +635,22 @@ func TestWarningsOncePerTopic(t *testing.T) {
 		w.Header().Add("X-HF-Warning", "unauthenticated; You are nobody; log in.")
 		w.Header().Add("X-HF-Warning", "old; Update.")
 	})
-	var got []string
-	c := connect(t, n, func(o *wire.Options) { o.Warn = func(topic, text string) { got = append(got, topic+": "+text) } })
-	for range 3 {
-		get(c, "/api/models")
-	}
-	if diff := cmp.Diff([]string{"unauthenticated: You are nobody; log in.", "old: Update."}, got); diff != "" {
-		t.Error(diff)
+	// Who is logged in is not told that a request, which must not carry the
+	// token, was nobody's.
+	for token, want := range map[string][]string{
+		"":          {"unauthenticated: You are nobody; log in.", "old: Update."},
+		"hf_a_user": {"old: Update."},
+	} {
+		var got []string
+		c := connect(t, n, func(o *wire.Options) {
+			o.Token, o.Warn = token, func(topic, text string) { got = append(got, topic+": "+text) }
+		})
+		for range 3 {
+			get(c, "/api/models")
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("token %q: %s", token, diff)
+		}
 	}
 }
 
