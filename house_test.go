@@ -55,7 +55,7 @@ var rooms = map[string][]string{
 	"internal/adapter/hub/trackio":  {"internal/adapter/hub"},
 	"internal/adapter/compute":      {"internal/domain", "internal/platform", "internal/adapter/hub", "internal/adapter/compute"},
 	"internal/adapter/hub/space":    {"internal/domain", "internal/platform", "internal/adapter/hub/wire", "internal/adapter/hub/job"},
-	"internal/adapter/hub/price":    {"internal/adapter/hub/job", "internal/adapter/hub/space"},
+	"internal/adapter/hub/price":    {"internal/adapter/hub/job"},
 
 	"internal/engine":           {"internal/domain"},
 	"internal/engine/policy":    {"internal/domain", "internal/engine/policy"},

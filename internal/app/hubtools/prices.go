@@ -22,13 +22,13 @@ func NewPrices(c *hub.Client, dir string) Prices {
 		Jobs: price.New(price.Options{
 			File: file("jobs"), Table: price.Jobs(), Fetch: func(ctx context.Context) ([]price.Flavor, error) {
 				list, err := c.Jobs.Hardware(ctx)
-				return price.FromJobs(list), err
+				return price.FromHub(list), err
 			},
 		}),
 		Spaces: price.New(price.Options{
 			File: file("spaces"), Table: price.Spaces(), Fetch: func(ctx context.Context) ([]price.Flavor, error) {
 				list, err := c.Spaces.Hardware(ctx)
-				return price.FromSpaces(list), err
+				return price.FromHub(list), err
 			},
 		}),
 	}

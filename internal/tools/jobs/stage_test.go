@@ -48,7 +48,7 @@ func newDesk(t *testing.T, s *stagetest.Stage, change func(*jobs.Options)) *desk
 		Jobs: d.client.Jobs, Namespace: d.client.Account.Namespace,
 		Prices: price.New(price.Options{Table: price.Jobs(), Fetch: func(ctx context.Context) ([]price.Flavor, error) {
 			list, err := d.client.Jobs.Hardware(ctx)
-			return price.FromJobs(list), err
+			return price.FromHub(list), err
 		}}),
 		Script: script.Options{Open: here.Open, Root: d.dir},
 		Token:  func() string { return stagetest.Bob },

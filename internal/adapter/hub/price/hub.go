@@ -4,12 +4,11 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
-	"github.com/ml-intern/ml-intern/internal/adapter/hub/space"
 )
 
-// FromJobs reads the Hub's list of machines for jobs. One whose price has an
-// unknown unit is left out: it has no price.
-func FromJobs(list []job.Flavor) []Flavor {
+// FromHub reads the Hub's list of machines, for jobs or for Spaces. One whose
+// price has an unknown unit is left out: it has no price.
+func FromHub(list []job.Flavor) []Flavor {
 	var out []Flavor
 	for _, f := range list {
 		usd, known := f.USDPerHour()
@@ -26,16 +25,4 @@ func FromJobs(list []job.Flavor) []Flavor {
 		out = append(out, flavor)
 	}
 	return out
-}
-
-// FromSpaces reads the Hub's list of machines for Spaces.
-func FromSpaces(list []space.Flavor) []Flavor {
-	jobs := make([]job.Flavor, len(list))
-	for i, f := range list {
-		jobs[i] = job.Flavor{
-			Name: f.Name, PrettyName: f.PrettyName, CPU: f.CPU, RAM: f.RAM, Accelerator: f.Accelerator,
-			UnitCostUSD: f.UnitCostUSD, UnitLabel: f.UnitLabel,
-		}
-	}
-	return FromJobs(jobs)
 }

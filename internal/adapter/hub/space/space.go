@@ -42,16 +42,6 @@ func (s Stage) Dead() bool {
 	return false
 }
 
-// Volume is a bucket or repository mounted in a Space.
-type Volume struct {
-	Type      string `json:"type"`
-	Source    string `json:"source"`
-	MountPath string `json:"mountPath"`
-	Revision  string `json:"revision,omitempty"`
-	Path      string `json:"path,omitempty"`
-	ReadOnly  bool   `json:"readOnly,omitempty"`
-}
-
 // Runtime is the state of a Space's machine. Hardware is null for static
 // Spaces.
 type Runtime struct {
@@ -61,9 +51,9 @@ type Runtime struct {
 		Requested string `json:"requested"`
 	} `json:"hardware"`
 	// SleepSeconds is the silence after which it sleeps.
-	SleepSeconds int64    `json:"gcTimeout"`
-	ErrorMessage string   `json:"errorMessage"`
-	Volumes      []Volume `json:"volumes"`
+	SleepSeconds int64        `json:"gcTimeout"`
+	ErrorMessage string       `json:"errorMessage"`
+	Volumes      []job.Volume `json:"volumes"`
 }
 
 // Info is what is known of a Space.
@@ -233,25 +223,14 @@ func (a *API) Variables(ctx context.Context, id string) (map[string]Variable, er
 }
 
 // SetVolumes replaces the volumes of a Space, which restarts it.
-func (a *API) SetVolumes(ctx context.Context, id string, volumes []Volume) error {
+func (a *API) SetVolumes(ctx context.Context, id string, volumes []job.Volume) error {
 	return a.call(ctx, id, "set the volumes of Space", http.MethodPut, wire.Idempotent,
 		map[string]any{"volumes": volumes}, nil, "volumes")
 }
 
-// Flavor is a kind of machine for Spaces and its price.
-type Flavor struct {
-	Name        string           `json:"name"`
-	PrettyName  string           `json:"prettyName"`
-	CPU         string           `json:"cpu"`
-	RAM         string           `json:"ram"`
-	Accelerator *job.Accelerator `json:"accelerator"`
-	UnitCostUSD float64          `json:"unitCostUSD"`
-	UnitLabel   string           `json:"unitLabel"`
-}
-
 // Hardware reads the list of flavors that Spaces can have.
-func (a *API) Hardware(ctx context.Context) ([]Flavor, error) {
-	var list []Flavor
+func (a *API) Hardware(ctx context.Context) ([]job.Flavor, error) {
+	var list []job.Flavor
 	_, err := a.conn.JSON(ctx, wire.Request{
 		Op: "read the prices of Space hardware", Method: http.MethodGet, Path: "/api/spaces/hardware",
 	}, &list)

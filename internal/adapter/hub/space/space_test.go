@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/space"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/platform/fixturetest"
@@ -147,7 +148,7 @@ func TestBodies(t *testing.T) {
 		func() error { _, err := api.Pause(ctx, "bob/sp"); return err },
 		func() error { _, err := api.Restart(ctx, "bob/sp", true); return err },
 		func() error {
-			return api.SetVolumes(ctx, "bob/sp", []space.Volume{{Type: "bucket", Source: "bob/b", MountPath: "/data"}})
+			return api.SetVolumes(ctx, "bob/sp", []job.Volume{{Type: "bucket", Source: "bob/b", MountPath: "/data"}})
 		},
 	} {
 		if err := f(); err != nil {

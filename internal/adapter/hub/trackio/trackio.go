@@ -12,6 +12,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/bucket"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/repo"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/space"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
@@ -130,16 +131,16 @@ func (s *Seeder) storage(ctx context.Context, r repo.Ref, log func(string)) erro
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(volumes, func(v space.Volume) bool { return v.Type == "bucket" && v.MountPath == mountPath }) {
+	if slices.ContainsFunc(volumes, func(v job.Volume) bool { return v.Type == "bucket" && v.MountPath == mountPath }) {
 		return nil
 	}
 	if _, err := s.opts.Buckets.Create(ctx, source, true, true); err != nil {
 		return err
 	}
-	kept := slices.DeleteFunc(volumes, func(v space.Volume) bool {
+	kept := slices.DeleteFunc(volumes, func(v job.Volume) bool {
 		return v.Type == "bucket" && (v.Source == source || v.MountPath == mountPath)
 	})
-	kept = append(kept, space.Volume{Type: "bucket", Source: source, MountPath: mountPath})
+	kept = append(kept, job.Volume{Type: "bucket", Source: source, MountPath: mountPath})
 	if err := s.opts.Spaces.SetVolumes(ctx, r.ID, kept); err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func (s *Seeder) storage(ctx context.Context, r repo.Ref, log func(string)) erro
 }
 
 // mounted are the Space's volumes, from its runtime or else from its info.
-func (s *Seeder) mounted(ctx context.Context, r repo.Ref) ([]space.Volume, error) {
+func (s *Seeder) mounted(ctx context.Context, r repo.Ref) ([]job.Volume, error) {
 	runtime, err := s.opts.Spaces.Runtime(ctx, r.ID)
 	if err == nil && runtime.Volumes != nil {
 		return runtime.Volumes, nil

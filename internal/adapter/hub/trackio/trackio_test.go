@@ -9,8 +9,8 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/repo"
-	"github.com/ml-intern/ml-intern/internal/adapter/hub/space"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/trackio"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/hubsim"
@@ -93,7 +93,7 @@ func TestCheck36_Seed(t *testing.T) {
 		t.Errorf("%v: %s", err, card)
 	}
 	runtime, err := c.Spaces.Runtime(t.Context(), id)
-	if err != nil || !slices.Equal(runtime.Volumes, []space.Volume{{Type: "bucket", Source: id + "-bucket", MountPath: "/data"}}) {
+	if err != nil || !slices.Equal(runtime.Volumes, []job.Volume{{Type: "bucket", Source: id + "-bucket", MountPath: "/data"}}) {
 		t.Errorf("%+v, %v", runtime.Volumes, err)
 	}
 	variables, err := c.Spaces.Variables(t.Context(), id)
@@ -128,8 +128,8 @@ func TestKeepsOtherVolumes(t *testing.T) {
 	if info, err := c.Repos.Info(t.Context(), ref, repo.InfoOptions{}); err != nil || !info.Private {
 		t.Errorf("private %v, %v", info.Private, err)
 	}
-	other := space.Volume{Type: "model", Source: "acme/tiny-gpt", MountPath: "/model"}
-	if err := c.Spaces.SetVolumes(t.Context(), id, []space.Volume{other}); err != nil {
+	other := job.Volume{Type: "model", Source: "acme/tiny-gpt", MountPath: "/model"}
+	if err := c.Spaces.SetVolumes(t.Context(), id, []job.Volume{other}); err != nil {
 		t.Fatal(err)
 	}
 	if err := seeder.Seed(t.Context(), id, func(string) {}); err != nil {
