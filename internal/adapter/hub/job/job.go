@@ -7,7 +7,6 @@ package job
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"math"
 	"net/http"
@@ -279,8 +278,3 @@ func (a *API) Hardware(ctx context.Context) ([]Flavor, error) {
 
 // Endpoint is the address the jobs' pages lie below.
 func (a *API) Endpoint() string { return a.conn.Endpoint().String() }
-
-// invalid is a refusal before any request.
-func invalid(field, format string, args ...any) error {
-	return &wire.Error{Kind: wire.Invalid, Op: "check " + field, Message: field + ": " + fmt.Sprintf(format, args...)}
-}

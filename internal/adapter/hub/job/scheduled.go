@@ -48,15 +48,15 @@ func CheckSchedule(schedule string) error {
 	case "@annually", "@yearly", "@monthly", "@weekly", "@daily", "@hourly":
 		return nil
 	case "":
-		return invalid("schedule", "it is missing")
+		return wire.BadField("schedule", "it is missing")
 	}
 	fields := strings.Fields(schedule)
 	if len(fields) < 5 || len(fields) > 7 {
-		return invalid("schedule", "%q is neither @hourly, @daily, @weekly, @monthly or @yearly nor a cron expression of five fields", schedule)
+		return wire.BadField("schedule", "%q is neither @hourly, @daily, @weekly, @monthly or @yearly nor a cron expression of five fields", schedule)
 	}
 	for _, f := range fields {
 		if !cronField.MatchString(f) {
-			return invalid("schedule", "%q in %q is not understood: only numbers, *, */n, a-b and lists", f, schedule)
+			return wire.BadField("schedule", "%q in %q is not understood: only numbers, *, */n, a-b and lists", f, schedule)
 		}
 	}
 	return nil

@@ -31,7 +31,7 @@ func (a *API) Run(ctx context.Context, ns string, spec Spec, key string) (Job, e
 		return Job{}, err
 	}
 	if spec.Labels[key] == "" {
-		return Job{}, invalid("labels", "the label %q that tells this job from all others is missing", key)
+		return Job{}, wire.BadField("labels", "the label %q that tells this job from all others is missing", key)
 	}
 	for try := 1; ; try++ {
 		var j Job
@@ -90,36 +90,36 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (s Spec) check() error {
 	switch {
 	case s.Flavor == "":
-		return invalid("flavor", "it is missing")
+		return wire.BadField("flavor", "it is missing")
 	case !wire.IsWord(s.Flavor):
-		return invalid("flavor", "%q is no name of a flavor", s.Flavor)
+		return wire.BadField("flavor", "%q is no name of a flavor", s.Flavor)
 	case (s.DockerImage == "") == (s.SpaceID == ""):
-		return invalid("image", "a job runs in either a Docker image or a Space")
+		return wire.BadField("image", "a job runs in either a Docker image or a Space")
 	case s.SpaceID != "" && wire.CheckRepoID("spaceId", s.SpaceID) != nil:
 		return wire.CheckRepoID("spaceId", s.SpaceID)
 	case strings.ContainsAny(s.DockerImage, " \t\r\n\x00"):
-		return invalid("image", "%q is no name of an image", s.DockerImage)
+		return wire.BadField("image", "%q is no name of an image", s.DockerImage)
 	case len(s.Command) == 0:
-		return invalid("command", "it is empty")
+		return wire.BadField("command", "it is empty")
 	case s.TimeoutSeconds != 0 && (s.TimeoutSeconds < minTimeout || s.TimeoutSeconds > maxTimeout):
-		return invalid("timeout", "%d seconds are out of range", s.TimeoutSeconds)
+		return wire.BadField("timeout", "%d seconds are out of range", s.TimeoutSeconds)
 	case s.Attempts < 0:
-		return invalid("attempts", "%d is below 1", s.Attempts)
+		return wire.BadField("attempts", "%d is below 1", s.Attempts)
 	}
 	for _, arg := range s.Command {
 		if arg == "" {
-			return invalid("command", "it has an empty part")
+			return wire.BadField("command", "it has an empty part")
 		}
 	}
 	for _, arg := range append(append([]string{}, s.Command...), s.Arguments...) {
 		if len(arg) > maxArgument {
-			return invalid("command", "a part of it has %d bytes; no machine takes more than %d", len(arg), maxArgument)
+			return wire.BadField("command", "a part of it has %d bytes; no machine takes more than %d", len(arg), maxArgument)
 		}
 	}
 	for _, variables := range []map[string]string{s.Environment, s.Secrets} {
 		for name, value := range variables {
 			if n := len(name) + 1 + len(value); n > maxArgument {
-				return invalid("env."+name, "it has %d bytes with its name; no machine takes more than %d", n, maxArgument)
+				return wire.BadField("env."+name, "it has %d bytes with its name; no machine takes more than %d", n, maxArgument)
 			}
 		}
 	}
@@ -138,11 +138,11 @@ func (s Spec) check() error {
 
 func (e Expose) check() error {
 	if len(e.Ports)+len(e.PortsPublic) > maxPorts {
-		return invalid("expose", "more than %d ports", maxPorts)
+		return wire.BadField("expose", "more than %d ports", maxPorts)
 	}
 	for _, p := range append(append([]int{}, e.Ports...), e.PortsPublic...) {
 		if p < 1 || p > 65535 {
-			return invalid("expose", "%d is no port", p)
+			return wire.BadField("expose", "%d is no port", p)
 		}
 	}
 	return nil
@@ -152,10 +152,10 @@ func (v Volume) check() error {
 	switch v.Type {
 	case "bucket", "model", "dataset", "space":
 	default:
-		return invalid("volumes.type", "%q is not bucket, model, dataset or space", v.Type)
+		return wire.BadField("volumes.type", "%q is not bucket, model, dataset or space", v.Type)
 	}
 	if !strings.HasPrefix(v.MountPath, "/") {
-		return invalid("volumes.mountPath", "%q is not absolute", v.MountPath)
+		return wire.BadField("volumes.mountPath", "%q is not absolute", v.MountPath)
 	}
 	return wire.CheckRepoID("volumes.source", v.Source)
 }

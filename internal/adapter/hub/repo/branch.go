@@ -173,5 +173,5 @@ func checkAccess(r Ref, status string) error {
 	case "pending", "accepted", "rejected":
 		return nil
 	}
-	return refused("status", "it must be pending, accepted or rejected")
+	return wire.BadField("status", "it must be pending, accepted or rejected")
 }

@@ -103,11 +103,11 @@ func (s CreateSpec) check() error {
 	}
 	switch {
 	case s.Type == wire.Space && s.SDK == "":
-		return refused("sdk", "a Space needs an sdk: gradio, docker or static")
+		return wire.BadField("sdk", "a Space needs an sdk: gradio, docker or static")
 	case s.Type != wire.Space && (s.SDK != "" || s.Space.Hardware != "" || len(s.Space.Secrets)+len(s.Space.Variables) > 0):
-		return refused("sdk", "only Spaces have an sdk, hardware, secrets or variables")
+		return wire.BadField("sdk", "only Spaces have an sdk, hardware, secrets or variables")
 	case len([]rune(s.ShortDescription)) > 60:
-		return refused("short_description", "it is longer than 60 characters")
+		return wire.BadField("short_description", "it is longer than 60 characters")
 	}
 	for _, f := range s.Files {
 		if err := wire.CheckPath("files", f.Path); err != nil {
@@ -124,7 +124,7 @@ func (s SpaceSpec) check() error {
 		}
 	}
 	if s.Hardware != "" && !wire.IsWord(s.Hardware) {
-		return refused("hardware", "it is no name of hardware")
+		return wire.BadField("hardware", "it is no name of hardware")
 	}
 	return nil
 }
@@ -134,11 +134,7 @@ func checkVisibility(v string, t wire.RepoType) error {
 	case v == "", v == "public", v == "private", v == "protected" && t == wire.Space:
 		return nil
 	}
-	return refused("visibility", "it must be public, private or, for a Space, protected")
-}
-
-func refused(field, why string) error {
-	return &wire.Error{Kind: wire.Invalid, Op: "check " + field, Message: field + ": " + why}
+	return wire.BadField("visibility", "it must be public, private or, for a Space, protected")
 }
 
 // body is the request as the Hub wants it.
@@ -232,7 +228,7 @@ func (a *API) Configure(ctx context.Context, r Ref, s Settings) (json.RawMessage
 		return nil, err
 	}
 	if s.Gated != nil && *s.Gated != "" && *s.Gated != "auto" && *s.Gated != "manual" {
-		return nil, refused("gated", "it must be auto, manual or nothing")
+		return nil, wire.BadField("gated", "it must be auto, manual or nothing")
 	}
 	req := r.request("change the settings of", http.MethodPut, "settings")
 	req.JSON, req.Retry = s, wire.Idempotent

@@ -6,7 +6,6 @@ package space
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -91,13 +90,9 @@ func path(id string, rest ...string) (string, error) {
 	}
 	ns, name, ok := strings.Cut(id, "/")
 	if !ok {
-		return "", invalid("space_id", "%q lacks its namespace", id)
+		return "", wire.BadField("space_id", "%q lacks its namespace", id)
 	}
 	return wire.Path(append([]string{"api", "spaces", ns, name}, rest...)...), nil
-}
-
-func invalid(field, format string, args ...any) error {
-	return &wire.Error{Kind: wire.Invalid, Op: "check " + field, Message: field + ": " + fmt.Sprintf(format, args...)}
 }
 
 // call makes one call about a Space. Setting something to a value may be
@@ -132,7 +127,7 @@ func (a *API) SetHardware(ctx context.Context, id, flavor string, sleepSeconds i
 	}
 	var r Runtime
 	if !wire.IsWord(flavor) {
-		return r, invalid("hardware", "%q is no name of hardware", flavor)
+		return r, wire.BadField("hardware", "%q is no name of hardware", flavor)
 	}
 	return r, a.call(ctx, id, "set the hardware of Space", http.MethodPost, wire.Idempotent, body, &r, "hardware")
 }
@@ -170,7 +165,7 @@ var keyForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
 func checkKey(key string) error {
 	if !keyForm.MatchString(key) {
-		return invalid("key", "%q is no name of a variable: letters, digits and _, a letter first", key)
+		return wire.BadField("key", "%q is no name of a variable: letters, digits and _, a letter first", key)
 	}
 	return nil
 }

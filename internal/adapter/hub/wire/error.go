@@ -147,6 +147,12 @@ func invalid(op, format string, args ...any) *Error {
 	return &Error{Kind: Invalid, Op: op, Message: fmt.Sprintf(format, args...), refused: true}
 }
 
+// BadField is a value that is refused before any request; the text names the
+// field.
+func BadField(field, format string, args ...any) error {
+	return invalid("check "+field, "%s: %s", field, fmt.Sprintf(format, args...))
+}
+
 // shown is an address without what may be secret in it.
 func (c *Conn) shown(u *url.URL) string {
 	s := *u
