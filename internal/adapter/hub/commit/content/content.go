@@ -183,11 +183,7 @@ func (c *Content) Open(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := &checked{ctx: ctx, c: c, f: f, left: c.size, sum: sha256.New()}
-	if c.size > aheadAbove {
-		return readAhead(whole), nil
-	}
-	return whole, nil
+	return &checked{ctx: ctx, c: c, f: f, left: c.size, sum: sha256.New()}, nil
 }
 
 // Part gives n bytes from an offset. A file whose size or time of change is

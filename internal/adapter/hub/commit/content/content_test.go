@@ -96,7 +96,7 @@ func TestReadsBackWhatWasHashed(t *testing.T) {
 
 // A file that changed between hashing and sending never arrives complete.
 func TestChangedFileIsRefused(t *testing.T) {
-	long := bytes.Repeat([]byte("0123456789"), 300_000) // more than is read ahead at once
+	long := bytes.Repeat([]byte("0123456789"), 300_000) // more than is read at once
 	other := bytes.Clone(long)
 	other[500_000]++
 	for name, change := range map[string]func(t *testing.T, name string, at time.Time){
@@ -136,9 +136,9 @@ func TestChangedFileIsRefused(t *testing.T) {
 	}
 }
 
-// A large file is read ahead: all of it arrives in pieces of any size, and one
-// that is given up leaves nothing running.
-func TestLargeFileIsReadAhead(t *testing.T) {
+// All of a large file arrives in pieces of any size, and one that is given up
+// leaves nothing running.
+func TestLargeFile(t *testing.T) {
 	data := bytes.Repeat([]byte("0123456789abcde"), 300_000)
 	c := hashed(t, write(t, filepath.Join(t.TempDir(), "x"), data))
 	r, err := c.Open(t.Context())
