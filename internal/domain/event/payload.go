@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
@@ -113,6 +114,9 @@ type (
 		ToolCallID string          `json:"tool_call_id"`
 		Arguments  json.RawMessage `json:"arguments"`
 		Reason     string          `json:"reason,omitempty"` // why it asks
+		// Origin lists the outside text read since the user's last message:
+		// what the call does may have been asked for there.
+		Origin []Origin `json:"origin,omitempty"`
 		*Block
 	}
 	// ApprovalRequired opens a gate.
@@ -143,6 +147,9 @@ type (
 		HistorySize   int     `json:"history_size"`
 		FinalResponse *string `json:"final_response"`
 		StopReason    string  `json:"stop_reason"`
+		// Unverified lists the references of the final answer that nothing the
+		// session has looked up stands behind.
+		Unverified []string `json:"unverified,omitempty"`
 	}
 	// Error ends a failed turn or operation.
 	Error struct {
@@ -282,6 +289,29 @@ type (
 	ToolEffect struct {
 		ToolCallID  string `json:"tool_call_id"`
 		ExternalRef string `json:"external_ref"`
+	}
+	// Evidence is one thing that a call has looked up: a page, a paper, rows of
+	// a data set. ID is "S1", "S2", … in the session, sub-agents included. URL
+	// is the public address without secrets, FetchedAt the time of the fetch
+	// (an answer from the cache keeps its own) and SHA256 the hash of the bytes
+	// received, after decompression. No contents are kept.
+	Evidence struct {
+		ID         string    `json:"id"`
+		Tool       string    `json:"tool"`
+		Operation  string    `json:"operation,omitempty"`
+		Object     string    `json:"object,omitempty"`
+		URL        string    `json:"url"`
+		Title      string    `json:"title,omitempty"`
+		FetchedAt  time.Time `json:"fetched_at"`
+		SHA256     string    `json:"sha256"`
+		ToolCallID string    `json:"tool_call_id,omitempty"`
+		AgentID    string    `json:"agent_id,omitempty"`
+	}
+	// Origin names outside text that was read before a call asked: an entry of
+	// the evidence. Source is empty where the ledger was full.
+	Origin struct {
+		Source string `json:"source"`
+		URL    string `json:"url"`
 	}
 	// Spend is one entry of the ledger; the newest per ID counts. MicroUSD is
 	// null when unknown.

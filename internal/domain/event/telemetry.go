@@ -94,6 +94,7 @@ func (HistoryRewritten) Type() Type  { return TypeHistoryRewritten }
 func (ToolStarted) Type() Type       { return TypeToolStarted }
 func (ToolEffect) Type() Type        { return TypeToolEffect }
 func (Spend) Type() Type             { return TypeSpend }
+func (Evidence) Type() Type          { return TypeEvidence }
 func (JobSubmit) Type() Type         { return TypeJobSubmit }
 func (JobComplete) Type() Type       { return TypeJobComplete }
 func (SandboxCreate) Type() Type     { return TypeSandboxCreate }

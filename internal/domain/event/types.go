@@ -50,6 +50,7 @@ const (
 	TypeToolStarted      Type = "tool_started"
 	TypeToolEffect       Type = "tool_effect"
 	TypeSpend            Type = "spend"
+	TypeEvidence         Type = "evidence"
 	TypeTruncateComplete Type = "truncate_complete"
 )
 

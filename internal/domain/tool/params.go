@@ -10,13 +10,14 @@ import (
 )
 
 // ParseSpec reads a tool's own description file: an object with "name",
-// "description" and "parameters". The parameters are compacted, because every
-// request carries them.
+// "description" and "parameters", and "example" if it likes. The parameters are
+// compacted, because every request carries them.
 func ParseSpec(data []byte, maxOutput int) (Spec, error) {
 	var file struct {
 		Name        string          `json:"name"`
 		Description string          `json:"description"`
 		Parameters  json.RawMessage `json:"parameters"`
+		Example     json.RawMessage `json:"example"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
 		return Spec{}, fmt.Errorf("read a tool's description: %w", err)
@@ -30,7 +31,7 @@ func ParseSpec(data []byte, maxOutput int) (Spec, error) {
 	}
 	return Spec{
 		Name: file.Name, Description: file.Description,
-		Parameters: compact.Bytes(), MaxOutput: maxOutput,
+		Parameters: compact.Bytes(), MaxOutput: maxOutput, Example: file.Example,
 	}, nil
 }
 

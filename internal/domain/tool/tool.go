@@ -35,6 +35,9 @@ type Spec struct {
 	MaxOutput int
 	// Synonyms are not told to the model.
 	Synonyms Synonyms
+	// Example are good arguments, shown with a refusal of bad ones; nil for
+	// none.
+	Example json.RawMessage
 }
 
 // Synonyms are other names and values that a tool takes at its top level. They
@@ -138,6 +141,17 @@ type Env interface {
 	Plan() []event.PlanItem
 	// SetPlan replaces the plan and announces it.
 	SetPlan(items []event.PlanItem)
+	// Evidence notes, durably, what the call has looked up, and returns its mark
+	// ("S12"): the session numbers it. The ledger holds 5,000 entries; behind
+	// them the mark is empty. What a call reports so is text from outside: from
+	// then on, until the user's next message, outward acts ask.
+	Evidence(e event.Evidence) string
+	// Room is how many characters the call's output may have: the tool's own
+	// limit in a session, less in a sub-agent.
+	Room() int
+	// Delegate lets an agent with a history of its own do a task and returns
+	// what it found, also when it had to stop early.
+	Delegate(ctx context.Context, d Delegation) Report
 	// Abandoned reports, to Recover, that the turn of the call is not taken up
 	// again: what has become of the call is told without waiting for its end.
 	Abandoned() bool

@@ -2,6 +2,7 @@ package tooltest
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,10 @@ type Env struct {
 	Call    string
 	// Left makes Recover look without waiting.
 	Left bool
+	// Chars is what Room returns; 0 is 40,000.
+	Chars int
+	// Delegated answers Delegate; nil reports that nobody could do it.
+	Delegated func(ctx context.Context, d tool.Delegation) tool.Report
 
 	mu      sync.Mutex
 	logs    []string
@@ -26,6 +31,7 @@ type Env struct {
 	emitted []event.Payload
 	plan    []event.PlanItem
 	plans   int
+	sources []event.Evidence
 }
 
 var _ tool.Env = (*Env)(nil)
@@ -44,6 +50,33 @@ func (e *Env) CallID() string {
 		return "call_1"
 	}
 	return e.Call
+}
+
+// Evidence keeps and numbers the entry.
+func (e *Env) Evidence(entry event.Evidence) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	entry.ID = fmt.Sprintf("S%d", len(e.sources)+1)
+	e.sources = append(e.sources, entry)
+	return entry.ID
+}
+
+// Sources returns the evidence so far.
+func (e *Env) Sources() []event.Evidence {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.sources)
+}
+
+// Room is Chars, or 40,000.
+func (e *Env) Room() int { return cmp.Or(e.Chars, 40_000) }
+
+// Delegate asks Delegated.
+func (e *Env) Delegate(ctx context.Context, d tool.Delegation) tool.Report {
+	if e.Delegated == nil {
+		return tool.Report{Reason: "nobody is there to do it"}
+	}
+	return e.Delegated(ctx, d)
 }
 
 // Log keeps the line.

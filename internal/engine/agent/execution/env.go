@@ -1,6 +1,7 @@
 package execution
 
 import (
+	"context"
 	"errors"
 	"sync"
 
@@ -67,6 +68,31 @@ func (e *environment) Effect(ref string) error {
 func (e *environment) Plan() []event.PlanItem { return e.session.Plan() }
 
 func (e *environment) Abandoned() bool { return e.session.Abandoned }
+
+func (e *environment) Evidence(entry event.Evidence) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || e.session.Evidence == nil {
+		return ""
+	}
+	entry.ToolCallID = e.call.ID
+	return e.session.Evidence(entry)
+}
+
+func (e *environment) Room() int {
+	limit := e.call.tool.limit()
+	if e.session.Room > 0 {
+		limit = min(limit, e.session.Room)
+	}
+	return limit
+}
+
+func (e *environment) Delegate(ctx context.Context, d tool.Delegation) tool.Report {
+	if e.session.Delegate == nil {
+		return tool.Report{Reason: "this session has nobody to delegate to"}
+	}
+	return e.session.Delegate(ctx, e.call.ID, d)
+}
 
 func (e *environment) SetPlan(items []event.PlanItem) {
 	e.mu.Lock()

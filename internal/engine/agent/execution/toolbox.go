@@ -41,6 +41,12 @@ type Session struct {
 	// Settle closes the reservation of a call, if it has one. keep says that a
 	// failed call may have spent its estimate all the same.
 	Settle func(callID string, r tool.Result, keep bool) []event.Payload
+	// Room bounds the characters of one result; 0 leaves that to the tools.
+	Room int
+	// Evidence numbers and tells what a call has looked up; nil keeps none.
+	Evidence func(e event.Evidence) string
+	// Delegate does a call's task with an agent of its own; nil cannot.
+	Delegate func(ctx context.Context, callID string, d tool.Delegation) tool.Report
 	// Leaving reports that the program ends: unfinished calls are then left as
 	// they are, for the next run to look after.
 	Leaving func() bool
@@ -198,6 +204,9 @@ func (h *Toolbox) check(c llm.ToolCall) *Call {
 	args, notes, err := t.checker.Check(c.Arguments)
 	if err != nil {
 		p.Failure = fmt.Sprintf("Invalid arguments for %s: %v. The tool was not run.", c.Name, err)
+		if t.spec.Example != nil {
+			p.Failure += " For example: " + string(t.spec.Example)
+		}
 		p.Announce = !errors.Is(err, arguments.ErrWrapped)
 		return p
 	}
@@ -230,7 +239,7 @@ func (c *Call) ShownArguments() json.RawMessage {
 // dress adds what the model should know beside the tool's own words.
 func (c *Call) dress(output string) string {
 	if c.tool != nil {
-		output = c.tool.clip(output)
+		output = clip(output, c.tool.limit())
 	}
 	if c.Note != "" {
 		output = c.Note + "\n" + output
@@ -241,13 +250,16 @@ func (c *Call) dress(output string) string {
 	return output
 }
 
-// clip bounds a result to what its tool may return, keeping head and tail.
-func (t *registered) clip(output string) string {
-	limit := t.spec.MaxOutput
-	if limit <= 0 {
-		limit = defaultOutput
+// limit is how many characters a result of the tool may have.
+func (t *registered) limit() int {
+	if t.spec.MaxOutput <= 0 {
+		return defaultOutput
 	}
-	limit = min(limit, maxOutput)
+	return min(t.spec.MaxOutput, maxOutput)
+}
+
+// clip bounds a result to limit characters, keeping head and tail.
+func clip(output string, limit int) string {
 	if len(output) <= limit { // bytes bound characters from above
 		return output
 	}

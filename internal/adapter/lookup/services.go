@@ -1,0 +1,44 @@
+package lookup
+
+import (
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/platform/fetch"
+)
+
+// Places says where the services are and which credentials they take.
+type Places struct {
+	// Base gives the base URL that a variable such as "ML_INTERN_S2_URL" has in
+	// force; "" is the default.
+	Base func(variable string) string
+	// HubToken is for the Hub, ViewerToken for the dataset viewer; nil is none.
+	HubToken, ViewerToken func() string
+	// GitHubToken and ScholarKey are asked for at each request.
+	GitHubToken, ScholarKey func() string
+	// Unhurried drops the pauses between requests that services ask for: for
+	// stand-ins of them.
+	Unhurried bool
+}
+
+// Services is the table of the places that are looked up.
+func Services(p Places) []fetch.Service {
+	all := []fetch.Service{
+		{Name: "the Hub", Public: "https://huggingface.co", Hosts: []string{"hf.co", "www.huggingface.co"}, Base: p.Base("HF_ENDPOINT"), Credential: p.HubToken},
+		{Name: "the dataset viewer", Public: "https://datasets-server.huggingface.co", Base: p.Base("ML_INTERN_DATASETS_SERVER_URL"), Credential: p.ViewerToken},
+		{Name: "arXiv", Public: "https://arxiv.org", Hosts: []string{"www.arxiv.org"}, Base: p.Base("ML_INTERN_ARXIV_URL")},
+		// One request every three seconds is what arXiv asks of programs.
+		{Name: "the arXiv search", Public: "https://export.arxiv.org", Base: p.Base("ML_INTERN_ARXIV_API_URL"), Every: 3 * time.Second},
+		{Name: "ar5iv", Public: "https://ar5iv.labs.arxiv.org", Hosts: []string{"ar5iv.org"}, Base: p.Base("ML_INTERN_AR5IV_URL")},
+		{Name: "Semantic Scholar", Public: "https://api.semanticscholar.org", Base: p.Base("ML_INTERN_S2_URL"), Credential: p.ScholarKey, Header: "x-api-key", Every: time.Second, Keyed: time.Second},
+		{Name: "OpenAlex", Public: "https://api.openalex.org", Base: p.Base("ML_INTERN_OPENALEX_URL")},
+		{Name: "GitHub", Public: "https://api.github.com", Base: p.Base("ML_INTERN_GITHUB_API_URL"), Credential: p.GitHubToken},
+		{Name: "the Gradio documentation", Public: "https://gradio.app", Hosts: []string{"www.gradio.app"}, Base: p.Base("ML_INTERN_GRADIO_URL")},
+		{Name: "the Gradio search", Public: "https://playground-worker.pages.dev", Base: p.Base("ML_INTERN_GRADIO_SEARCH_URL")},
+	}
+	if p.Unhurried {
+		for i := range all {
+			all[i].Every, all[i].Keyed = 0, 0
+		}
+	}
+	return all
+}

@@ -1,0 +1,167 @@
+// Package fetch looks things up on the web: it reads from a few services whose
+// addresses are configured, and from any public host. It keeps answers, merges
+// equal questions, waits its turn, tries again, and guards addresses that come
+// from outside. It knows HTTP only: not what is asked, nor who reads the answer.
+//
+// Addresses are written in their public form (https://huggingface.co/docs/trl)
+// everywhere: in requests, answers and errors. Where a service is configured to
+// live elsewhere (a mirror, a simulator) the client asks there.
+package fetch
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Limits of a request where it sets none, and of the client.
+const (
+	DefaultLimit   = 8 << 20          // bytes of a body, after decompression
+	DefaultTimeout = 30 * time.Second // of one try
+	MaxRedirects   = 5
+	MaxInFlight    = 32 // requests at once
+	MaxPerHost     = 8
+	MaxWait        = 20 * time.Second // waiting for tries of one request, in all
+)
+
+// Service is a place whose address is configured.
+type Service struct {
+	// Name is what errors call it, such as "Semantic Scholar".
+	Name string
+	// Public is its public address, such as "https://api.github.com". Hosts are
+	// further hosts that are the same place, such as "hf.co".
+	Public string
+	Hosts  []string
+	// Base is where it is asked; empty is Public. It comes from the environment
+	// or the configuration only. Plain http and this machine are fine here.
+	Base string
+	// Credential is sent to Base's origin and path alone, never on a redirect
+	// away from it; nil or "" is none. Header is the header that carries it;
+	// empty is "Authorization", with "Bearer " in front.
+	Credential func() string
+	Header     string
+	// Every is the least time between the beginnings of two requests; 0 is
+	// none. Keyed replaces it while there is a credential.
+	Every, Keyed time.Duration
+}
+
+// Request is one question. It must be safe to repeat.
+type Request struct {
+	// URL is absolute and public; it may come from a model or a page.
+	URL string
+	// Body makes it a POST with this content; nil is a GET.
+	Body   []byte
+	Header http.Header
+	// Fresh is how long an answer may serve again; 0 keeps none. Only 200 is
+	// kept. A stale answer with an ETag is asked about before it is fetched.
+	Fresh time.Duration
+	// Limit bounds the body in bytes and Timeout one try; 0 are the defaults.
+	Limit   int64
+	Timeout time.Duration
+	// Anonymous sends no credential.
+	Anonymous bool
+	// Answers lists statuses beside 2xx that are answers, not errors.
+	Answers []int
+}
+
+// Response is an answer.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+	// URL is where the answer came from in the end, in public form.
+	URL string
+	// FetchedAt is when the bytes were received; an answer from the cache keeps
+	// the time of its own. SHA256 is the hash of Body, in hex.
+	FetchedAt time.Time
+	SHA256    string
+	Cached    bool
+}
+
+// Kind sorts failures.
+type Kind string
+
+// The kinds.
+const (
+	BadArgument  Kind = "bad_argument"
+	NotFound     Kind = "not_found"
+	Unauthorized Kind = "unauthorized"
+	Gated        Kind = "gated"
+	RateLimited  Kind = "rate_limited"
+	NotReady     Kind = "not_ready"
+	TooLarge     Kind = "too_large"
+	Upstream     Kind = "upstream_error"
+	Network      Kind = "network"
+	Timeout      Kind = "timeout"
+	Blocked      Kind = "blocked" // the address guard, a bot challenge, a closed door
+	Parse        Kind = "parse"
+)
+
+// Error is a look-up that failed.
+type Error struct {
+	Kind    Kind
+	Service string // the service's name, else the host
+	URL     string // public form
+	Status  int    // 0 without an answer
+	Header  http.Header
+	// Body is the beginning of the answer's body, at most 64 KiB, for those who
+	// know the service's form of errors. Message is what it says in at most 200
+	// characters of one line.
+	Body    []byte
+	Message string
+	// Wait is when to try again, with RateLimited; 0 when nobody said.
+	Wait time.Duration
+	Err  error
+}
+
+// Error tells what was asked, what came back and why.
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%s: %s", e.Kind, e.Service)
+	if e.Status != 0 {
+		text += fmt.Sprintf(" answered %d", e.Status)
+	}
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	if e.Wait > 0 {
+		text += fmt.Sprintf(" (try again in %d s)", int(e.Wait.Round(time.Second).Seconds()))
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Options make a Client.
+type Options struct {
+	// HTTP makes the requests. It adds no credentials and follows no redirects
+	// of its own accord as far as this package is concerned.
+	HTTP *http.Client
+	// Outside makes requests to hosts that are no service; nil refuses them.
+	// Its connections must pass [GuardedDial].
+	Outside *http.Client
+	// StandIn, when set, is asked for hosts that are no service, as
+	// StandIn/HOST/PATH, through HTTP.
+	StandIn  string
+	Services []Service
+	// CacheDir keeps answers on disk; empty keeps them in memory only.
+	CacheDir string
+	// MemoryBytes and DiskBytes bound what is kept; 0 are 256 MiB and 1 GiB.
+	MemoryBytes, DiskBytes int64
+	// Offline answers from the cache alone; a miss is Network with the URL.
+	Offline bool
+	// Secret reports whether a text holds a secret; an address that does is
+	// refused. nil knows none.
+	Secret func(text string) bool
+}
+
+// Client looks things up. It is safe for concurrent use.
+type Client struct {
+	o        Options
+	services []*service
+}
+
+// Getter is what look-ups need of a Client.
+type Getter interface {
+	Do(ctx context.Context, req Request) (*Response, error)
+}
