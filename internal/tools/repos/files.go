@@ -250,7 +250,7 @@ func (f *Files) Run(ctx context.Context, env tool.Env, args json.RawMessage) (to
 	case "list":
 		text, err = f.list(ctx, r, p)
 	case "read":
-		text, err = f.read(ctx, r, p)
+		text, err = f.read(ctx, env, r, p)
 	case "upload":
 		text, err = f.upload(ctx, env, r, p)
 	case "delete":

@@ -10,6 +10,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/repo"
 	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/tools/repos/cite"
 )
 
 // How much of pull requests is shown.
@@ -73,7 +74,7 @@ func (g *Git) listPRs(ctx context.Context, _ tool.Env, r repo.Ref, p GitParams) 
 	return head + strings.Join(lines, "\n"), nil
 }
 
-func (g *Git) showPR(ctx context.Context, _ tool.Env, r repo.Ref, p GitParams) (string, error) {
+func (g *Git) showPR(ctx context.Context, env tool.Env, r repo.Ref, p GitParams) (string, error) {
 	d, err := g.opts.Discussions.Details(ctx, threads(r), p.PRNum, true)
 	if err != nil {
 		return "", err
@@ -107,7 +108,9 @@ func (g *Git) showPR(ctx context.Context, _ tool.Env, r repo.Ref, p GitParams) (
 		}
 		lines = append(lines, "```diff\n"+diff+"\n```")
 	}
-	return strings.Join(lines, "\n"), nil
+	text := strings.Join(lines, "\n")
+	source := cite.Source{Tool: "hf_repo_git", Operation: "get_pr", Object: fmt.Sprintf("%s#%d", r.ID, d.Num), Title: d.Title, URL: g.thread(r, d.Num)}
+	return source.On(env, text, text), nil
 }
 
 // conversation lists comments and commits.
