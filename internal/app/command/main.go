@@ -12,12 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/account"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/command/inspect"
 	"github.com/ml-intern/ml-intern/internal/app/command/sandboxes"
 	"github.com/ml-intern/ml-intern/internal/app/command/spending"
+	"github.com/ml-intern/ml-intern/internal/app/crash"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
 
@@ -40,7 +40,7 @@ func System() console.Streams { return console.System() }
 func Main(ctx context.Context, s console.Streams) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
-			path, said := app.SaveCrash(s.Environ, fmt.Sprint(p), debug.Stack())
+			path, said := crash.Save(s.Environ, fmt.Sprint(p), debug.Stack())
 			fmt.Fprintf(s.Err, "ml-intern failed inside: %s (details: %s)\n", said, path)
 			code = headless.ExitFailure
 		}

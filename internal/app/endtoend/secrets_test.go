@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/bench/modelserver"
-	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/crash"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 )
 
@@ -703,7 +703,7 @@ func TestCrashShowsNoSecret(t *testing.T) {
 
 	// A panic's own words go to the debug log without the secrets of the
 	// environment.
-	path, said := app.SaveCrash(s.env, "token "+p.all[8].value+" is bad", []byte("stack with "+p.openaiKey+" and "+p.errorKey))
+	path, said := crash.Save(s.env, "token "+p.all[8].value+" is bad", []byte("stack with "+p.openaiKey+" and "+p.errorKey))
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
