@@ -49,6 +49,7 @@ type Config struct {
 	ResearchMaxIterations  int
 	ResearchTimeoutMinutes int
 	WebSearchProviders     []string // empty = every configured one
+	WebFetchDomains        []string // empty = all
 
 	ForwardHFToken  bool
 	JobSecretAllow  []string

@@ -198,6 +198,10 @@ var Keys = []Key{
 		at: func(c *Config) any { return &c.WebSearchProviders },
 	},
 	{
+		Name: "web_fetch.allowed_domains", Kind: Strings, Default: `[]`, Effect: "the only domains, with their subdomains, that `web_fetch` reads; empty = every public one",
+		at: func(c *Config) any { return &c.WebFetchDomains },
+	},
+	{
 		Name: "forward_hf_token", Kind: Bool, Default: `true`, Effect: "jobs and sandboxes get the Hub token",
 		at: func(c *Config) any { return &c.ForwardHFToken },
 	},
