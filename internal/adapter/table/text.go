@@ -1,0 +1,238 @@
+package table
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strconv"
+)
+
+// maxRow bounds one row of a text file, in bytes.
+const maxRow = 64 << 20
+
+// csvRows reads a table whose first line names the columns. Values are JSON
+// strings; empty ones are null, as data set libraries read them. A row may have
+// fewer values than there are columns, but not more.
+func csvRows(comma rune) format {
+	return func(in *input) iter.Seq2[Row, error] {
+		return func(yield func(Row, error) bool) {
+			r := csv.NewReader(in.text)
+			r.Comma, r.ReuseRecord, r.FieldsPerRecord, r.LazyQuotes = comma, true, -1, true
+			head, err := r.Read()
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			columns := slices.Clone(head)
+			for {
+				record, err := r.Read()
+				if errors.Is(err, io.EOF) {
+					return
+				}
+				line, _ := r.FieldPos(0)
+				if err == nil && len(record) > len(columns) {
+					err = fmt.Errorf("line %d has %d values for %d columns", line, len(record), len(columns))
+				}
+				if err != nil {
+					yield(Row{}, err)
+					return
+				}
+				values := make([]json.RawMessage, len(columns))
+				for i := range values {
+					values[i] = cell(record, i)
+				}
+				if !yield(Row{Columns: columns, Values: values}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+var null = json.RawMessage("null")
+
+func cell(record []string, i int) json.RawMessage {
+	if i >= len(record) || record[i] == "" {
+		return null
+	}
+	return quote(record[i])
+}
+
+// quote is a text as a JSON string.
+func quote(text string) json.RawMessage {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(text) // a string always encodes
+	return bytes.TrimRight(out.Bytes(), "\n")
+}
+
+// jsonRows reads objects, one a line, or the elements of one array.
+func jsonRows(in *input) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		first, err := firstByte(in.text)
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
+		if first == '[' {
+			elements(in.text, yield)
+			return
+		}
+		lines(in.text, yield)
+	}
+}
+
+// firstByte looks at the first byte that is no blank, and skips the blanks.
+func firstByte(r *bufio.Reader) (byte, error) {
+	for {
+		b, err := r.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		if b != ' ' && b != '\t' && b != '\r' && b != '\n' {
+			return b, r.UnreadByte()
+		}
+	}
+}
+
+func lines(r *bufio.Reader, yield func(Row, error) bool) {
+	var last []string
+	for number := 1; ; number++ {
+		line, err := readLine(r)
+		if err != nil && !errors.Is(err, io.EOF) {
+			yield(Row{}, fmt.Errorf("line %d: %w", number, err))
+			return
+		}
+		if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 {
+			row, bad := object(trimmed, &last)
+			if bad != nil {
+				yield(Row{}, fmt.Errorf("line %d: %w", number, bad))
+				return
+			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// readLine returns one line of at most maxRow bytes in memory of its own.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		line = append(line, part...)
+		if len(line) > maxRow {
+			return nil, fmt.Errorf("the row is longer than %d MiB", maxRow>>20)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
+	}
+}
+
+func elements(r io.Reader, yield func(Row, error) bool) {
+	dec := json.NewDecoder(r)
+	var last []string
+	if _, err := dec.Token(); err != nil {
+		yield(Row{}, err)
+		return
+	}
+	for number := 1; dec.More(); number++ {
+		var raw json.RawMessage
+		err := dec.Decode(&raw)
+		var row Row
+		if err == nil {
+			row, err = object(raw, &last)
+		}
+		if err != nil {
+			yield(Row{}, fmt.Errorf("element %d: %w", number, err))
+			return
+		}
+		if !yield(row, nil) {
+			return
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		yield(Row{}, fmt.Errorf("the array does not end: %w", err))
+	}
+}
+
+// object takes one JSON object apart, its keys in their order. last are the
+// columns of the row before: rows that have the same share them.
+func object(data []byte, last *[]string) (Row, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	token, err := dec.Token()
+	if err != nil {
+		return Row{}, err
+	}
+	if token != json.Delim('{') {
+		return Row{}, errors.New("a row must be a JSON object, not " + kind(data))
+	}
+	var row Row
+	row.Values = make([]json.RawMessage, 0, len(*last))
+	same := true
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return Row{}, err
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return Row{}, err
+		}
+		name := key.(string)
+		i := len(row.Values)
+		if same = same && i < len(*last) && (*last)[i] == name; !same {
+			if row.Columns == nil {
+				row.Columns = append(make([]string, 0, i+4), (*last)[:min(i, len(*last))]...)
+			}
+			row.Columns = append(row.Columns, name)
+		}
+		row.Values = append(row.Values, value)
+	}
+	if _, err := dec.Token(); err != nil {
+		return Row{}, err
+	}
+	if dec.More() {
+		return Row{}, errors.New("text follows behind the object")
+	}
+	if same && len(row.Values) == len(*last) {
+		row.Columns = *last
+		return row, nil
+	}
+	if row.Columns == nil {
+		row.Columns = (*last)[:len(row.Values):len(row.Values)]
+	}
+	*last = row.Columns
+	return row, nil
+}
+
+func kind(data []byte) string {
+	switch data[0] {
+	case '"':
+		return "a text"
+	case '[':
+		return "an array"
+	}
+	if _, err := strconv.ParseFloat(string(data), 64); err == nil {
+		return "a number"
+	}
+	return "something else"
+}
