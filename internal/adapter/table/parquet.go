@@ -60,7 +60,7 @@ func readParquet(in *input, row func(Row) bool) (more bool, err error) {
 		for _, values := range rows[:n] {
 			out := Row{Columns: columns, Values: make([]json.RawMessage, len(fields))}
 			for i, field := range fields {
-				out.Values[i] = encode(field, values[field.Name()])
+				out.Values[i] = encode(plain(field, values[field.Name()]))
 			}
 			done++
 			if more = row(out); !more {
@@ -78,14 +78,6 @@ func readParquet(in *input, row func(Row) bool) (more bool, err error) {
 			return more, err
 		}
 	}
-}
-
-func encode(node parquet.Node, v any) json.RawMessage {
-	raw, err := json.Marshal(plain(node, v))
-	if err != nil {
-		return null
-	}
-	return raw
 }
 
 // plain is a value as JSON has it.
@@ -179,13 +171,9 @@ func (o ordered) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			out.WriteByte(',')
 		}
-		out.Write(quote(name))
+		out.Write(encode(name))
 		out.WriteByte(':')
-		raw, err := json.Marshal(o.values[i])
-		if err != nil {
-			return nil, err
-		}
-		out.Write(raw)
+		out.Write(encode(o.values[i]))
 	}
 	out.WriteByte('}')
 	return out.Bytes(), nil

@@ -64,15 +64,18 @@ func cell(record []string, i int) json.RawMessage {
 	if i >= len(record) || record[i] == "" {
 		return null
 	}
-	return quote(record[i])
+	return encode(record[i])
 }
 
-// quote is a text as a JSON string.
-func quote(text string) json.RawMessage {
+// encode is a value as JSON, with <, > and & as they are; what has no form in
+// JSON is null.
+func encode(v any) json.RawMessage {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(text) // a string always encodes
+	if enc.Encode(v) != nil {
+		return null
+	}
 	return bytes.TrimRight(out.Bytes(), "\n")
 }
 
