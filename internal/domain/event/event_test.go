@@ -59,6 +59,7 @@ func samples() []event.Payload {
 		event.HistoryRewritten{Reason: "undo", Messages: []llm.Message{{Role: llm.System, Text: "s"}}},
 		event.ToolStarted{ToolCallID: "c1", Tool: "bash", Effect: event.Once},
 		event.ToolEffect{ToolCallID: "c1", ExternalRef: "pgid:1"},
+		event.Evidence{ID: "S1", Tool: "hf_papers", Operation: "read_paper", Object: "2402.03300", URL: "https://arxiv.org/abs/2402.03300", Title: "T", FetchedAt: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), SHA256: "ab", ToolCallID: "c2", AgentID: "c1"},
 		event.Spend{ID: "llm_1", Kind: event.SpendLLM, State: event.SpendSettled, MicroUSD: ptr(int64(5)), PriceSource: "table"},
 	}
 }

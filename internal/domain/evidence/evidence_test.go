@@ -238,7 +238,7 @@ func FuzzMark(f *testing.F) {
 func TestLongTextsTakeLinearTime(t *testing.T) {
 	begun := time.Now()
 	for _, piece := range []string{"[S1", "`", "https://", "[S1, ", "(", "2402.", "](", "``` ", "arXiv:"} {
-		evidence.Mark(strings.Repeat(piece, 200_000), nil)
+		evidence.Mark(strings.Repeat(piece, 50_000), nil)
 	}
 	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("took %v", took)

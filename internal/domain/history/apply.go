@@ -72,6 +72,8 @@ func (s *State) fold(ev event.Event) error {
 		})
 	case event.TypeSpend:
 		return with(ev, s.spend)
+	case event.TypeEvidence:
+		return with(ev, s.lookedUp)
 	case event.TypeResumedFrom:
 		return with(ev, func(in event.ResumedFrom) { s.Started = in.SessionStartTime })
 	case event.TypeResumeComplete:

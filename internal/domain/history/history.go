@@ -59,6 +59,11 @@ type State struct {
 	// Groups are the process groups that calls have started, the newest last, at
 	// most [keptGroups] of them.
 	Groups []string
+	// Evidence is what was looked up and has a mark, sub-agents included. Outside
+	// names the text from outside that was read since a person's last message,
+	// the newest [KeptOutside] of it.
+	Evidence []event.Evidence
+	Outside  []event.Origin
 	// Spend is the ledger: the newest entry per id.
 	Spend map[string]event.Spend
 	// LastCall is the newest model call of the main loop, or nil.

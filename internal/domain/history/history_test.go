@@ -497,3 +497,27 @@ func TestEditAndShed(t *testing.T) {
 		}
 	}
 }
+
+func TestEvidenceAndOutsideText(t *testing.T) {
+	look := func(id, agent string) event.Evidence {
+		return event.Evidence{ID: id, Tool: "web_fetch", URL: "https://a.example/" + id, AgentID: agent}
+	}
+	s := load(t,
+		user(1, "first"), look("S1", ""), look("S2", "c1"),
+		event.HistoryMessage{MessageID: "c1.msg_2", AgentID: "c1", Message: llm.Message{Role: llm.User, Text: "a task"}},
+	)
+	if len(s.Evidence) != 2 || len(s.Outside) != 2 || s.Outside[1] != (event.Origin{Source: "S2", URL: "https://a.example/S2"}) {
+		t.Errorf("evidence %v, outside %v", s.Evidence, s.Outside)
+	}
+	items := []any{user(1, "first"), look("S1", ""), user(2, "second")}
+	for range history.KeptOutside + 5 {
+		items = append(items, event.Evidence{Tool: "mcp__x__y", Operation: "get"}) // the ledger is full
+	}
+	s = load(t, items...)
+	if len(s.Evidence) != 1 || len(s.Outside) != history.KeptOutside || s.Outside[0] != (event.Origin{URL: "mcp__x__y get"}) {
+		t.Errorf("evidence %v, outside %v", s.Evidence, s.Outside)
+	}
+	if s = load(t, append(items, user(3, "third"))...); len(s.Outside) != 0 || len(s.Evidence) != 1 {
+		t.Errorf("a message of a person left outside %v, evidence %v", s.Outside, s.Evidence)
+	}
+}

@@ -3,6 +3,7 @@ package history
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -50,6 +51,7 @@ func (s *State) called(calls []llm.ToolCall) {
 // entered notes that a person's message is in the history: a text that was to
 // join a running turn waits no longer.
 func (s *State) entered(m llm.Message) {
+	s.Outside = nil
 	if s.Turn != nil && !s.Turn.Entered {
 		s.Turn.Entered = true
 		if s.Turn.Input != nil && s.Turn.Input.Text == m.PlainText() {
@@ -119,6 +121,30 @@ func (s *State) rewritten(in event.HistoryRewritten) {
 		}
 	}
 	s.Calls = slices.DeleteFunc(slices.Clone(s.Calls), func(c *Call) bool { return !known[c.ID] })
+}
+
+// KeptOutside is how much outside text is named at most: the newest.
+const KeptOutside = 20
+
+// OriginOf names an entry of the evidence as outside text that was read.
+func OriginOf(e event.Evidence) event.Origin {
+	o := event.Origin{Source: e.ID, URL: e.URL}
+	if o.URL == "" { // it has no address: what was called says where it is from
+		o.URL = strings.Join(strings.Fields(e.Tool+" "+e.Operation+" "+e.Object), " ")
+	}
+	return o
+}
+
+// ReadOutside adds outside text that was read to the list of it.
+func ReadOutside(list []event.Origin, e event.Evidence) []event.Origin {
+	return append(slices.Clone(list[max(0, len(list)-KeptOutside+1):]), OriginOf(e))
+}
+
+func (s *State) lookedUp(in event.Evidence) {
+	s.Outside = ReadOutside(s.Outside, in)
+	if in.ID != "" {
+		s.Evidence = append(s.Evidence, in)
+	}
 }
 
 // planTool is the tool whose calls set the plan.
