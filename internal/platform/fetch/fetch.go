@@ -10,7 +10,6 @@ package fetch
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 )
@@ -22,6 +21,8 @@ const (
 	MaxRedirects   = 5
 	MaxInFlight    = 32 // requests at once
 	MaxPerHost     = 8
+	MaxRetries     = 2
+	MaxOneWait     = 10 * time.Second // before one more try
 	MaxWait        = 20 * time.Second // waiting for tries of one request, in all
 )
 
@@ -44,6 +45,9 @@ type Service struct {
 	// Every is the least time between the beginnings of two requests; 0 is
 	// none. Keyed replaces it while there is a credential.
 	Every, Keyed time.Duration
+	// Penalty replaces a shorter Every for a minute after the service has said
+	// that requests came too fast; 0 changes nothing.
+	Penalty time.Duration
 }
 
 // Request is one question. It must be safe to repeat.
@@ -65,12 +69,14 @@ type Request struct {
 	Answers []int
 }
 
-// Response is an answer.
+// Response is an answer. Its addresses, those of a Link header too, are in
+// public form.
 type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
-	// URL is where the answer came from in the end, in public form.
+	// URL is where the answer came from in the end, in public form and without
+	// a query that signs it.
 	URL string
 	// FetchedAt is when the bytes were received; an answer from the cache keeps
 	// the time of its own. SHA256 is the hash of Body, in hex.
@@ -78,59 +84,6 @@ type Response struct {
 	SHA256    string
 	Cached    bool
 }
-
-// Kind sorts failures.
-type Kind string
-
-// The kinds.
-const (
-	BadArgument  Kind = "bad_argument"
-	NotFound     Kind = "not_found"
-	Unauthorized Kind = "unauthorized"
-	Gated        Kind = "gated"
-	RateLimited  Kind = "rate_limited"
-	NotReady     Kind = "not_ready"
-	TooLarge     Kind = "too_large"
-	Upstream     Kind = "upstream_error"
-	Network      Kind = "network"
-	Timeout      Kind = "timeout"
-	Blocked      Kind = "blocked" // the address guard, a bot challenge, a closed door
-	Parse        Kind = "parse"
-)
-
-// Error is a look-up that failed.
-type Error struct {
-	Kind    Kind
-	Service string // the service's name, else the host
-	URL     string // public form
-	Status  int    // 0 without an answer
-	Header  http.Header
-	// Body is the beginning of the answer's body, at most 64 KiB, for those who
-	// know the service's form of errors. Message is what it says in at most 200
-	// characters of one line.
-	Body    []byte
-	Message string
-	// Wait is when to try again, with RateLimited; 0 when nobody said.
-	Wait time.Duration
-	Err  error
-}
-
-// Error tells what was asked, what came back and why.
-func (e *Error) Error() string {
-	text := fmt.Sprintf("%s: %s", e.Kind, e.Service)
-	if e.Status != 0 {
-		text += fmt.Sprintf(" answered %d", e.Status)
-	}
-	if e.Message != "" {
-		text += ": " + e.Message
-	}
-	if e.Wait > 0 {
-		text += fmt.Sprintf(" (try again in %d s)", int(e.Wait.Round(time.Second).Seconds()))
-	}
-	return text
-}
-
-func (e *Error) Unwrap() error { return e.Err }
 
 // Options make a Client.
 type Options struct {
@@ -153,12 +106,6 @@ type Options struct {
 	// Secret reports whether a text holds a secret; an address that does is
 	// refused. nil knows none.
 	Secret func(text string) bool
-}
-
-// Client looks things up. It is safe for concurrent use.
-type Client struct {
-	o        Options
-	services []*service
 }
 
 // Getter is what look-ups need of a Client.

@@ -1,0 +1,67 @@
+package fetch
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/ml-intern/ml-intern/internal/platform/fetch/cache"
+)
+
+// Client looks things up. It is safe for concurrent use.
+type Client struct {
+	o        Options
+	services []*service
+	standIn  *url.URL
+	// http and outside follow no redirects.
+	http, outside *http.Client
+	cache         *cache.Cache
+	gates         *gates
+
+	mu      sync.Mutex
+	flights map[string]*flight
+}
+
+// New returns a Client.
+func New(o Options) (*Client, error) {
+	if o.HTTP == nil {
+		return nil, errors.New("make the look-up client: HTTP is required")
+	}
+	c := &Client{
+		o: o, http: still(o.HTTP), outside: still(o.Outside), gates: newGates(), flights: map[string]*flight{},
+		cache: cache.New(cache.Options{Dir: o.CacheDir, Memory: o.MemoryBytes, Disk: o.DiskBytes}),
+	}
+	for _, s := range o.Services {
+		public, err := parsed(s.Name, s.Public)
+		if err != nil {
+			return nil, err
+		}
+		base := public
+		if s.Base != "" {
+			if base, err = parsed(s.Name, s.Base); err != nil {
+				return nil, err
+			}
+		}
+		c.services = append(c.services, &service{Service: s, public: public, base: base, pace: pace{turn: make(chan struct{}, 1)}})
+	}
+	if o.StandIn != "" {
+		var err error
+		if c.standIn, err = parsed("the stand-in", strings.TrimRight(o.StandIn, "/")); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// still is a client that hands redirects to its caller and keeps no cookies.
+func still(h *http.Client) *http.Client {
+	if h == nil {
+		return nil
+	}
+	quiet := *h
+	quiet.Jar = nil
+	quiet.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &quiet
+}
