@@ -48,53 +48,23 @@ func Parse(data []byte) ([]Cell, error) {
 	if !s.take('{') {
 		return nil, errors.New("a row is not a JSON object")
 	}
+	s.at--
 	cells := make([]Cell, 0, 8)
-	s.blank()
-	if s.take('}') {
-		return cells, s.end()
+	if !s.members(0, func(name string, value json.RawMessage) {
+		cells = append(cells, Cell{Column: name, Value: value})
+	}) {
+		return nil, fmt.Errorf("a row is not well-formed JSON from byte %d on", s.at)
 	}
-	for {
-		s.blank()
-		start := s.at
-		if !s.text() {
-			return nil, s.fault("a column's name")
-		}
-		name := Text(data[start:s.at])
-		s.blank()
-		if !s.take(':') {
-			return nil, s.fault("a colon")
-		}
-		s.blank()
-		start = s.at
-		if !s.value(0) {
-			return nil, s.fault("a value")
-		}
-		cells = append(cells, Cell{Column: name, Value: data[start:s.at]})
-		s.blank()
-		if s.take('}') {
-			return cells, s.end()
-		}
-		if !s.take(',') {
-			return nil, s.fault("a comma")
-		}
+	if s.blank(); s.at < len(data) {
+		return nil, fmt.Errorf("a row has more than one JSON value: byte %d", s.at)
 	}
+	return cells, nil
 }
 
 // scanner walks over JSON and finds where values end.
 type scanner struct {
 	data []byte
 	at   int
-}
-
-func (s *scanner) fault(wanted string) error {
-	return fmt.Errorf("a row is not well-formed JSON: %s is missing at byte %d", wanted, s.at)
-}
-
-func (s *scanner) end() error {
-	if s.blank(); s.at < len(s.data) {
-		return fmt.Errorf("a row has more than one JSON value: byte %d", s.at)
-	}
-	return nil
 }
 
 func (s *scanner) blank() {
@@ -146,17 +116,7 @@ func (s *scanner) value(depth int) bool {
 	case '"':
 		return s.text()
 	case '{':
-		return s.many('}', depth, func() bool {
-			if !s.text() {
-				return false
-			}
-			s.blank()
-			if !s.take(':') {
-				return false
-			}
-			s.blank()
-			return s.value(depth + 1)
-		})
+		return s.members(depth, func(string, json.RawMessage) {})
 	case '[':
 		return s.many(']', depth, func() bool { return s.value(depth + 1) })
 	}
@@ -165,6 +125,31 @@ func (s *scanner) value(depth int) bool {
 		s.at++
 	}
 	return s.at > start
+}
+
+// members passes over an object and shows what is in it.
+func (s *scanner) members(depth int, show func(name string, value json.RawMessage)) bool {
+	if s.at >= len(s.data) || s.data[s.at] != '{' {
+		return false
+	}
+	return s.many('}', depth, func() bool {
+		start := s.at
+		if !s.text() {
+			return false
+		}
+		name := s.data[start:s.at]
+		s.blank()
+		if !s.take(':') {
+			return false
+		}
+		s.blank()
+		start = s.at
+		if !s.value(depth + 1) {
+			return false
+		}
+		show(Text(name), s.data[start:s.at])
+		return true
+	})
 }
 
 // many passes over what stands between brackets, parts by commas.

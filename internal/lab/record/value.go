@@ -55,8 +55,8 @@ func Text(value json.RawMessage) string {
 		return ""
 	}
 	inner := value[1 : len(value)-1]
-	if bytes.IndexByte(inner, '\\') < 0 {
-		return strings.ToValidUTF8(string(inner), string(utf8.RuneError))
+	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+		return string(inner)
 	}
 	var text string
 	if json.Unmarshal(value, &text) != nil {
@@ -71,31 +71,34 @@ type Message struct {
 	Content string
 }
 
-// turn has the names of both customs: role and content, from and value.
-type turn struct {
-	Role    json.RawMessage `json:"role"`
-	Content json.RawMessage `json:"content"`
-	From    json.RawMessage `json:"from"`
-	Value   json.RawMessage `json:"value"`
-}
-
 // Conversation is the turns of a raw value; nil when it is no list of objects
-// that each have a role. Content that is a list of parts gives the parts' texts.
+// that each have a role. Both customs are known: role and content, from and
+// value. Content that is a list of parts gives the parts' texts.
 func Conversation(value json.RawMessage) []Message {
-	var turns []turn
-	if json.Unmarshal(value, &turns) != nil {
+	s := scanner{data: value}
+	s.blank()
+	if s.at >= len(value) || value[s.at] != '[' {
 		return nil
 	}
-	out := make([]Message, 0, len(turns))
-	for _, t := range turns {
-		role, content := t.Role, t.Content
-		if role == nil {
-			role, content = t.From, t.Value
-		}
-		if len(role) == 0 || role[0] != '"' {
-			return nil
+	out := make([]Message, 0, 4)
+	ok := s.many(']', 0, func() bool {
+		var role, content json.RawMessage
+		done := s.members(1, func(name string, v json.RawMessage) {
+			switch name {
+			case "role", "from":
+				role = v
+			case "content", "value":
+				content = v
+			}
+		})
+		if !done || KindOf(role) != String {
+			return false
 		}
 		out = append(out, Message{Role: Text(role), Content: parts(content)})
+		return true
+	})
+	if !ok {
+		return nil
 	}
 	return out
 }
@@ -105,18 +108,15 @@ func parts(content json.RawMessage) string {
 	if len(content) == 0 || content[0] != '[' {
 		return Text(content)
 	}
-	var list []struct {
-		Text json.RawMessage `json:"text"`
-	}
-	if json.Unmarshal(content, &list) != nil {
-		return ""
-	}
+	s := scanner{data: content}
 	var texts []string
-	for _, p := range list {
-		if t := Text(p.Text); t != "" {
-			texts = append(texts, t)
-		}
-	}
+	s.many(']', 0, func() bool {
+		return s.members(1, func(name string, v json.RawMessage) {
+			if t := Text(v); name == "text" && t != "" {
+				texts = append(texts, t)
+			}
+		})
+	})
 	return strings.Join(texts, "\n")
 }
 
@@ -124,27 +124,32 @@ func parts(content json.RawMessage) string {
 // the contents of messages. Numbers and booleans are their own text; null and
 // other objects have none.
 func Texts(value json.RawMessage) []string {
+	value = bytes.Trim(value, " \t\r\n")
+	if len(value) > 0 && value[0] == '[' {
+		if turns := Conversation(value); len(turns) > 0 {
+			out := make([]string, len(turns))
+			for i, m := range turns {
+				out[i] = m.Content
+			}
+			return out
+		}
+	}
 	switch KindOf(value) {
 	case String:
 		return []string{Text(value)}
 	case Number, Bool:
 		return []string{string(value)}
 	case Strings:
-		var list []json.RawMessage
-		if json.Unmarshal(value, &list) != nil {
-			return nil
-		}
-		out := make([]string, len(list))
-		for i, v := range list {
-			out[i] = Text(v)
-		}
-		return out
-	case Messages:
-		turns := Conversation(value)
-		out := make([]string, len(turns))
-		for i, m := range turns {
-			out[i] = m.Content
-		}
+		var out []string
+		s := scanner{data: value}
+		s.many(']', 0, func() bool {
+			start := s.at
+			if !s.value(1) {
+				return false
+			}
+			out = append(out, Text(value[start:s.at]))
+			return true
+		})
 		return out
 	}
 	return nil
