@@ -63,28 +63,36 @@ func Open(ctx context.Context, o Options) (*sql.DB, error) {
 		return nil, fmt.Errorf("open database %s: %w", o.Path, err)
 	}
 	db, err := open(ctx, o)
-	if err == nil || !o.Disposable || !Broken(err) && !errors.Is(err, errVersion) {
+	if err == nil || !o.Disposable || !spoiled(err) {
 		return db, err
 	}
-	return anew(ctx, o)
+	return Replace(ctx, o, nil)
 }
 
-// anew replaces a broken file, unless another process has done so by now.
-func anew(ctx context.Context, o Options) (*sql.DB, error) {
+// Replace makes a disposable database anew that turned out to be broken while
+// it was open; it has been closed by now. opened is what the file was then: if
+// another process has replaced it since, its file is opened. nil replaces what
+// cannot be opened.
+func Replace(ctx context.Context, o Options, opened os.FileInfo) (*sql.DB, error) {
 	lock := flock.New(o.Path + ".lock")
 	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
 		return nil, fmt.Errorf("open database %s: wait for its lock: %w", o.Path, err)
 	}
 	defer func() { _ = lock.Unlock() }() // closing the file unlocks in any case
-	db, err := open(ctx, o)
-	if err == nil || !Broken(err) && !errors.Is(err, errVersion) {
-		return db, err
+	now, err := os.Stat(o.Path)
+	if err != nil || opened == nil || !os.SameFile(now, opened) {
+		if db, err := open(ctx, o); err == nil || !spoiled(err) {
+			return db, err
+		}
 	}
 	if err := setAside(o.Path); err != nil {
 		return nil, err
 	}
 	return open(ctx, o)
 }
+
+// spoiled reports whether a file has to be made anew.
+func spoiled(err error) bool { return Broken(err) || errors.Is(err, errVersion) }
 
 func open(ctx context.Context, o Options) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", source(o.Path))

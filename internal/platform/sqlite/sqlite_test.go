@@ -121,3 +121,31 @@ func TestOptionsAreChecked(t *testing.T) {
 		t.Error("no schema was fine")
 	}
 }
+
+func TestReplaceWhatBrokeWhileItWasOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	o := sqlite.Options{Path: path, Schema: schema, Version: 1, Disposable: true}
+	add(t, open(t, o))
+	opened, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqlite.Replace(t.Context(), o, opened)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if n := count(t, db); n != 0 {
+		t.Errorf("%d words, want a new file", n)
+	}
+	add(t, db)
+	// Whoever comes second keeps what the first has made.
+	second, err := sqlite.Replace(t.Context(), o, opened)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if n := count(t, second); n != 1 {
+		t.Errorf("%d words, want the file of the first", n)
+	}
+}
