@@ -1,11 +1,10 @@
 // Package lookup is what every look-up tool does alike: it cites where a result
 // comes from, cuts long texts so that reading can go on, and tells failures in
-// words. It knows no service.
+// words. It knows no tool, and of the services only where they are.
 package lookup
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -19,6 +18,17 @@ import (
 // MaxOutput is how many characters a look-up's result has at most.
 const MaxOutput = 40_000
 
+const (
+	// addressChars is how much of an address a mark repeats; the evidence has
+	// all of it.
+	addressChars = 300
+	// marksChars is how long the line of marks is at most; the addresses of
+	// further marks are left out.
+	marksChars = 3_000
+	// reserved is what [Room] leaves for the line of marks and a notice.
+	reserved = 600
+)
+
 // Source is an answer that a result was made from.
 type Source struct {
 	*fetch.Response
@@ -31,66 +41,104 @@ type Source struct {
 // Note writes a source into the session's evidence and returns its mark.
 func Note(env tool.Env, s Source) string {
 	return env.Evidence(event.Evidence{
-		Tool: s.Tool, Operation: s.Operation, Object: s.Object, Title: s.Title,
+		Tool: s.Tool, Operation: s.Operation, Object: line(s.Object, addressChars), Title: line(s.Title, addressChars),
 		URL: s.address(), FetchedAt: s.FetchedAt.UTC(), SHA256: s.SHA256,
 	})
 }
 
-func (s Source) address() string { return cmp.Or(s.URL, s.Response.URL) }
+func (s Source) address() string {
+	return strings.Join(strings.Fields(Plain(cmp.Or(s.URL, s.Response.URL))), "%20")
+}
+
+// Room is how many characters of text a call may show beside its marks: at
+// most wanted, where that is not 0.
+func Room(env tool.Env, wanted int) int {
+	room := limit(env)
+	room -= min(reserved, room/4)
+	if wanted > 0 {
+		room = min(room, wanted)
+	}
+	return room
+}
+
+// limit is how long a whole result may be.
+func limit(env tool.Env) int {
+	if room := env.Room(); room > 0 {
+		return room
+	}
+	return MaxOutput
+}
 
 // Cite returns a good result: the text and, as its last line, the marks of what
-// it was made from. Sources that are nil are left out.
+// it was made from. Sources that are nil are left out, and those that are the
+// same are one. The whole stays within the call's room: a text that does not
+// fit is cut, because it should have been asked for in parts.
 func Cite(env tool.Env, text string, sources ...Source) tool.Result {
-	var marks []string
+	room := limit(env)
+	last := marks(env, sources, min(marksChars, room/3))
+	text = strings.TrimRight(Plain(text), "\n")
+	if last != "" {
+		last = "\n\n" + last
+	}
+	return tool.Success(shorten(text, room-utf8.RuneCountInString(last)) + last)
+}
+
+// Note that a mark is empty where the ledger is full: the address stays.
+func marks(env tool.Env, sources []Source, room int) string {
+	var b strings.Builder
+	seen := map[[2]string]bool{}
 	for _, s := range sources {
-		if s.Response != nil {
-			marks = append(marks, fmt.Sprintf("[%s] %s (fetched %s)", Note(env, s), s.address(), s.FetchedAt.UTC().Format(time.RFC3339)))
+		if s.Response == nil || seen[[2]string{s.address(), s.SHA256}] {
+			continue
+		}
+		seen[[2]string{s.address(), s.SHA256}] = true
+		mark := Note(env, s)
+		if mark != "" {
+			mark = "[" + mark + "]"
+		}
+		full := strings.TrimLeft(fmt.Sprintf("%s %s (fetched %s)", mark, line(s.address(), addressChars), s.FetchedAt.UTC().Format(time.RFC3339)), " ")
+		switch {
+		case b.Len()+len(full) <= room || b.Len() == 0:
+			if b.Len() > 0 {
+				b.WriteString(" · ")
+			}
+			b.WriteString(full)
+		case mark != "" && b.Len()+len(mark) < room:
+			b.WriteString(" " + mark)
 		}
 	}
-	text = strings.TrimRight(text, "\n")
-	if len(marks) > 0 {
-		text += "\n\n" + strings.Join(marks, " · ")
-	}
-	return tool.Success(text)
+	return b.String()
 }
 
-// Part is a piece of a long text: Max characters from Offset on. More gives the
-// call that reads on from an offset, such as
-// `fetch_hf_docs {"url":"…","offset":20000}`.
-type Part struct {
-	Offset, Max int
-	More        func(offset int) string
-}
-
-// Cut returns the piece. It ends at the end of a line, closes a code fence it
-// would tear, and says in one more line what is left and how to read on. Offsets
-// count characters of text.
-func (p Part) Cut(text string) string {
-	runes := []rune(text)
-	start := min(max(p.Offset, 0), len(runes))
-	if len(runes)-start <= p.Max {
-		return string(runes[start:])
-	}
-	end := start + p.Max
-	for i := end; i > start+p.Max/2; i-- {
-		if runes[i-1] == '\n' {
-			end = i
-			break
+// Plain removes what would steer a terminal: control characters but newline and
+// tab. What a text says stays as it is.
+func Plain(s string) string {
+	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\r\n", "\n"), "\uFFFD")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case r == '\r':
+			return '\n'
+		case r < ' ' || r >= 0x7f && r <= 0x9f:
+			return -1
 		}
-	}
-	piece := string(runes[start:end])
-	if strings.Count(piece, "```")%2 == 1 {
-		piece += "\n```\n"
-	}
-	return fmt.Sprintf("%s\n… %d of %d characters follow; go on with %s", strings.TrimRight(piece, "\n"), len(runes)-end, utf8.RuneCountInString(text), p.More(end))
+		return r
+	}, s)
 }
 
-// Failed returns a failed result: what was tried, what came back, what to do
-// next. advice replaces the general advice for the kind of failure.
-func Failed(what string, err error, advice ...string) tool.Result {
-	var f *fetch.Error
-	if !errors.As(err, &f) {
-		return tool.Failed(what + ": " + err.Error())
+// Line makes a text one line of at most max characters, without what would
+// steer a terminal.
+func Line(s string, max int) string { return line(s, max) }
+
+func line(s string, max int) string {
+	// Only the beginning of a long text can show.
+	if len(s) > 16*max {
+		s = s[:16*max]
 	}
-	return tool.Failed(fmt.Sprintf("%s: %v. %s", what, f, strings.Join(advice, " ")))
+	s = strings.Join(strings.Fields(Plain(s)), " ")
+	if utf8.RuneCountInString(s) <= max {
+		return s
+	}
+	return s[:byteAt(s, max-1)] + "…"
 }

@@ -28,6 +28,8 @@ const (
 	HubToken    = "hf_lookuptesthublookuptesthub123456789"
 	GitHubToken = "ghp_lookuptestlookuptestlookuptest123456"
 	ScholarKey  = "s2-lookuptest-key"
+	BraveKey    = "brave-lookuptest-key"
+	TavilyKey   = "tvly-lookuptest-key"
 )
 
 // prefixes are the services' places on the server.
@@ -35,12 +37,14 @@ var prefixes = map[string]string{
 	"HF_ENDPOINT": "/hub", "ML_INTERN_DATASETS_SERVER_URL": "/viewer", "ML_INTERN_ARXIV_URL": "/arxiv",
 	"ML_INTERN_ARXIV_API_URL": "/arxiv-api", "ML_INTERN_AR5IV_URL": "/ar5iv", "ML_INTERN_S2_URL": "/s2",
 	"ML_INTERN_OPENALEX_URL": "/openalex", "ML_INTERN_GITHUB_API_URL": "/github", "ML_INTERN_GRADIO_URL": "/gradio",
-	"ML_INTERN_GRADIO_SEARCH_URL": "/gradio-search",
+	"ML_INTERN_GRADIO_SEARCH_URL": "/gradio-search", "ML_INTERN_WEB_SEARCH_BASE_URL": "/web-search",
+	"ML_INTERN_SEARXNG_URL": "/searxng", "ML_INTERN_BRAVE_URL": "/brave", "ML_INTERN_TAVILY_URL": "/tavily",
 }
 
 // Request is something the server was asked. Path begins with the service's
 // place: /hub, /viewer, /arxiv, /arxiv-api, /ar5iv, /s2, /openalex, /github,
-// /gradio, /gradio-search, and /web/HOST for every other host.
+// /gradio, /gradio-search, /web-search, /searxng, /brave, /tavily, and
+// /web/HOST for every other host.
 type Request struct {
 	Method, Path string
 	Query        url.Values
@@ -153,7 +157,7 @@ func (s *Server) Client(change ...func(*fetch.Options)) *fetch.Client {
 	}
 	o := fetch.Options{HTTP: client, StandIn: s.URL + "/web", Services: lookup.Services(lookup.Places{
 		Base: s.Base, HubToken: fixed(HubToken), ViewerToken: fixed(HubToken), GitHubToken: fixed(GitHubToken),
-		ScholarKey: fixed(ScholarKey), Unhurried: true,
+		ScholarKey: fixed(ScholarKey), BraveKey: fixed(BraveKey), TavilyKey: fixed(TavilyKey), Unhurried: true,
 	})}
 	for _, f := range change {
 		f(&o)
