@@ -315,9 +315,11 @@ type Valid struct {
 }
 
 func readValid(data []byte) (*Valid, error) {
-	v := &Valid{}
-	err := lenient(data, v)
-	return v, err
+	var wire struct{ Preview, Viewer, Search, Filter, Statistics bool }
+	err := lenient(data, &wire)
+	return &Valid{
+		Preview: wire.Preview, Viewer: wire.Viewer, Search: wire.Search, Filter: wire.Filter, Statistics: wire.Statistics,
+	}, err
 }
 
 // Presidio tells in how many rows of a sample personal data was found.

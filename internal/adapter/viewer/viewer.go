@@ -6,6 +6,7 @@
 package viewer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -198,6 +199,9 @@ func ask[T any, P interface {
 		resp, err := c.o.Fetch.Do(ctx, req)
 		if err == nil {
 			result, err := read(resp.Body)
+			if err == nil && !bytes.HasPrefix(bytes.TrimSpace(resp.Body), []byte("{")) {
+				err = errors.New("it is no object")
+			}
 			if err != nil {
 				return nil, &fetch.Error{Kind: fetch.Parse, Service: service, URL: req.URL, Message: "the answer of " + q.path + " cannot be read: " + err.Error(), Err: err}
 			}
