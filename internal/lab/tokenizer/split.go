@@ -50,6 +50,9 @@ func preTokeniserIn(data json.RawMessage, budget *int) (splitter, error) {
 	}, nil
 }
 
+// wordChars are the characters of words as Unicode's advice for \w has them.
+const wordChars = `\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{200c}\x{200d}`
+
 // gptPattern is how GPT-2 finds words; ByteLevel uses it by itself.
 const gptPattern = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 
@@ -60,7 +63,7 @@ func (s *step) splitter() (splitter, error) {
 	case "Split":
 		return s.patternSplit()
 	case "Whitespace":
-		return find(`[\p{L}\p{M}\p{N}\p{Pc}]+|[^\p{L}\p{M}\p{N}\p{Pc}\s]+`)
+		return find(`[` + wordChars + `]+|[^` + wordChars + `\s]+`)
 	case "WhitespaceSplit":
 		return strings.Fields, nil
 	case "BertPreTokenizer":
@@ -69,9 +72,9 @@ func (s *step) splitter() (splitter, error) {
 		return behave(s.Behavior, false, singles(punctuation))
 	case "Digits":
 		if s.Individual {
-			return behave("Isolated", false, singles(unicode.IsDigit))
+			return behave("Isolated", false, singles(unicode.IsNumber))
 		}
-		return behave("Contiguous", false, singles(unicode.IsDigit))
+		return behave("Contiguous", false, singles(unicode.IsNumber))
 	case "Metaspace":
 		return s.metaspace()
 	case "CharDelimiterSplit":
