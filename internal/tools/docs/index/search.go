@@ -131,13 +131,31 @@ func expression(q Query) string {
 // abbreviations are those of the field that texts write out or not as they
 // please.
 var abbreviations = [...][2]string{
-	{"sft", "supervised fine tuning"}, {"dpo", "direct preference optimization"}, {"ppo", "proximal policy optimization"},
-	{"grpo", "group relative policy optimization"}, {"kto", "kahneman tversky optimization"}, {"orpo", "odds ratio preference optimization"},
-	{"rlhf", "reinforcement learning from human feedback"}, {"peft", "parameter efficient fine tuning"}, {"lora", "low rank adaptation"},
-	{"oom", "out of memory"}, {"fsdp", "fully sharded data parallel"}, {"ddp", "distributed data parallel"}, {"cli", "command line"},
-	{"llm", "large language model"}, {"vlm", "vision language model"}, {"asr", "speech recognition"}, {"ner", "token classification"},
-	{"qa", "question answering"}, {"rag", "retrieval augmented generation"}, {"lr", "learning rate"}, {"repo", "repository"},
-	{"finetune", "fine tune"}, {"finetuning", "fine tuning"}, {"dataset", "data set"}, {"checkpointing", "check pointing"},
+	{"sft", "supervised fine tuning"},
+	{"dpo", "direct preference optimization"},
+	{"ppo", "proximal policy optimization"},
+	{"grpo", "group relative policy optimization"},
+	{"kto", "kahneman tversky optimization"},
+	{"orpo", "odds ratio preference optimization"},
+	{"rlhf", "reinforcement learning from human feedback"},
+	{"peft", "parameter efficient fine tuning"},
+	{"lora", "low rank adaptation"},
+	{"oom", "out of memory"},
+	{"fsdp", "fully sharded data parallel"},
+	{"ddp", "distributed data parallel"},
+	{"cli", "command line"},
+	{"llm", "large language model"},
+	{"vlm", "vision language model"},
+	{"asr", "speech recognition"},
+	{"ner", "token classification"},
+	{"qa", "question answering"},
+	{"rag", "retrieval augmented generation"},
+	{"lr", "learning rate"},
+	{"repo", "repository"},
+	{"finetune", "fine tune"},
+	{"finetuning", "fine tuning"},
+	{"dataset", "data set"},
+	{"checkpointing", "check pointing"},
 }
 
 // otherWords are the abbreviations of what a query writes out, and what its
