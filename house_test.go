@@ -51,6 +51,8 @@ var rooms = map[string][]string{
 	"internal/adapter/hub/settings":   {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
 	"internal/adapter/hub/account":    {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
 	"internal/adapter/hub/job":        {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	// The rows it reads are those that the lab works on.
+	"internal/adapter/table": {"internal/lab/record"},
 	// These stand on the others.
 	"internal/adapter/hub/artifact": {"internal/adapter/hub"},
 	"internal/adapter/hub/trackio":  {"internal/adapter/hub"},

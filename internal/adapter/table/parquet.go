@@ -2,7 +2,6 @@ package table
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/ml-intern/ml-intern/internal/lab/record"
 )
 
 // batch is how many rows of a Parquet file are decoded at once.
@@ -43,10 +44,6 @@ func readParquet(in *input, row func(Row) bool) (more bool, err error) {
 		return more, fmt.Errorf("open the Parquet file: %w", err)
 	}
 	fields := f.Schema().Fields()
-	columns := make([]string, len(fields))
-	for i, field := range fields {
-		columns[i] = field.Name()
-	}
 	total := max(f.NumRows(), 1)
 	r := parquet.NewGenericReader[map[string]any](f, f.Schema())
 	defer r.Close()
@@ -58,9 +55,9 @@ func readParquet(in *input, row func(Row) bool) (more bool, err error) {
 		}
 		n, err := r.Read(rows)
 		for _, values := range rows[:n] {
-			out := Row{Columns: columns, Values: make([]json.RawMessage, len(fields))}
+			out := Row{Cells: make([]record.Cell, len(fields))}
 			for i, field := range fields {
-				out.Values[i] = encode(plain(field, values[field.Name()]))
+				out.Cells[i] = record.Cell{Column: field.Name(), Value: encode(plain(field, values[field.Name()]))}
 			}
 			done++
 			if more = row(out); !more {

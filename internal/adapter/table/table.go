@@ -7,7 +7,6 @@ package table
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,23 +15,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/lab/record"
 )
 
-// Row is one row; Values stand in the order of Columns, as JSON. Rows of one
-// file share Columns where all have the same.
-type Row struct {
-	Index   int // from 0 in its split
-	Columns []string
-	Values  []json.RawMessage
-}
-
-// Value is the value of a column; ok is false where the row has none.
-func (r Row) Value(column string) (v json.RawMessage, ok bool) {
-	if i := slices.Index(r.Columns, column); i >= 0 {
-		return r.Values[i], true
-	}
-	return nil, false
-}
+// Row is one row of a split. Rows of JSON share the memory of their line.
+type Row = record.Row
 
 // Split is a part of a data set: files that belong together, in order.
 type Split struct {
@@ -176,7 +164,7 @@ type format func(f *input) iter.Seq2[Row, error]
 // that ended the reading, which names the file and, where it can, the line.
 func (s Split) Rows(ctx context.Context, progress func(bytes int64)) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		index, before := 0, int64(0)
+		index, before := int64(0), int64(0)
 		for _, path := range s.Files {
 			more := true
 			err := readFile(ctx, path, func(n int64) {

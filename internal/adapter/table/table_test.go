@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -33,8 +34,8 @@ func rows(t *testing.T, path string) (string, error) {
 				return out.String(), err
 			}
 			fmt.Fprintf(&out, "%d", r.Index)
-			for i, c := range r.Columns {
-				fmt.Fprintf(&out, " %s=%s", c, r.Values[i])
+			for _, c := range r.Cells {
+				fmt.Fprintf(&out, " %s=%s", c.Column, c.Value)
 			}
 			out.WriteByte('\n')
 		}
@@ -244,9 +245,31 @@ func FuzzRows(f *testing.F) {
 			return
 		}
 		for r, err := range splits[0].Rows(t.Context(), nil) {
-			if err == nil && len(r.Columns) != len(r.Values) {
-				t.Fatalf("%d columns, %d values", len(r.Columns), len(r.Values))
+			for _, c := range r.Cells {
+				if err == nil && !json.Valid(c.Value) {
+					t.Fatalf("the value of %q is %q", c.Column, c.Value)
+				}
 			}
 		}
 	})
+}
+
+func BenchmarkJSONLines(b *testing.B) {
+	line := `{"id":12,"messages":[{"role":"user","content":"How do I train a model on two cards?"},{"role":"assistant","content":"Split the batch over both of them."}],"source":"forum"}` + "\n"
+	path := filepath.Join(b.TempDir(), "a.jsonl")
+	if err := os.WriteFile(path, []byte(strings.Repeat(line, 10_000)), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	splits, err := table.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(splits[0].Bytes)
+	for b.Loop() {
+		for _, err := range splits[0].Rows(b.Context(), nil) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
 }

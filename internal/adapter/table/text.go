@@ -11,6 +11,8 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+
+	"github.com/ml-intern/ml-intern/internal/lab/record"
 )
 
 // maxRow bounds one row of a text file, in bytes.
@@ -34,23 +36,23 @@ func csvRows(comma rune) format {
 			}
 			columns := slices.Clone(head)
 			for {
-				record, err := r.Read()
+				fields, err := r.Read()
 				if errors.Is(err, io.EOF) {
 					return
 				}
 				line, _ := r.FieldPos(0)
-				if err == nil && len(record) > len(columns) {
-					err = fmt.Errorf("line %d has %d values for %d columns", line, len(record), len(columns))
+				if err == nil && len(fields) > len(columns) {
+					err = fmt.Errorf("line %d has %d values for %d columns", line, len(fields), len(columns))
 				}
 				if err != nil {
 					yield(Row{}, err)
 					return
 				}
-				values := make([]json.RawMessage, len(columns))
-				for i := range values {
-					values[i] = cell(record, i)
+				cells := make([]record.Cell, len(columns))
+				for i, name := range columns {
+					cells[i] = record.Cell{Column: name, Value: cell(fields, i)}
 				}
-				if !yield(Row{Columns: columns, Values: values}, nil) {
+				if !yield(Row{Cells: cells}, nil) {
 					return
 				}
 			}
@@ -60,11 +62,11 @@ func csvRows(comma rune) format {
 
 var null = json.RawMessage("null")
 
-func cell(record []string, i int) json.RawMessage {
-	if i >= len(record) || record[i] == "" {
+func cell(fields []string, i int) json.RawMessage {
+	if i >= len(fields) || fields[i] == "" {
 		return null
 	}
-	return encode(record[i])
+	return encode(fields[i])
 }
 
 // encode is a value as JSON, with <, > and & as they are; what has no form in
@@ -112,7 +114,6 @@ func firstByte(r *bufio.Reader) (byte, error) {
 }
 
 func lines(r *bufio.Reader, yield func(Row, error) bool) {
-	var last []string
 	for number := 1; ; number++ {
 		line, err := readLine(r)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -120,7 +121,7 @@ func lines(r *bufio.Reader, yield func(Row, error) bool) {
 			return
 		}
 		if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 {
-			row, bad := object(trimmed, &last)
+			row, bad := object(trimmed)
 			if bad != nil {
 				yield(Row{}, fmt.Errorf("line %d: %w", number, bad))
 				return
@@ -152,7 +153,6 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 
 func elements(r io.Reader, yield func(Row, error) bool) {
 	dec := json.NewDecoder(r)
-	var last []string
 	if _, err := dec.Token(); err != nil {
 		yield(Row{}, err)
 		return
@@ -162,7 +162,7 @@ func elements(r io.Reader, yield func(Row, error) bool) {
 		err := dec.Decode(&raw)
 		var row Row
 		if err == nil {
-			row, err = object(raw, &last)
+			row, err = object(raw)
 		}
 		if err != nil {
 			yield(Row{}, fmt.Errorf("element %d: %w", number, err))
@@ -177,54 +177,16 @@ func elements(r io.Reader, yield func(Row, error) bool) {
 	}
 }
 
-// object takes one JSON object apart, its keys in their order. last are the
-// columns of the row before: rows that have the same share them.
-func object(data []byte, last *[]string) (Row, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	token, err := dec.Token()
-	if err != nil {
-		return Row{}, err
-	}
-	if token != json.Delim('{') {
+// object takes one JSON object apart.
+func object(data []byte) (Row, error) {
+	if data[0] != '{' {
 		return Row{}, errors.New("a row must be a JSON object, not " + kind(data))
 	}
-	var row Row
-	row.Values = make([]json.RawMessage, 0, len(*last))
-	same := true
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return Row{}, err
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return Row{}, err
-		}
-		name := key.(string)
-		i := len(row.Values)
-		if same = same && i < len(*last) && (*last)[i] == name; !same {
-			if row.Columns == nil {
-				row.Columns = append(make([]string, 0, i+4), (*last)[:min(i, len(*last))]...)
-			}
-			row.Columns = append(row.Columns, name)
-		}
-		row.Values = append(row.Values, value)
+	if !json.Valid(data) {
+		return Row{}, json.Unmarshal(data, new(struct{})) // says what is wrong
 	}
-	if _, err := dec.Token(); err != nil {
-		return Row{}, err
-	}
-	if dec.More() {
-		return Row{}, errors.New("text follows behind the object")
-	}
-	if same && len(row.Values) == len(*last) {
-		row.Columns = *last
-		return row, nil
-	}
-	if row.Columns == nil {
-		row.Columns = (*last)[:len(row.Values):len(row.Values)]
-	}
-	*last = row.Columns
-	return row, nil
+	cells, err := record.Parse(data)
+	return Row{Cells: cells}, err
 }
 
 func kind(data []byte) string {
