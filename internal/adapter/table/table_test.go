@@ -147,7 +147,7 @@ func TestFaultsNameThePlace(t *testing.T) {
 	}
 	for _, c := range []struct{ name, content, want string }{
 		{"a.jsonl", "{\"a\":1}\n\n{\"a\":\n", "line 3"},
-		{"a.jsonl", "{\"a\":1} {\"b\":2}\n", "line 1: text follows"},
+		{"a.jsonl", "{\"a\":1} {\"b\":2}\n", "line 1: invalid character"},
 		{"a.jsonl", "\"x\"\n", "a row must be a JSON object, not a text"},
 		{"a.json", "[{\"a\":1}, 7]", "element 2: a row must be a JSON object, not a number"},
 		{"a.json", "[{\"a\":1}", "the array does not end"},
