@@ -1,0 +1,5 @@
+//go:build race
+
+package duplicate_test
+
+const raceEnabled = true
