@@ -83,6 +83,10 @@ type Risk struct {
 	Reads []string
 	// Outward marks acts that others can see or that send data out.
 	Outward bool
+	// Outside marks calls whose result is text that others have written: files
+	// of repositories, what a foreign server answers. A call that notes no
+	// evidence itself is noted by the engine.
+	Outside bool
 	// Cost is what the call may spend at worst; nil for calls that cost nothing.
 	Cost *Cost
 	// Lane orders calls: those that share a non-empty lane run in call order.

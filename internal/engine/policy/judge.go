@@ -9,8 +9,9 @@ import (
 )
 
 // Judge decides about one call: deny rules come before everything, then plan
-// mode, gates that need a person, ask rules, yolo mode, allow rules, and last
-// what the mode itself asks about. Headless, what would ask is refused.
+// mode, gates that need a person, ask rules, yolo mode, acts that reach others
+// after text from outside was read, allow rules, and last what the mode itself
+// asks about. Headless, what would ask is refused.
 func (p *Policy) Judge(c Call) Verdict {
 	f := p.facts(c)
 	p.mu.RLock()
@@ -58,10 +59,57 @@ func (p *Policy) verdict(f *facts, m Mode) Verdict {
 	if m == ModeYolo {
 		return Verdict{Action: Run}
 	}
+	if reasons := f.outward(); len(reasons) > 0 {
+		return p.base(f, m, reasons...)
+	}
 	if text, ok := permits(p.allow, f); ok {
 		return Verdict{Action: Run, Rule: text, Reason: "the rule " + text + " allows it"}
 	}
 	return p.base(f, m)
+}
+
+// outward says why the call reaches others, where text from outside was read
+// since the user's last message: such text may be what asks for it, so a person
+// decides, whatever a rule or a setting allows. Changes of the workspace, runs
+// on the Hub and calls that only look are not meant.
+func (f *facts) outward() []string {
+	if len(f.Outside) == 0 || f.Risk.ReadOnly() {
+		return nil
+	}
+	var acts []string
+	switch {
+	case f.Name == "hf_jobs":
+		if f.operation == "cancel" && f.Risk.Gate != tool.Open {
+			acts = append(acts, "cancels what this session did not start")
+		}
+	case f.Name == "notify":
+		acts = append(acts, "sends a message")
+	case strings.HasPrefix(f.Name, "mcp__"):
+		acts = append(acts, "acts on another server")
+	case f.Risk.Outward:
+		acts = append(acts, "acts where others see it")
+	}
+	acts = append(acts, f.report.Sends...)
+	for i := range acts {
+		acts[i] += ", and since your last message text from outside was read: " + f.origins()
+	}
+	return acts
+}
+
+// shownOrigins is how many of the texts from outside a reason names.
+const shownOrigins = 3
+
+// origins names the newest texts from outside.
+func (f *facts) origins() string {
+	var names []string
+	for _, o := range slices.Backward(f.Outside) {
+		if len(names) == shownOrigins {
+			names = append(names, fmt.Sprintf("%d more", len(f.Outside)-shownOrigins))
+			break
+		}
+		names = append(names, strings.TrimSpace(o.Source+" "+o.URL))
+	}
+	return strings.Join(names, ", ")
 }
 
 func concerned(rules []rule, f *facts) (rule, bool) {
@@ -81,9 +129,9 @@ func denied(r rule, f *facts) Verdict {
 	return v
 }
 
-// base is what a mode asks about when no rule decided.
-func (p *Policy) base(f *facts, m Mode) Verdict {
-	var reasons []string
+// base is what a mode asks about when no rule decided, beside the reasons that
+// there are already.
+func (p *Policy) base(f *facts, m Mode, reasons ...string) Verdict {
 	if f.Risk.Gate == tool.Ask && !p.waived(f) {
 		reason := f.Risk.Reason
 		if reason == "" {

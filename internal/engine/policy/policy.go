@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/policy/danger"
 	"github.com/ml-intern/ml-intern/internal/engine/policy/shell"
@@ -148,6 +149,9 @@ type Call struct {
 	Name string
 	Args json.RawMessage
 	Risk tool.Risk
+	// Outside is the text from outside that was read since the user's last
+	// message: what the call does may have been asked for there.
+	Outside []event.Origin
 }
 
 // Action is what is to be done with a call.

@@ -2,8 +2,11 @@ package execution
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
@@ -19,6 +22,7 @@ type environment struct {
 
 	mu     sync.Mutex
 	logged int
+	noted  bool // evidence was told
 	// closed says that the call has its result: a tool that did not stop in
 	// time changes nothing any more.
 	closed bool
@@ -76,7 +80,23 @@ func (e *environment) Evidence(entry event.Evidence) string {
 		return ""
 	}
 	entry.ToolCallID = e.call.ID
+	e.noted = true
 	return e.session.Evidence(entry)
+}
+
+// outside notes the result of a call that is text from outside, where the tool
+// has not said so itself.
+func (e *environment) outside(output string) {
+	e.mu.Lock()
+	noted := e.noted
+	e.mu.Unlock()
+	if noted {
+		return
+	}
+	sum := sha256.Sum256([]byte(output))
+	e.Evidence(event.Evidence{
+		Tool: e.call.Name, Operation: e.call.Risk.Operation, FetchedAt: time.Now().UTC(), SHA256: hex.EncodeToString(sum[:]),
+	})
 }
 
 func (e *environment) Room() int {

@@ -23,7 +23,7 @@ func Recover(ctx context.Context, session *Session, c *Call, f *history.Call) (r
 		case tool.NotHappened:
 			return tool.Result{}, true
 		case tool.Happened:
-			found.Output = c.dress(found.Output)
+			found.Output = c.dress(found.Output, session.Room)
 			conclude(session, c, found, false)
 			return found, false
 		}

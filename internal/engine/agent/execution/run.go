@@ -1,6 +1,7 @@
 package execution
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -57,7 +58,7 @@ func Run(ctx context.Context, session *Session, calls []*Call, parallel int, wai
 	select {
 	case <-all:
 	case <-ctx.Done():
-		grace := time.NewTimer(stopGrace)
+		grace := time.NewTimer(cmp.Or(session.Grace, stopGrace))
 		defer grace.Stop()
 		select {
 		case <-all:
@@ -155,6 +156,9 @@ func (b *batch) run(ctx context.Context, i int) (r tool.Result) {
 	b.started[i] = true
 	b.mu.Unlock()
 	r, err := c.tool.Run(ctx, env, c.Args)
+	if err == nil && r.OK && c.Risk.Outside {
+		env.outside(r.Output)
+	}
 	switch {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return tool.Failed("") // collect says what happened
@@ -210,7 +214,7 @@ func (b *batch) report(ctx context.Context, i int, r tool.Result) {
 func (b *batch) tell(i int, r tool.Result, keep bool, before ...event.Payload) {
 	c := b.calls[i]
 	b.envs[i].close()
-	r.Output = c.dress(r.Output)
+	r.Output = c.dress(r.Output, b.session.Room)
 	b.results[i], b.finished[i] = r, true
 	conclude(b.session, c, r, keep, before...)
 }

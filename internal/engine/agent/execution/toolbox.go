@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -43,6 +44,9 @@ type Session struct {
 	Settle func(callID string, r tool.Result, keep bool) []event.Payload
 	// Room bounds the characters of one result; 0 leaves that to the tools.
 	Room int
+	// Grace is how long unfinished calls are waited for once the context is
+	// done; 0 is 1.5 seconds.
+	Grace time.Duration
 	// Evidence numbers and tells what a call has looked up; nil keeps none.
 	Evidence func(e event.Evidence) string
 	// Delegate does a call's task with an agent of its own; nil cannot.
@@ -126,6 +130,8 @@ type Call struct {
 	Note string
 	// Edited says that a person changed the arguments.
 	Edited bool
+	// Why says why a person is asked; empty leaves it to Risk.Reason.
+	Why string
 	// Approved says that a person let it run.
 	Approved bool
 	// Announce says that it is told before it runs.
@@ -236,10 +242,18 @@ func (c *Call) ShownArguments() json.RawMessage {
 	return json.RawMessage("{}")
 }
 
-// dress adds what the model should know beside the tool's own words.
-func (c *Call) dress(output string) string {
+// Known reports whether the tool exists.
+func (c *Call) Known() bool { return c.tool != nil }
+
+// Ask says why a person is asked about the call, in words that show what they
+// are.
+func (c *Call) Ask(why string) { c.Why = visible(why) }
+
+// dress adds what the model should know beside the tool's own words. room
+// bounds the characters of a sub-agent's results; 0 is none.
+func (c *Call) dress(output string, room int) string {
 	if c.tool != nil {
-		output = clip(output, c.tool.limit())
+		output = head(clip(output, c.tool.limit()), room)
 	}
 	if c.Note != "" {
 		output = c.Note + "\n" + output
@@ -257,6 +271,24 @@ func (t *registered) limit() int {
 	}
 	return min(t.spec.MaxOutput, maxOutput)
 }
+
+// head bounds a result to its first limit characters; 0 is no bound. Tools that
+// know how much room there is have cut their own results, with a way to go on.
+func head(output string, limit int) string {
+	if limit <= 0 || len(output) <= limit {
+		return output
+	}
+	count := utf8.RuneCountInString(output)
+	if count <= limit {
+		return output
+	}
+	first := excerpt.Head(output, limit-roomForNote)
+	return fmt.Sprintf("%s\n… (the first %d of %d characters: ask for a smaller part, or for one further on)",
+		strings.TrimRight(first, "\n"), utf8.RuneCountInString(first), count)
+}
+
+// roomForNote is what the note about a cut takes, in characters.
+const roomForNote = 120
 
 // clip bounds a result to limit characters, keeping head and tail.
 func clip(output string, limit int) string {

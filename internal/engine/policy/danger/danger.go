@@ -21,6 +21,8 @@ type Report struct {
 	Mentions []string
 	// Hazards are reasons to ask a person first, for people to read.
 	Hazards []string
+	// Sends says what it sends to other machines, for people to read.
+	Sends []string
 }
 
 // Write is one change to a file or folder.
@@ -46,16 +48,24 @@ func Judge(s shell.Script, around Surroundings) Report {
 		}
 		if name, known := c.Words[0].Base(); known {
 			j.effects(name, c.Words[1:])
+			j.sends(name, c)
 		}
+		j.detours(c)
 	}
 	for _, to := range s.Redirects {
 		j.in = to.In
+		if strings.HasPrefix(to.Word.Text, "/dev/tcp/") || strings.HasPrefix(to.Word.Text, "/dev/udp/") {
+			j.send("opens a connection (%s)", shown(to.Word))
+		}
 		if j.mention(to.Word); to.Writes {
 			j.write(to.Word, false)
 		}
 	}
 	j.report.Hazards = append(j.report.Hazards, s.Hidden...)
-	for _, list := range []*[]string{&j.report.Hazards, &j.report.Mentions} {
+	for _, why := range s.Hidden {
+		j.send("may send data out unseen: %s", why)
+	}
+	for _, list := range []*[]string{&j.report.Hazards, &j.report.Mentions, &j.report.Sends} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}

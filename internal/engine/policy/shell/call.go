@@ -103,14 +103,14 @@ func (r *reader) command(words []Word, sets []string, in input) {
 	name, known := words[0].Base()
 	if !known {
 		r.hide("the name of a command is computed")
-		r.add(Command{Words: words, Own: true, Sets: sets})
+		r.add(Command{Words: words, Own: true, Sets: sets, Input: in.text})
 		return
 	}
 	if name[0] == '-' {
 		r.hide("a wrapper takes an option that cannot be followed")
 	}
 	at := len(r.script.Commands)
-	r.add(Command{Words: words, Own: true, Sets: sets})
+	r.add(Command{Words: words, Own: true, Sets: sets, Input: in.text})
 	transparent := r.starts(name, words, sets, in)
 	if at < len(r.script.Commands) {
 		r.script.Commands[at].Own = !transparent

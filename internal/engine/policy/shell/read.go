@@ -29,6 +29,8 @@ type Command struct {
 	Sets []string
 	// In is where it may run.
 	In Dirs
+	// Input is the here-document it reads, nil for none.
+	Input *Word
 }
 
 // Text returns the words, separated by [Sep].
