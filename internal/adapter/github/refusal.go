@@ -29,7 +29,7 @@ func (c *Client) explain(err error) error {
 	switch {
 	case limited(f):
 		e.Kind = fetch.RateLimited
-		e.Message += c.limits(&e)
+		e.Message = c.limits(&e) + e.Message // what GitHub says beside is long
 	case e.Status == http.StatusNotFound, e.Status == http.StatusGone, e.Status == http.StatusConflict:
 		e.Kind = fetch.NotFound
 	case e.Status == http.StatusUnprocessableEntity, e.Status == http.StatusBadRequest:
@@ -59,12 +59,12 @@ func (c *Client) limits(e *fetch.Error) string {
 	} else if at, err := strconv.ParseInt(e.Header.Get("X-Ratelimit-Reset"), 10, 64); err == nil && at > 0 {
 		reset := time.Unix(at, 0)
 		e.Wait = max(time.Until(reset), 0).Round(time.Second)
-		text = "; the limit resets at " + reset.UTC().Format(time.RFC3339)
+		text = "the limit resets at " + reset.UTC().Format(time.RFC3339) + "; "
 	}
 	if c.Authorised() {
-		return text + "; a token was used"
+		return text + "a token was used; "
 	}
-	return text + "; no token was used"
+	return text + "no token was used; "
 }
 
 // message is what GitHub says, in one line.

@@ -34,14 +34,13 @@ type ReadFile struct {
 	LineEnd     *int   `json:"line_end,omitempty"`
 	Symbol      string `json:"symbol,omitempty"`
 	LineNumbers bool   `json:"line_numbers,omitempty"`
-
-	fromURL bool
 }
 
-// check reads addresses and refuses what is no place on GitHub.
-func (p *ReadFile) check() error {
+// check reads addresses and refuses what is no place on GitHub. split says that
+// an address told ref and path: where one ends and the other begins is a guess.
+func (p *ReadFile) check() (split bool, err error) {
 	if p.Symbol = strings.TrimSpace(p.Symbol); len(p.Symbol) > 200 {
-		return errors.New("symbol is longer than 200 bytes")
+		return false, errors.New("symbol is longer than 200 bytes")
 	}
 	for _, s := range []*string{&p.Path, &p.Repo} { // an address in path tells the repository, too
 		place, is, err := api.ParseURL(strings.TrimSpace(*s))
@@ -49,13 +48,13 @@ func (p *ReadFile) check() error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", map[*string]string{&p.Path: "path", &p.Repo: "repo"}[s], err)
+			return false, fmt.Errorf("%s: %w", map[*string]string{&p.Path: "path", &p.Repo: "repo"}[s], err)
 		}
+		split = split || p.Ref == "" && place.Ref != ""
 		p.take(place, s == &p.Path)
 	}
-	var err error
 	if p.Repo, err = api.ParseRepo(p.Repo, ""); err != nil {
-		return err
+		return false, err
 	}
 	if p.Path = strings.Trim(strings.TrimSpace(p.Path), "/"); p.Path == "." {
 		p.Path = ""
@@ -64,9 +63,9 @@ func (p *ReadFile) check() error {
 		p.Ref = ""
 	}
 	if len(p.Ref) > 250 || strings.ContainsAny(p.Ref, " \t\n\r\x00~^:?*[\\") || strings.Contains(p.Ref, "..") {
-		return errors.New("ref must be the name of a branch or tag, or a commit")
+		return false, errors.New("ref must be the name of a branch or tag, or a commit")
 	}
-	return api.CheckPath(p.Path)
+	return split, api.CheckPath(p.Path)
 }
 
 // take fills in what an address says and no argument does.
@@ -76,7 +75,7 @@ func (p *ReadFile) take(place api.Place, whole bool) {
 		p.Path = place.Path
 	}
 	if p.Ref == "" && place.Ref != "" {
-		p.Ref, p.fromURL = place.Ref, true
+		p.Ref = place.Ref
 	}
 	if p.LineStart == nil && p.LineEnd == nil && place.From > 0 {
 		p.LineStart, p.LineEnd = &place.From, &place.To
@@ -112,13 +111,14 @@ func readFile(ctx context.Context, l *look, env tool.Env, args json.RawMessage) 
 	if err := tool.Decode(args, &p); err != nil {
 		return l.bad(err)
 	}
-	if err := p.check(); err != nil {
+	split, err := p.check()
+	if err != nil {
 		return l.bad(err)
 	}
 	c, err := l.gh.Content(ctx, p.Repo, p.Path, p.Ref)
 	var f *fetch.Error
 	if errors.As(err, &f) && f.Status == 404 {
-		if first, rest, ok := strings.Cut(p.Path, "/"); ok && p.fromURL { // the branch's name has a slash
+		if first, rest, ok := strings.Cut(p.Path, "/"); ok && split { // the branch's name has a slash
 			q := p
 			q.Ref, q.Path = p.Ref+"/"+first, rest
 			if again, second := l.gh.Content(ctx, q.Repo, q.Path, q.Ref); second == nil {
