@@ -202,7 +202,9 @@ func language(pre *html.Node) string {
 // word returns s in lower case when it can be the name of a language.
 func word(s string) string {
 	s = strings.ToLower(strings.TrimSpace(s))
-	ok := func(r rune) bool { return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("+-#.", r) }
+	ok := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("+-#.", r)
+	}
 	if len(s) > 20 || strings.ContainsFunc(s, func(r rune) bool { return !ok(r) }) {
 		return ""
 	}

@@ -162,8 +162,10 @@ func (w *Writer) cellText(td *html.Node) string {
 	return cell.Inline(td)
 }
 
-func isRow(n *html.Node) bool  { return n.DataAtom == atom.Tr || dom.Class(n, "ltx_tr") }
-func isCell(n *html.Node) bool { return n.DataAtom == atom.Td || n.DataAtom == atom.Th || dom.Class(n, "ltx_td") }
+func isRow(n *html.Node) bool { return n.DataAtom == atom.Tr || dom.Class(n, "ltx_tr") }
+func isCell(n *html.Node) bool {
+	return n.DataAtom == atom.Td || n.DataAtom == atom.Th || dom.Class(n, "ltx_td")
+}
 
 func span(n *html.Node, attr, class string) int {
 	value := dom.Attr(n, attr)

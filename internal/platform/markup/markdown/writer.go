@@ -20,8 +20,8 @@ type Writer struct {
 	// outer is what indent was before lead was set.
 	outer  string
 	column int // bytes in the line, without its indent
-	depth        int // of lists and quotes
-	nested       int // of texts made with Inline
+	depth  int // of lists and quotes
+	nested int // of texts made with Inline
 
 	bold, italic, inLink, heading bool
 	// cell: everything goes on one line.
@@ -147,7 +147,9 @@ func plain(word string) string {
 
 // printable drops control characters, which could steer a terminal.
 func printable(s string) string {
-	bad := func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError }
+	bad := func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError
+	}
 	if strings.IndexFunc(s, bad) < 0 {
 		return s
 	}

@@ -62,7 +62,9 @@ func Markdown(page []byte, base *url.URL) (Document, error) {
 // title returns the page's title, else its first heading.
 func title(root *html.Node) string {
 	for _, want := range [...]atom.Atom{atom.Title, atom.H1} {
-		n := dom.Find(root, func(n *html.Node) bool { return n.DataAtom == want && (n.Parent == nil || n.Parent.DataAtom != atom.Svg) })
+		n := dom.Find(root, func(n *html.Node) bool {
+			return n.DataAtom == want && (n.Parent == nil || n.Parent.DataAtom != atom.Svg)
+		})
 		if n == nil {
 			continue
 		}

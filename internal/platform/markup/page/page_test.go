@@ -39,8 +39,10 @@ func TestMarkdown(t *testing.T) {
 		"code":             {"<pre><code class=\"hljs language-python\">def f():\n    return <span>1</span>\n\n\nx\n</code></pre>", "```python\ndef f():\n    return 1\n\n\nx\n```"},
 		"code of sphinx":   {"<div class=\"highlight-python notranslate\"><div class=\"highlight\"><pre><span class=\"linenos\">1</span>import trl\n</pre></div></div>", "```python\nimport trl\n```"},
 		"code with fence":  {"<pre>```\nx\n```</pre>", "````\n```\nx\n```\n````"},
-		"table": {`<table><thead><tr><th>Name<th>Value</thead><tr><td>a|b<td><code>x|y</code><tr><td colspan=2>wide<tr><td rowspan=2>tall<td>1<tr><td>2</table>`,
-			"| Name | Value |\n| --- | --- |\n| a\\|b | `x\\|y` |\n| wide |  |\n| tall | 1 |\n| tall | 2 |"},
+		"table": {
+			`<table><thead><tr><th>Name<th>Value</thead><tr><td>a|b<td><code>x|y</code><tr><td colspan=2>wide<tr><td rowspan=2>tall<td>1<tr><td>2</table>`,
+			"| Name | Value |\n| --- | --- |\n| a\\|b | `x\\|y` |\n| wide |  |\n| tall | 1 |\n| tall | 2 |",
+		},
 		"table for layout": {`<table><tr><td>1<td><pre>code</pre></table>`, "1\n\n```\ncode\n```"},
 		"no heading":       {`<p># not a heading</p><p>#hashtag</p><p>` + "```" + `</p>`, "\\# not a heading\n\n#hashtag\n\n\\```"},
 		"formula":          {`<p>loss <span class=katex><math><semantics><mi>L</mi><annotation encoding="application/x-tex">\mathcal{L}</annotation></semantics></math><span aria-hidden="true">L</span></span></p>`, `loss $\mathcal{L}$`},
