@@ -1,0 +1,258 @@
+// Package show writes what is known of a data set as text for a model: schema,
+// rows, statistics, conversations, sizes. It asks nobody.
+package show
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/viewer"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
+)
+
+const (
+	// Value is how many characters of a value are shown.
+	Value = 300
+	// maxDepth is how deep values are looked into.
+	maxDepth = 32
+	// nameSize is how many characters of a name are shown.
+	nameSize = 120
+	// assets is where the viewer keeps pictures and sound: addresses there are
+	// signed and expire.
+	assets = "https://datasets-server.huggingface.co/"
+)
+
+// Cell shows a value as JSON in at most limit characters: labels with their
+// names, pictures and sound as placeholders.
+func Cell(f viewer.Feature, value json.RawMessage, cut bool, limit int) string {
+	text := JSON(f, value, cut)
+	n := utf8.RuneCountInString(text)
+	if n > limit {
+		text = fmt.Sprintf("%s… (%s characters)", excerpt.Head(text, limit), Thousands(int64(n)))
+	}
+	if cut {
+		text += " (cut by the viewer)"
+	}
+	return text
+}
+
+// JSON is a value with labels named and media replaced, in one line.
+func JSON(f viewer.Feature, value json.RawMessage, cut bool) string {
+	if cut {
+		// The beginning of a longer value: its type does not hold any more.
+		if holds(f, 0) {
+			return Placeholder(f, nil)
+		}
+		f = viewer.Feature{}
+	}
+	var b strings.Builder
+	write(&b, f, value, 0)
+	return plain.String(strings.ReplaceAll(unsigned(b.String()), "\n", " "))
+}
+
+// holds reports whether a type has media in it.
+func holds(f viewer.Feature, depth int) bool {
+	if f.Media() || depth > maxDepth {
+		return true
+	}
+	return f.Elem != nil && holds(*f.Elem, depth+1) ||
+		slices.ContainsFunc(f.Fields, func(one viewer.Field) bool { return holds(one.Feature, depth+1) })
+}
+
+func write(b *strings.Builder, f viewer.Feature, value json.RawMessage, depth int) {
+	value = bytes.TrimSpace(value)
+	switch {
+	case len(value) == 0:
+		b.WriteString("null")
+	case string(value) == "null" || depth > maxDepth:
+		compact(b, value)
+	case f.Media() || signed(value):
+		b.WriteString(Placeholder(f, value))
+	case f.Kind == viewer.ClassLabel:
+		compact(b, value)
+		if n, err := strconv.Atoi(string(value)); err == nil {
+			if name, ok := f.Label(n); ok {
+				b.WriteString(" ")
+				b.Write(quoted(name))
+			}
+		}
+	case value[0] == '[':
+		writeList(b, f, value, depth)
+	case value[0] == '{':
+		writeObject(b, f, value, depth)
+	default:
+		compact(b, value)
+	}
+}
+
+func writeList(b *strings.Builder, f viewer.Feature, value json.RawMessage, depth int) {
+	var elem viewer.Feature
+	if f.Elem != nil {
+		elem = *f.Elem
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(value, &list) != nil {
+		compact(b, value)
+		return
+	}
+	b.WriteByte('[')
+	for i, one := range list {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		write(b, elem, one, depth+1)
+	}
+	b.WriteByte(']')
+}
+
+func writeObject(b *strings.Builder, f viewer.Feature, value json.RawMessage, depth int) {
+	members, err := viewer.Members(value)
+	if err != nil {
+		compact(b, value)
+		return
+	}
+	b.WriteByte('{')
+	for i, m := range members {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.Write(quoted(m.Name))
+		b.WriteString(": ")
+		write(b, Of(f.Fields, m.Name), m.Value, depth+1)
+	}
+	b.WriteByte('}')
+}
+
+// Of is the type of a column, the zero type where it is not known.
+func Of(fields []viewer.Field, name string) viewer.Feature {
+	for _, f := range fields {
+		if f.Name == name {
+			return f.Feature
+		}
+	}
+	return viewer.Feature{}
+}
+
+// compact writes JSON as it is, without the blanks.
+func compact(b *strings.Builder, value json.RawMessage) {
+	var c bytes.Buffer
+	if json.Compact(&c, value) != nil {
+		c.Reset()
+		c.Write(quoted(string(value)))
+	}
+	b.Write(c.Bytes())
+}
+
+func quoted(text string) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(text)
+	return bytes.TrimSpace(b.Bytes())
+}
+
+// signed reports whether a value is a file of the viewer's that has no type.
+func signed(value json.RawMessage) bool {
+	if value[0] != '{' && value[0] != '[' {
+		return false
+	}
+	src := source(value).Src
+	return strings.HasPrefix(src, assets)
+}
+
+// file is a picture or sound as the viewer writes it.
+type file struct {
+	Src           string  `json:"src"`
+	Type          string  `json:"type"`
+	Height, Width float64 `json:",omitempty"`
+}
+
+// source reads a file, or the first of a list of them.
+func source(value json.RawMessage) file {
+	var many []json.RawMessage
+	if json.Unmarshal(value, &many) == nil && len(many) > 0 {
+		value = many[0]
+	}
+	var one file
+	_ = json.Unmarshal(value, &one)
+	return one
+}
+
+// Placeholder stands for a picture, sound or document.
+func Placeholder(f viewer.Feature, value json.RawMessage) string {
+	one := source(value)
+	kind := strings.ToLower(f.Kind)
+	if !f.Media() {
+		kind = "file"
+		if major, _, ok := strings.Cut(one.Type, "/"); ok && (major == "audio" || major == "video" || major == "image") {
+			kind = major
+		} else if one.Width > 0 {
+			kind = "image"
+		}
+	}
+	if one.Width > 0 && one.Height > 0 {
+		return fmt.Sprintf("<%s %.0fx%.0f>", kind, one.Width, one.Height)
+	}
+	return "<" + kind + ">"
+}
+
+// unsigned replaces addresses of the viewer's files wherever else they are.
+func unsigned(text string) string {
+	var b strings.Builder
+	for {
+		i := strings.Index(text, assets)
+		if i < 0 {
+			b.WriteString(text)
+			return b.String()
+		}
+		end := i + strings.IndexAny(text[i:]+`"`, "\"'\\<> \t\n")
+		b.WriteString(text[:i])
+		if address := text[i:end]; strings.Contains(address, "assets/") || strings.Contains(address, "Signature=") {
+			b.WriteString("<file>")
+		} else {
+			b.WriteString(address)
+		}
+		text = text[min(end, len(text)):]
+	}
+}
+
+// Name shows a name from outside in one cell of a table.
+func Name(name string) string {
+	name = strings.Join(strings.Fields(strings.ReplaceAll(plain.String(name), "|", "¦")), " ")
+	if utf8.RuneCountInString(name) > nameSize {
+		return string([]rune(name)[:nameSize]) + "…"
+	}
+	return name
+}
+
+// Thousands writes 1200 as "1,200".
+func Thousands(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	sign := ""
+	if n < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return sign + digits
+}
+
+// Bytes writes a size such as "1.8 MB".
+func Bytes(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1_000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+}
