@@ -1,0 +1,208 @@
+// Package papers is the tool that finds and reads research papers: the Hub's
+// lists and records, Semantic Scholar's searches and links, arXiv's search, and
+// the resources that belong to a paper. How a paper's text is read it leaves to
+// its reader, and requests to the client it is given.
+package papers
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/arxiv"
+	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
+	"github.com/ml-intern/ml-intern/internal/adapter/scholar"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/platform/fetch"
+	"github.com/ml-intern/ml-intern/internal/tools/papers/graph"
+	"github.com/ml-intern/ml-intern/internal/tools/papers/hub"
+	"github.com/ml-intern/ml-intern/internal/tools/papers/request"
+	"github.com/ml-intern/ml-intern/internal/tools/papers/show"
+)
+
+//go:embed hf_papers.json
+var description []byte
+
+const name = "hf_papers"
+
+// Reading is what read_paper is asked for.
+type Reading struct {
+	Paper    arxiv.ID
+	Section  string
+	Offset   int
+	MaxChars int // 0 is the reader's own
+}
+
+// Options make the tool.
+type Options struct {
+	Fetch fetch.Getter
+	// Read reads the text of a paper; nil cannot.
+	Read func(ctx context.Context, env tool.Env, r Reading) tool.Result
+	// Bibliography reads a paper's references from its page, one a line, where
+	// they are withheld elsewhere; nil cannot.
+	Bibliography func(ctx context.Context, arxivID string) ([]string, *fetch.Response, error)
+	// Now is the time; nil is the clock.
+	Now func() time.Time
+}
+
+// Tool is hf_papers. It is safe for concurrent use.
+type Tool struct {
+	spec    tool.Spec
+	o       Options
+	hub     *hub.Client
+	scholar *scholar.Client
+	arxiv   *arxiv.Client
+	graph   *graph.Service
+}
+
+var _ tool.Tool = (*Tool)(nil)
+
+// New returns the tool.
+func New(o Options) (*Tool, error) {
+	if o.Fetch == nil {
+		return nil, errors.New("make hf_papers: Fetch is required")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	t := &Tool{o: o}
+	var err error
+	if t.spec, err = tool.ParseSpec(description, lookup.MaxOutput); err != nil {
+		return nil, err
+	}
+	if t.hub, err = hub.New(hub.Options{Fetch: o.Fetch}); err != nil {
+		return nil, err
+	}
+	if t.arxiv, err = arxiv.New(arxiv.Options{Fetch: o.Fetch}); err != nil {
+		return nil, err
+	}
+	if t.scholar, err = scholar.New(scholar.Options{Fetch: o.Fetch}); err != nil {
+		return nil, err
+	}
+	t.graph, err = graph.New(graph.Options{Scholar: t.scholar, Now: o.Now, Bibliography: o.Bibliography})
+	return t, err
+}
+
+// Spec describes the tool.
+func (t *Tool) Spec() tool.Spec { return t.spec }
+
+// Risk is reading.
+func (t *Tool) Risk(args json.RawMessage) tool.Risk {
+	var p struct {
+		Operation string `json:"operation"`
+	}
+	_ = json.Unmarshal(args, &p) // bad arguments have no operation
+	return tool.Risk{Effect: event.Read, Operation: p.Operation}
+}
+
+// Run does one operation.
+func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (tool.Result, error) {
+	in, err := request.Read(args)
+	if err != nil {
+		return refused(in, err), nil
+	}
+	if in.Operation == "read_paper" {
+		return t.readPaper(ctx, env, in), nil
+	}
+	c := &call{Tool: t, Request: in, env: env}
+	do := map[string]func(context.Context) (rendered, error){
+		"trending": c.trending, "search": c.search, "arxiv_search": c.arxivSearch, "paper_details": c.details,
+		"citation_graph": c.citationGraph, "citation_walk": c.citationWalk, "snippet_search": c.passages, "recommend": c.recommend,
+		"find_datasets": c.datasets, "find_models": c.models, "find_collections": c.collections, "find_all_resources": c.resources,
+	}[in.Operation]
+	text, err := do(ctx)
+	if ctx.Err() != nil {
+		return tool.Result{}, ctx.Err()
+	}
+	if err != nil {
+		return c.failed(err), nil
+	}
+	return c.finish(text), nil
+}
+
+func refused(in *request.Request, err error) tool.Result {
+	operation, example := in.Example()
+	return tool.Failed(fmt.Sprintf("%s: bad_argument: %s. Example: hf_papers %s",
+		strings.TrimSpace(name+" "+operation), strings.ReplaceAll(err.Error(), "\n", "; "), example))
+}
+
+func (t *Tool) readPaper(ctx context.Context, env tool.Env, in *request.Request) tool.Result {
+	if t.o.Read == nil {
+		return tool.Failed("hf_papers read_paper: texts of papers cannot be read here; use paper_details and snippet_search.")
+	}
+	return t.o.Read(ctx, env, Reading{Paper: in.Arxiv, Section: in.Section, Offset: in.Offset, MaxChars: in.MaxChars})
+}
+
+// rendered makes the text of a result in at most room characters.
+type rendered func(room int) string
+
+// text is a result that is as long as it is.
+func text(s string) rendered { return func(int) string { return s } }
+
+// call is one call at work.
+type call struct {
+	*Tool
+	*request.Request
+	env     tool.Env
+	sources []lookup.Source
+}
+
+// used notes an answer that the result is made from; url is the page people
+// see, "" for the answer's own address.
+func (c *call) used(r *fetch.Response, url string) {
+	if r != nil {
+		c.sources = append(c.sources, lookup.Source{
+			Response: r, Tool: name, Operation: c.Operation, Object: c.object(), URL: url,
+		})
+	}
+}
+
+// object is what the call is about.
+func (c *call) object() string {
+	if o := c.Title(); o != "" {
+		return o
+	}
+	return show.Line(c.Query, 200)
+}
+
+// finish renders a result within the room there is, and cites its sources.
+func (c *call) finish(render rendered) tool.Result {
+	room := c.env.Room()
+	if c.MaxChars > 0 {
+		room = min(room, c.MaxChars)
+	}
+	room -= 100
+	for _, s := range c.sources {
+		room -= max(utf8.RuneCountInString(s.URL), utf8.RuneCountInString(s.Response.URL)) + 50
+	}
+	room = max(room, 500)
+	out := render(room)
+	if c.Cut {
+		out = strings.TrimRight(out, "\n") + fmt.Sprintf("\n\nlimit is %d at most: use offset for more.\n", request.MaxLimit)
+	}
+	if utf8.RuneCountInString(out) > room {
+		out = lookup.Part{Max: room - 150, More: func(int) string { return "another max_chars or a smaller limit" }}.Cut(out)
+	}
+	return lookup.Cite(c.env, out, c.sources...)
+}
+
+// failed tells what was tried, what came back and what to do next.
+func (c *call) failed(err error) tool.Result {
+	what := strings.TrimSpace(name + " " + c.Operation + " " + c.object())
+	var f *fetch.Error
+	switch {
+	case !errors.As(err, &f):
+		return tool.Failed(what + ": " + show.Line(err.Error(), 500) + ".")
+	case f.Service == "Semantic Scholar":
+		return lookup.Failed(what, err, graph.Advice(err)+".")
+	case f.Kind == fetch.NotFound:
+		return lookup.Failed(what, err, "Check the id, or find the paper with search or arxiv_search.")
+	}
+	return lookup.Failed(what, err)
+}
