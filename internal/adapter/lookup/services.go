@@ -23,9 +23,6 @@ type Places struct {
 	Unhurried bool
 }
 
-// DuckDuckGo is the public address of the web search that needs no key.
-const DuckDuckGo = "https://html.duckduckgo.com/html/"
-
 // Services is the table of the places that are looked up.
 func Services(p Places) []fetch.Service {
 	all := []fetch.Service{
@@ -46,7 +43,7 @@ func Services(p Places) []fetch.Service {
 		{Name: "the Gradio search", Public: "https://playground-worker.pages.dev", Base: p.Base("ML_INTERN_GRADIO_SEARCH_URL")},
 		{Name: "Brave", Public: "https://api.search.brave.com", Base: p.Base("ML_INTERN_BRAVE_URL"), Credential: p.BraveKey, Header: "X-Subscription-Token"},
 		{Name: "Tavily", Public: "https://api.tavily.com", Base: p.Base("ML_INTERN_TAVILY_URL"), Credential: p.TavilyKey},
-		{Name: "DuckDuckGo", Public: DuckDuckGo, Base: webAddress(p.Base("ML_INTERN_WEB_SEARCH_BASE_URL")), Every: time.Second, Keyed: time.Second},
+		{Name: "the web search", Public: "https://html.duckduckgo.com/html/", Base: webAddress(p.Base("ML_INTERN_WEB_SEARCH_BASE_URL")), Every: time.Second, Keyed: time.Second},
 	}
 	// An instance of SearXNG has no public address but its own.
 	if own := webAddress(p.Base("ML_INTERN_SEARXNG_URL")); own != "" {

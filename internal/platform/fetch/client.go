@@ -15,8 +15,9 @@ type Client struct {
 	o        Options
 	services []*service
 	standIn  *url.URL
-	// http and outside follow no redirects.
-	http, outside *http.Client
+	// http and outside make single requests: redirects are followed here, and
+	// nothing else of a client is wanted.
+	http, outside http.RoundTripper
 	cache         *cache.Cache
 	gates         *gates
 
@@ -30,7 +31,7 @@ func New(o Options) (*Client, error) {
 		return nil, errors.New("make the look-up client: HTTP is required")
 	}
 	c := &Client{
-		o: o, http: still(o.HTTP), outside: still(o.Outside), gates: newGates(), flights: map[string]*flight{},
+		o: o, http: single(o.HTTP), outside: single(o.Outside), gates: newGates(), flights: map[string]*flight{},
 		cache: cache.New(cache.Options{Dir: o.CacheDir, Memory: o.MemoryBytes, Disk: o.DiskBytes}),
 	}
 	for _, s := range o.Services {
@@ -55,13 +56,13 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// still is a client that hands redirects to its caller and keeps no cookies.
-func still(h *http.Client) *http.Client {
-	if h == nil {
+// single is what makes a client's single requests.
+func single(h *http.Client) http.RoundTripper {
+	switch {
+	case h == nil:
 		return nil
+	case h.Transport == nil:
+		return http.DefaultTransport
 	}
-	quiet := *h
-	quiet.Jar = nil
-	quiet.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &quiet
+	return h.Transport
 }

@@ -107,7 +107,7 @@ func (q *question) identify() {
 		write(append([]string{name}, q.Header[name]...)...)
 	}
 	q.key = hex.EncodeToString(h.Sum(nil))
-	q.flight = fmt.Sprint(q.key, q.Limit, q.Timeout, q.Fresh > 0, q.Answers)
+	q.flight = fmt.Sprint(q.key, q.Limit, q.Timeout, q.Fresh > 0, q.Answers, q.Keep != nil, q.Follow != nil)
 }
 
 func (q *question) method() string {
@@ -219,7 +219,7 @@ func (c *Client) ask(ctx context.Context, q *question) (*Response, error) {
 	for try := 0; ; try++ {
 		r, err := c.follow(ctx, q, stale)
 		if err == nil {
-			if q.Fresh > 0 && r.Status == http.StatusOK {
+			if q.Fresh > 0 && r.Status == http.StatusOK && (q.Keep == nil || q.Keep(r)) {
 				c.cache.Keep(q.key, cache.Entry{
 					URL: r.URL, Status: r.Status, Header: r.Header.Clone(), Body: bytes.Clone(r.Body),
 					FetchedAt: r.FetchedAt, CheckedAt: time.Now(), SHA256: r.SHA256,
@@ -304,6 +304,9 @@ func (c *Client) next(q *question, at place, a answer, hop int) (place, error) {
 	next, err := c.place(u, &at)
 	if err != nil {
 		return fail(Blocked, "it redirects where nothing is asked: "+unplaced(u, err).Message)
+	}
+	if q.Follow != nil && next.public.Hostname() != at.public.Hostname() && !q.Follow(next.public.Hostname()) {
+		return fail(Blocked, "it redirects to "+next.public.Hostname()+", which is not among the hosts that may be asked")
 	}
 	keeps := a.status == http.StatusTemporaryRedirect || a.status == http.StatusPermanentRedirect
 	if q.Body != nil && (!keeps || next.service == nil || next.service != at.service) {
@@ -391,7 +394,7 @@ func (c *Client) exchange(ctx context.Context, q *question, req hopRequest) (ans
 	if req.outside {
 		client = c.outside
 	}
-	resp, err := client.Do(hr)
+	resp, err := client.RoundTrip(hr)
 	if err != nil {
 		return answer{}, broken(err, q.Limit, q.Timeout).at(req.place)
 	}

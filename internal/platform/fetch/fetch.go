@@ -67,6 +67,11 @@ type Request struct {
 	Anonymous bool
 	// Answers lists statuses beside 2xx that are answers, not errors.
 	Answers []int
+	// Keep, when set, decides whether a good answer is kept: some servers send
+	// their refusals with a 200.
+	Keep func(r *Response) bool
+	// Follow, when set, decides whether a redirect to another host is followed.
+	Follow func(host string) bool
 }
 
 // Response is an answer. Its addresses, those of a Link header too, are in
