@@ -113,11 +113,7 @@ func (c conversion) apply(s shapes, t trainer) (shapes, int, bool) {
 // advice says what to do for a trainer.
 func (j *judge) advice(p plan) string {
 	if !p.possible() {
-		for _, t := range j.rules.Types {
-			if t.Name == p.trainer.Takes[0] {
-				return "needs " + listed(slices.Sorted(maps.Keys(t.Columns)))
-			}
-		}
+		return "needs " + p.trainer.Needs
 	}
 	var parts []string
 	for _, c := range p.steps {

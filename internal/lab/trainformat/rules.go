@@ -33,6 +33,7 @@ type trainer struct {
 	ID    string   `json:"id"`
 	Name  string   `json:"name"`
 	Takes []string `json:"takes"`
+	Needs string   `json:"needs"` // in words
 	// Rewards: the other columns reach the reward functions. Unpairs: pairs are
 	// taken apart on the way. Balance: the numbers of labels matter. Length: a
 	// default maximum of tokens cuts rows.

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -46,23 +45,43 @@ func Cell(f viewer.Feature, value json.RawMessage, cut bool, limit int) string {
 func JSON(f viewer.Feature, value json.RawMessage, cut bool) string {
 	if cut {
 		// The beginning of a longer value: its type does not hold any more.
-		if holds(f, 0) {
-			return Placeholder(f, nil)
+		if m, ok := media(f, 0); ok {
+			return Placeholder(m, nil)
+		}
+		var text string
+		if f.Kind != viewer.Value && json.Unmarshal(value, &text) == nil {
+			return line(text)
 		}
 		f = viewer.Feature{}
 	}
 	var b strings.Builder
 	write(&b, f, value, 0)
-	return plain.String(strings.ReplaceAll(unsigned(b.String()), "\n", " "))
+	return line(b.String())
 }
 
-// holds reports whether a type has media in it.
-func holds(f viewer.Feature, depth int) bool {
-	if f.Media() || depth > maxDepth {
-		return true
+// line is a text in one line, without what a terminal would act on and without
+// signed addresses.
+func line(text string) string {
+	return strings.ReplaceAll(plain.String(unsigned(text)), "\n", " ")
+}
+
+// media is the picture or sound in a type.
+func media(f viewer.Feature, depth int) (viewer.Feature, bool) {
+	if f.Media() {
+		return f, true
 	}
-	return f.Elem != nil && holds(*f.Elem, depth+1) ||
-		slices.ContainsFunc(f.Fields, func(one viewer.Field) bool { return holds(one.Feature, depth+1) })
+	if depth > maxDepth {
+		return f, false
+	}
+	if f.Elem != nil {
+		return media(*f.Elem, depth+1)
+	}
+	for _, one := range f.Fields {
+		if m, ok := media(one.Feature, depth+1); ok {
+			return m, true
+		}
+	}
+	return f, false
 }
 
 func write(b *strings.Builder, f viewer.Feature, value json.RawMessage, depth int) {
@@ -159,11 +178,7 @@ func quoted(text string) []byte {
 
 // signed reports whether a value is a file of the viewer's that has no type.
 func signed(value json.RawMessage) bool {
-	if value[0] != '{' && value[0] != '[' {
-		return false
-	}
-	src := source(value).Src
-	return strings.HasPrefix(src, assets)
+	return value[0] == '{' && strings.HasPrefix(source(value).Src, assets)
 }
 
 // file is a picture or sound as the viewer writes it.
