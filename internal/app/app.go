@@ -24,6 +24,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/demo"
 	"github.com/ml-intern/ml-intern/internal/app/limitlog"
 	"github.com/ml-intern/ml-intern/internal/app/login"
+	"github.com/ml-intern/ml-intern/internal/app/lookups"
 	"github.com/ml-intern/ml-intern/internal/app/prompt"
 	"github.com/ml-intern/ml-intern/internal/app/secrets"
 	"github.com/ml-intern/ml-intern/internal/app/simulation"
@@ -87,6 +88,7 @@ type App struct {
 	http                            *http.Client
 	login                           *login.Login
 	hub                             hubDoor
+	lookups                         lookups.Door
 	fleet                           fleetDoor
 	simulation                      *simulation.Simulation
 	debugLog                        *debuglog.Log
@@ -159,6 +161,10 @@ func (a *App) models() error {
 		return err
 	}
 	a.openLogin()
+	a.lookups.Options = lookups.Options{
+		Loaded: a.Loaded, HTTP: a.http, Closed: a.simulation != nil, Version: Version(),
+		Token: func(ctx context.Context) string { return a.login.Token(ctx, 0) }, Secret: a.secrets.Shows,
+	}
 	models := a.http
 	if a.simulation != nil {
 		if models, err = a.newHTTP(true); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/hands"
 	"github.com/ml-intern/ml-intern/internal/app/hubtools"
 	"github.com/ml-intern/ml-intern/internal/domain/workspace"
+	"github.com/ml-intern/ml-intern/internal/tools/audit"
 )
 
 // hubDoor opens the Hub's client once, when it is first needed: most of what
@@ -143,3 +144,6 @@ func (a *App) Live(ctx context.Context, session string) bool {
 	var held *store.HeldError
 	return errors.As(errors.Join(a.store.Acquire(ctx, session), a.store.Release(session)), &held)
 }
+
+// Auditor makes audits of data sets for a person at the shell.
+func (a *App) Auditor() (*audit.Auditor, error) { return a.lookups.Auditor(a.Loaded.Dir) }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ml-intern/ml-intern/internal/app/command/account"
+	"github.com/ml-intern/ml-intern/internal/app/command/audits"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/command/inspect"
 	"github.com/ml-intern/ml-intern/internal/app/command/sandboxes"
@@ -28,7 +29,7 @@ type constructor func(*console.Streams) *cobra.Command
 func commands() []constructor {
 	return []constructor{
 		inspect.Sessions, inspect.Models, inspect.Tools, newConfig, account.Login, account.Logout, account.Whoami,
-		newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, newVersion,
+		audits.New, newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, newVersion,
 		newToolserver, // hidden
 	}
 }

@@ -37,3 +37,11 @@ func (s *Held) Scrubber() *redact.Scrubber {
 	}
 	return s.now
 }
+
+// Shows reports whether a text shows a secret. What only stands behind a
+// secret's name is not counted: addresses and programs are full of such names.
+func (s *Held) Shows(text string) bool {
+	_, kinds := s.Scrubber().Report(text)
+	delete(kinds, "named")
+	return len(kinds) > 0
+}
