@@ -1,0 +1,230 @@
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
+)
+
+// entry is a line of a list. What the Hub leaves out stays empty; what it sends
+// in another form than expected, too.
+type entry struct {
+	ID          loose[string]   `json:"id"`
+	Slug        loose[string]   `json:"slug"` // of collections
+	Author      loose[string]   `json:"author"`
+	Title       loose[string]   `json:"title"`
+	Downloads   loose[float64]  `json:"downloads"`
+	Likes       loose[float64]  `json:"likes"`
+	Upvotes     loose[float64]  `json:"upvotes"`
+	Tags        loose[[]string] `json:"tags"`
+	Gated       json.RawMessage `json:"gated"`
+	Private     loose[bool]     `json:"private"`
+	Modified    loose[string]   `json:"lastModified"`
+	Updated     loose[string]   `json:"lastUpdated"`
+	Task        loose[string]   `json:"pipeline_tag"`
+	Library     loose[string]   `json:"library_name"`
+	SDK         loose[string]   `json:"sdk"`
+	About       loose[string]   `json:"ai_short_description"`
+	Description loose[string]   `json:"description"`
+	Relevance   loose[float64]  `json:"semanticRelevancyScore"`
+	Safetensors loose[struct {
+		Total float64 `json:"total"`
+	}] `json:"safetensors"`
+	GGUF loose[struct {
+		Total float64 `json:"total"`
+	}] `json:"gguf"`
+	Runtime loose[struct {
+		Stage string `json:"stage"`
+	}] `json:"runtime"`
+	Card loose[struct {
+		Title string `json:"title"`
+		About string `json:"short_description"`
+	}] `json:"cardData"`
+	Items loose[[]struct {
+		Type string `json:"type"`
+		ID   string `json:"id"`
+	}] `json:"items"`
+}
+
+// loose is a value that is absent when it has another form.
+type loose[T any] struct {
+	v  T
+	ok bool
+}
+
+func (l *loose[T]) UnmarshalJSON(data []byte) error {
+	var v T
+	if string(data) != "null" && json.Unmarshal(data, &v) == nil {
+		l.v, l.ok = v, true
+	}
+	return nil
+}
+
+// tag is the rest of the first tag with a prefix.
+func (e entry) tag(prefix string) string {
+	for _, t := range e.Tags.v {
+		if rest, ok := strings.CutPrefix(t, prefix); ok {
+			return rest
+		}
+	}
+	return ""
+}
+
+// parameters is how many a model has; 0 is unknown.
+func (e entry) parameters() float64 { return max(e.Safetensors.v.Total, e.GGUF.v.Total) }
+
+// gate is how access is limited.
+func (e entry) gate() string {
+	var how string
+	if json.Unmarshal(e.Gated, &how) == nil && how != "" {
+		return "gated: " + lookup.Line(how, 20)
+	}
+	var yes bool
+	if json.Unmarshal(e.Gated, &yes) == nil {
+		if yes {
+			return "gated"
+		}
+		return "not gated"
+	}
+	return ""
+}
+
+// line is what is known of an entry, in one line.
+func (e entry) line(kind string) string {
+	var facts []string
+	add := func(format string, args ...any) { facts = append(facts, fmt.Sprintf(format, args...)) }
+	name := e.ID.v
+	switch kind {
+	case "collections":
+		name = e.Slug.v
+	case "spaces":
+		name = e.ID.v
+		if title := first(e.Title.v, e.Card.v.Title); title != "" {
+			add("%s", lookup.Line(title, 80))
+		}
+		if e.SDK.v != "" {
+			add("%s", lookup.Line(e.SDK.v, 20))
+		}
+		if e.Runtime.v.Stage != "" {
+			add("%s", lookup.Line(e.Runtime.v.Stage, 30))
+		}
+	default:
+		if task := first(e.Task.v, e.tag("task_categories:")); task != "" {
+			add("%s", lookup.Line(task, 60))
+		}
+		if e.Library.v != "" {
+			add("%s", lookup.Line(e.Library.v, 40))
+		}
+		if n := e.parameters(); n > 0 {
+			add("%s params", short(n))
+		}
+		if rows := e.tag("size_categories:"); rows != "" {
+			add("%s rows", lookup.Line(rows, 30))
+		}
+	}
+	if e.Downloads.ok {
+		add("downloads %s", short(e.Downloads.v))
+	}
+	if e.Likes.ok {
+		add("likes %s", short(e.Likes.v))
+	}
+	if e.Upvotes.ok {
+		add("upvotes %s", short(e.Upvotes.v))
+	}
+	if kind != "collections" {
+		if licence := e.tag("license:"); licence != "" {
+			add("%s", lookup.Line(licence, 40))
+		} else if e.Tags.ok {
+			add("licence not stated")
+		}
+		if g := e.gate(); g != "" {
+			add("%s", g)
+		}
+	}
+	if e.Private.v {
+		add("private")
+	}
+	if day := first(e.Modified.v, e.Updated.v); day != "" {
+		add("changed %s", lookup.Line(day[:min(len(day), len(time.DateOnly))], 20))
+	}
+	if e.Relevance.ok {
+		add("relevance %.2f", e.Relevance.v)
+	}
+	text := lookup.Line(name, 200)
+	if kind == "collections" && e.Title.v != "" {
+		text += " “" + lookup.Line(e.Title.v, 120) + "”"
+	}
+	return strings.Join(append([]string{text}, facts...), " | ") + e.more(kind)
+}
+
+// more is a second line where the first says too little.
+func (e entry) more(kind string) string {
+	switch kind {
+	case "spaces":
+		if about := first(e.About.v, e.Card.v.About); about != "" {
+			return "\n   " + lookup.Line(about, 160)
+		}
+	case "collections":
+		text := ""
+		if e.Description.v != "" {
+			text = "\n   " + lookup.Line(e.Description.v, 160)
+		}
+		if n := len(e.Items.v); n > 0 {
+			names := make([]string, 0, 4)
+			for _, item := range e.Items.v[:min(n, 4)] {
+				names = append(names, lookup.Line(item.Type+" "+item.ID, 100))
+			}
+			text += "\n   holds: " + strings.Join(names, ", ")
+		}
+		return text
+	}
+	return ""
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if strings.TrimSpace(v) != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// short writes 494032768 as 494M.
+func short(n float64) string {
+	for _, unit := range []struct {
+		size float64
+		name string
+	}{{1e12, "T"}, {1e9, "B"}, {1e6, "M"}, {1e3, "k"}} {
+		if n < unit.size || math.IsInf(n, 0) {
+			continue
+		}
+		v := n / unit.size
+		if v < 10 {
+			return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0") + unit.name
+		}
+		return strconv.FormatFloat(v, 'f', 0, 64) + unit.name
+	}
+	return strconv.FormatFloat(n, 'f', 0, 64)
+}
+
+// size reads a number of parameters such as 7B, 500M or 1.5T.
+func size(name, s string) (float64, error) {
+	text := strings.ToUpper(strings.TrimSpace(s))
+	unit := 1.0
+	if text != "" {
+		if u, ok := map[byte]float64{'K': 1e3, 'M': 1e6, 'B': 1e9, 'T': 1e12}[text[len(text)-1]]; ok {
+			unit, text = u, text[:len(text)-1]
+		}
+	}
+	n, err := strconv.ParseFloat(strings.ReplaceAll(strings.TrimSpace(text), ",", ""), 64)
+	if err != nil || n < 0 || math.IsNaN(n) || math.IsInf(n, 0) || n*unit > 1e18 {
+		return 0, fmt.Errorf("%s must be a number of parameters such as 7B or 500M, not %q", name, s)
+	}
+	return n * unit, nil
+}
