@@ -26,6 +26,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/record"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/setup"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/sources"
 	"github.com/ml-intern/ml-intern/internal/engine/window/compact"
 )
 
@@ -72,6 +73,7 @@ type Agent struct {
 	restored     *history.State  // facts about calls a crash cut short
 	facts        map[string]bool // calls whose restored state has been used
 	capacity     *capacity.Capacity
+	sources      *sources.Sources
 	lastCall     llm.Kind       // what the newest model call was for
 	running      sync.WaitGroup // tool goroutines
 }
@@ -93,10 +95,6 @@ func New(o Options) (*Agent, error) {
 	a.adopt(Opened{SessionID: o.SessionID, Journal: o.Journal, State: o.State}, o.KeepSystem)
 	return a, nil
 }
-
-// closeLimit bounds the closing of tools at the end of a session: a sandbox is
-// deleted then, with a few tries.
-const closeLimit = 30 * time.Second
 
 // Run works until shutdown or until ctx is done. A turn that was cut short
 // earlier is taken up first when resume is true. It returns the error that
@@ -254,9 +252,7 @@ func (a *Agent) noteOnce(ctx context.Context, line string) {
 }
 
 func (a *Agent) closeTools(ctx context.Context) {
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
-	defer cancel()
-	if err := a.toolbox.Close(closing); err != nil {
+	if err := a.toolbox.Close(ctx); err != nil {
 		a.opts.Debug(err.Error())
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/approval"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/companion"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/delegate"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
@@ -36,7 +37,7 @@ func (a *Agent) batch(ctx context.Context, calls []llm.ToolCall) outcome {
 		if p.Risk.Poll {
 			a.turn.Polls(c.ID)
 		}
-		verdict := approval.Judge(a.opts.Policy, p, a.turn.Refused, money, blocks)
+		verdict := approval.Judge(a.opts.Policy, p, a.sources.Outside(), a.turn.Refused, money, blocks)
 		switch {
 		case p.Failure != "" || verdict.Action == policy.Run:
 		case verdict.Action == policy.Refuse, a.Settings().Headless:
@@ -116,8 +117,8 @@ func (a *Agent) stubs(text func(llm.ToolCall) string) []event.Payload {
 // session is what running calls see of it. A call that outlives its turn
 // stays with the journal and the budget it began with.
 func (a *Agent) session(ctx context.Context) *execution.Session {
-	record, money, turnID := a.record, a.budget, a.turnID()
-	return &execution.Session{
+	record, money, found, turnID := a.record, a.budget, a.sources, a.turnID()
+	s := &execution.Session{
 		SessionID: a.sessionID(),
 		Append:    func(ps ...event.Payload) error { return record.Append(ctx, turnID, ps...) },
 		Plan:      a.plan.Items,
@@ -129,12 +130,18 @@ func (a *Agent) session(ctx context.Context) *execution.Session {
 		Leaving: func() bool { return a.leaving(ctx) },
 		Debug:   a.opts.Debug,
 	}
+	s.Evidence = func(e event.Evidence) string { return found.Note(e, s.Append).ID }
+	s.Delegate = delegate.Host{
+		Options: &a.opts, Settings: a.Settings, Session: s, Money: money, Sources: found, Running: &a.running,
+	}.Run
+	return s
 }
 
 // attach gives the tools that go on between calls this session, once.
-func (a *Agent) attach() {
+func (a *Agent) attach(ctx context.Context) {
 	if !a.attached {
 		a.attached = true
+		a.emit(ctx, a.budget.ReleaseModels()...)
 		a.toolbox.Attach(&companion.Session{
 			SessionID: a.sessionID(), Record: a.record, Money: a.budget,
 			Cap: func() int64 { return a.Settings().CapMicroUSD },

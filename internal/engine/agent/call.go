@@ -116,7 +116,12 @@ func (a *Agent) store(ctx context.Context, r inference.Reply) llm.Message {
 }
 
 // remember appends m to the history and tells it.
-func (a *Agent) remember(ctx context.Context, m llm.Message) { a.emit(ctx, a.conversation.Add(m)) }
+func (a *Agent) remember(ctx context.Context, m llm.Message) {
+	if m.Role == llm.User && !m.Synthetic {
+		a.sources.Asked()
+	}
+	a.emit(ctx, a.conversation.Add(m))
+}
 
 // rememberSynthetic appends a message of the engine's own, in the user's role.
 func (a *Agent) rememberSynthetic(ctx context.Context, text string) {

@@ -87,13 +87,7 @@ func (a *Agent) overflowed(ctx context.Context, f *llm.Fault) bool {
 // summarise asks the model for a summary; the engine's tools go along so that
 // the cached prefix is the same. Nobody sees its text.
 func (a *Agent) summarise(ctx context.Context, messages []llm.Message, maxTokens int) (string, error) {
-	quiet := observer.New(false, nil, func(ps ...event.Payload) {
-		for _, p := range ps {
-			if _, reasoning := p.(event.ReasoningChunk); !reasoning {
-				a.emit(ctx, p)
-			}
-		}
-	}, a.booker(ctx), func() int { return 0 })
+	quiet := observer.Quiet(func(ps ...event.Payload) { a.emit(ctx, ps...) }, a.booker(ctx))
 	r, err := a.opts.Caller.Do(ctx, llm.Request{
 		Model: a.Settings().Model, Kind: llm.KindCompaction, SessionID: a.sessionID(), Messages: messages, Tools: a.toolbox.Specs(),
 		Choice: llm.ToolNone, Effort: llm.EffortHigh, MaxTokens: maxTokens,

@@ -109,7 +109,7 @@ func (a *Agent) reenter(ctx context.Context, reason string) bool {
 	if a.restored == nil || a.restored.Turn == nil || a.facts != nil {
 		return false
 	}
-	a.attach()
+	a.attach(ctx)
 	a.facts = map[string]bool{}
 	t := a.restored.Turn
 	a.turn = progress.New(t.ID, t.Attempt+1)

@@ -14,7 +14,7 @@ import (
 // openToolGate asks about the given calls.
 func (a *Agent) openToolGate(ctx context.Context, calls []*execution.Call, blocks map[string]*event.Block) outcome {
 	a.gates++
-	g := &approval.Gate{Kind: approval.Tools, ID: history.GateID(a.gates), Calls: calls}
+	g := &approval.Gate{Kind: approval.Tools, ID: history.GateID(a.gates), Calls: calls, Origin: a.sources.Outside()}
 	return a.openGate(ctx, g, g.ToolEvent(blocks))
 }
 

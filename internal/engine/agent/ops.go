@@ -11,6 +11,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/engine/agent/budget"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/conversation"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/record"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/sources"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
 )
 
@@ -167,15 +168,9 @@ func (a *Agent) adopt(o Opened, keepSystem bool) {
 	a.mu.Unlock()
 	a.plan.Set(s.Plan)
 	a.conversation = conversation.New(a.toolbox.Specs(), messages, s.MessageIDs)
-	a.budget = budget.New(s.Spend)
+	a.budget, a.sources = budget.New(s.Spend), sources.New(s)
 	a.turns, a.gates, a.warned = s.Turns, s.Gates, map[string]bool{}
 	a.turn, a.gate, a.restored, a.facts = nil, nil, s, nil
 	a.dead, a.longWait, a.lastCall, a.attached = s.Terminated, false, "", false
-	for _, in := range s.Queue {
-		var op event.Operation = event.UserInput{Text: in.Text}
-		if in.Steer {
-			op = event.Steer{Text: in.Text}
-		}
-		a.inbox.Restore(event.Submission{ID: in.SubmissionID, Operation: op}, in.AtGate)
-	}
+	a.inbox.Restore(s.Queue)
 }

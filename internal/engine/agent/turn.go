@@ -24,7 +24,7 @@ const (
 
 // beginTurn opens a turn with a person's text.
 func (a *Agent) beginTurn(ctx context.Context, sub event.Submission, text string) {
-	a.attach()
+	a.attach(ctx)
 	a.turns++
 	a.turn = progress.New(fmt.Sprintf("turn_%d", a.turns), 1)
 	set := a.Settings()
@@ -222,7 +222,9 @@ func (a *Agent) answered(ctx context.Context, text string) outcome {
 }
 
 func (a *Agent) complete(ctx context.Context, final *string, reason string) outcome {
-	a.emit(ctx, event.TurnComplete{HistorySize: a.conversation.Len(), FinalResponse: final, StopReason: reason})
+	a.emit(ctx, event.TurnComplete{
+		HistorySize: a.conversation.Len(), FinalResponse: final, StopReason: reason, Unverified: a.sources.Unverified(final, a.record.Repos()),
+	})
 	return ended
 }
 

@@ -41,8 +41,12 @@ type Observer interface {
 	Billed(r Reply)
 }
 
-// CallTimeout bounds one attempt of a model call, streaming included.
-const CallTimeout = 60 * time.Minute
+// CallTimeout bounds one attempt of a model call, streaming included;
+// ResearchTimeout one of a sub-agent's, for which another agent waits.
+const (
+	CallTimeout     = 60 * time.Minute
+	ResearchTimeout = 2 * time.Minute
+)
 
 // Options configure a Caller.
 type Options struct {
@@ -165,14 +169,23 @@ func (c *Caller) prepare(req *llm.Request) {
 	defer c.mu.Unlock()
 	req.Adjust = c.adjust[req.Model]
 	req.Adjust.Drop = slices.Clone(req.Adjust.Drop)
-	if level, known := c.efforts[req.Model]; known && req.Kind != llm.KindEffortProbe {
-		req.Effort = level
+	level, known := c.efforts[req.Model]
+	if !known || req.Kind == llm.KindEffortProbe {
+		return
 	}
+	if req.Kind == llm.KindResearch && slices.Index(llm.Efforts(), level) > slices.Index(llm.Efforts(), req.Effort) {
+		return // a sub-agent thinks less than its model could
+	}
+	req.Effort = level
 }
 
 // once opens one stream and reads it to its end.
 func (a *attempt) once(ctx context.Context) (Reply, error) {
-	callCtx, cancel := context.WithTimeoutCause(ctx, CallTimeout, errCallTimeout)
+	limit := CallTimeout
+	if a.req.Kind == llm.KindResearch {
+		limit = ResearchTimeout
+	}
+	callCtx, cancel := context.WithTimeoutCause(ctx, limit, errCallTimeout)
 	defer cancel()
 	begun := time.Now()
 	reply := Reply{Kind: a.req.Kind, Info: a.info}
@@ -231,7 +244,7 @@ func (a *attempt) partial(reply *Reply, text, thinking string) {
 	a.streamed = text != "" || thinking != ""
 }
 
-var errCallTimeout = errors.New("the model call took longer than an hour")
+var errCallTimeout = errors.New("the model call took longer than it may")
 
 // failure turns the deadline of a whole call into a fault and marks faults
 // that came after visible text.

@@ -52,7 +52,7 @@ func recheck(rules *policy.Policy, shown, c *execution.Call, batch *policy.Batch
 		return nil
 	}
 	if c.Edited {
-		if v := verdict(rules, c); v.Action == policy.Refuse {
+		if v := verdict(rules, c, nil); v.Action == policy.Refuse {
 			c.Failure = Refusal(c, v)
 			return nil
 		}
@@ -93,6 +93,7 @@ func edit(h *execution.Toolbox, c *execution.Call, ap event.Approval) *execution
 	}
 	edited := h.Shown(c.ToolCall, raw)
 	edited.Approved, edited.Edited, edited.Announce, edited.Note = true, true, false, note
+	edited.Why = c.Why
 	return edited
 }
 

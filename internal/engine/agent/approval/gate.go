@@ -4,6 +4,7 @@
 package approval
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -38,6 +39,8 @@ type Gate struct {
 	Calls        []*execution.Call
 	Continuation string
 	Final        *string // what a delayed turn_complete will tell
+	// Origin is the text from outside that was read before the calls.
+	Origin []event.Origin
 
 	Threshold float64 // USD, of a usage gate
 	Reason    string  // why a budget gate opened
@@ -107,7 +110,8 @@ func (g *Gate) ToolEvent(blocks map[string]*event.Block) event.ApprovalRequired 
 	for _, c := range g.Calls {
 		b := blocks[c.ID]
 		ev.Tools = append(ev.Tools, event.GatedCall{
-			Tool: c.Name, ToolCallID: c.ID, Arguments: c.ShownArguments(), Reason: c.Risk.Reason, Block: b,
+			Tool: c.Name, ToolCallID: c.ID, Arguments: c.ShownArguments(), Reason: cmp.Or(c.Why, c.Risk.Reason),
+			Origin: g.Origin, Block: b,
 		})
 		if ev.Block == nil {
 			ev.Block = b

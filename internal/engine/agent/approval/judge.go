@@ -10,12 +10,16 @@ import (
 )
 
 // Judge applies the permission mode, the rules and the cap to one call. Blocks
-// say why the cap, or a person alone, decides.
-func Judge(rules *policy.Policy, c *execution.Call, refused string, batch *policy.Batch, blocks map[string]*event.Block) policy.Verdict {
+// say why the cap, or a person alone, decides. outside is the text from outside
+// that was read since a person spoke last.
+func Judge(rules *policy.Policy, c *execution.Call, outside []event.Origin, refused string, batch *policy.Batch, blocks map[string]*event.Block) policy.Verdict {
 	if c.Failure != "" {
 		return policy.Verdict{Action: policy.Run}
 	}
-	v := verdict(rules, c)
+	v := verdict(rules, c, outside)
+	if v.Action == policy.Ask {
+		c.Ask(v.Reason)
+	}
 	if v.Action == policy.Run && refused != "" {
 		c.Failure = guard.Refusal(refused)
 		return v
@@ -32,8 +36,8 @@ func Judge(rules *policy.Policy, c *execution.Call, refused string, batch *polic
 	return v
 }
 
-func verdict(rules *policy.Policy, c *execution.Call) policy.Verdict {
-	return rules.Judge(policy.Call{ID: c.ID, Name: c.Name, Args: c.Args, Risk: c.Risk})
+func verdict(rules *policy.Policy, c *execution.Call, outside []event.Origin) policy.Verdict {
+	return rules.Judge(policy.Call{ID: c.ID, Name: c.Name, Args: c.Args, Risk: c.Risk, Outside: outside})
 }
 
 // Refusal is what the model is told about a call that may not run.

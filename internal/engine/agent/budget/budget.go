@@ -57,6 +57,45 @@ func (p *Budget) ModelCall(micro *float64, source llm.PriceSource) event.Spend {
 	return s
 }
 
+// ReserveModel sets the worst case of a model call of a sub-agent aside, under
+// the id it returns; callID is the tool call it works for. A block says why it
+// does not fit.
+func (p *Budget) ReserveModel(callID string, cost tool.Cost, capMicro int64) (id string, ps []event.Payload, block *event.Block) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if block := p.ledger.Check(capMicro, cost); block != nil {
+		return "", nil, block
+	}
+	p.calls++
+	s := p.ledger.Reserve(fmt.Sprintf("llm_%d", p.calls), callID, cost)
+	p.ledger.Apply(s)
+	return s.ID, []event.Payload{s}, nil
+}
+
+// SettleModel books what a reserved model call has cost; micro is nil when that
+// is unknown.
+func (p *Budget) SettleModel(id string, micro *float64, source llm.PriceSource) []event.Payload {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.ledger.Settle(id, nil)
+	if micro != nil {
+		s = p.ledger.SettleExact(id, int64(*micro+0.5))
+	}
+	s.PriceSource = string(source)
+	p.ledger.Apply(s)
+	return []event.Payload{s}
+}
+
+// ReleaseModels gives back what model calls of an earlier run of the program
+// have left reserved: they ended with it.
+func (p *Budget) ReleaseModels() []event.Payload {
+	var ps []event.Payload
+	for _, s := range p.Open(event.SpendLLM) {
+		ps = append(ps, p.Close(s.ID, nil, true)...)
+	}
+	return ps
+}
+
 // Reserve takes a call's worst case from the cap and returns the events that
 // tell it: none for a call that is taken up again and has its reservation. A
 // block says why it does not fit.

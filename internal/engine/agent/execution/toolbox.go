@@ -96,8 +96,15 @@ func New(tools []tool.Tool) (*Toolbox, error) {
 // Specs are the tools as the model sees them.
 func (h *Toolbox) Specs() []llm.ToolSpec { return h.specs }
 
-// Close ends what the tools hold. It returns one error a tool.
+// closeLimit bounds the closing of tools at the end of a session: a sandbox is
+// deleted then, with a few tries.
+const closeLimit = 30 * time.Second
+
+// Close ends what the tools hold, also when ctx is done. It returns one error a
+// tool.
 func (h *Toolbox) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
 	var errs []error
 	for _, t := range h.tools {
 		if c, ok := t.(tool.Closer); ok {

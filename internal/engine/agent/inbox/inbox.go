@@ -46,10 +46,15 @@ func New() *Inbox { return &Inbox{wake: make(chan struct{}, 1)} }
 // Push adds a submission; text marks what a person has written.
 func (b *Inbox) Push(sub event.Submission, text bool) { b.push(item{sub: sub, text: text}) }
 
-// Restore adds a text that an earlier run of the program has accepted; atGate
-// says that a gate was open then.
-func (b *Inbox) Restore(sub event.Submission, atGate bool) {
-	b.push(item{sub: sub, text: true, atGate: atGate})
+// Restore adds the texts that an earlier run of the program has accepted.
+func (b *Inbox) Restore(queue []event.InputAccepted) {
+	for _, in := range queue {
+		var op event.Operation = event.UserInput{Text: in.Text}
+		if in.Steer {
+			op = event.Steer{Text: in.Text}
+		}
+		b.push(item{sub: event.Submission{ID: in.SubmissionID, Operation: op}, text: true, atGate: in.AtGate})
+	}
 }
 
 func (b *Inbox) push(it item) {

@@ -36,6 +36,17 @@ func New(stream bool, scrub func() Filter, emit func(ps ...event.Payload), bille
 	return v
 }
 
+// Quiet returns the observer of a call whose text nobody sees.
+func Quiet(emit func(ps ...event.Payload), billed func(inference.Reply)) *Observer {
+	return New(false, nil, func(ps ...event.Payload) {
+		for _, p := range ps {
+			if _, reasoning := p.(event.ReasoningChunk); !reasoning {
+				emit(p)
+			}
+		}
+	}, billed, func() int { return 0 })
+}
+
 func (v *Observer) reset() {
 	v.text, v.think = passAll{}, passAll{}
 	if v.scrub != nil {

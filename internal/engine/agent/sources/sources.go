@@ -27,18 +27,18 @@ func New(s *history.State) *Sources {
 	return &Sources{ledger: evidence.New(s.Evidence), outside: slices.Clone(s.Outside)}
 }
 
-// Note numbers what was looked up, tells it, and returns its mark: empty where
-// the ledger is full or nothing can be told any more. The journal has the
-// entries in the order of their numbers.
-func (s *Sources) Note(e event.Evidence, tell func(ps ...event.Payload) error) string {
+// Note numbers what was looked up, tells it, and returns it as it stands in the
+// ledger. Its mark is empty where the ledger is full or nothing can be told any
+// more. The journal has the entries in the order of their numbers.
+func (s *Sources) Note(e event.Evidence, tell func(ps ...event.Payload) error) event.Evidence {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e = s.ledger.Add(e)
 	s.outside = history.ReadOutside(s.outside, e)
 	if tell(e) != nil {
-		return ""
+		e.ID = ""
 	}
-	return e.ID
+	return e
 }
 
 // Asked says that a person has spoken: what was read before is behind it.
