@@ -71,6 +71,8 @@ func next(err error) string {
 		return "Check the name, for example with hub_search."
 	case fetch.BadArgument:
 		return "Correct the arguments."
+	case fetch.TooLarge:
+		return "Ask hf_dataset_query for fewer rows (length)."
 	case fetch.NotReady:
 		return "Try again in a minute, or read the files of the repository with hf_repo_files."
 	case fetch.RateLimited, fetch.Network, fetch.Timeout:

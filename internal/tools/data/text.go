@@ -198,7 +198,7 @@ func (v *visit) files() string {
 // problems lists the parts that could not be had, each once.
 func (v *visit) problems() string {
 	warnings := slices.Clone(v.warnings)
-	if v.page != nil && v.page.Truncated {
+	if v.page != nil && v.page.Truncated && len(v.page.Rows) < viewer.MaxRows {
 		warnings = append(warnings, fmt.Sprintf("the viewer sent only the first %d rows", len(v.page.Rows)))
 	}
 	if v.page != nil && v.page.Partial || v.info != nil && v.info.Partial {
