@@ -87,6 +87,7 @@ func (c *Catalogue) Routes(mux *http.ServeMux) {
 	}
 	mux.Handle("GET /api/models/{name}", repo.Route(c.legacy))
 	mux.Handle("GET /api/spaces/semantic-search", answer.Handler(c.semantic))
+	mux.Handle("GET /api/kernels", repo.Route(c.kernels))
 	mux.Handle("GET /api/models-tags-by-type", c.tagsByType(repo.Model))
 	mux.Handle("GET /api/datasets-tags-by-type", c.tagsByType(repo.Dataset))
 	mux.Handle("GET /api/quicksearch", answer.Handler(c.quickSearch))

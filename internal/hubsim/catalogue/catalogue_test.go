@@ -327,6 +327,20 @@ func TestListItems(t *testing.T) {
 	h.Equal(simtest.Each(list, "provider"), []any{"groq", "together"})
 }
 
+func TestKernels(t *testing.T) {
+	h := full(t)
+	h.Equal(h.ids("", "/api/kernels"), []any{})
+	for _, id := range []string{"acme/fast-norm", "acme/fast-attention"} {
+		h.w.Repo(repo.CreateSpec{ID: id}, map[string]string{"README.md": "---\nlicense: mit\ntags: [kernel]\n---\n"})
+	}
+	h.Equal(h.ids("", "/api/kernels?search=norm"), []any{"acme/fast-norm"})
+	r := h.get("", "/api/kernels?limit=1")
+	if link := r.Header.Get("Link"); !strings.Contains(link, "/api/kernels?") || strings.Count(link, "filter=kernel") != 1 {
+		t.Errorf("Link %q", link)
+	}
+	h.Equal(r.At(0, "gated"), any(false))
+}
+
 // Pages hold everything once, also when the list is shuffled meanwhile.
 func TestPaging(t *testing.T) {
 	h := setup(t)

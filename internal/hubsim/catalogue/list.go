@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/answer"
@@ -80,6 +81,18 @@ func (c *Catalogue) list(w http.ResponseWriter, r *http.Request, t repo.Type) er
 	}
 	answer.JSON(w, http.StatusOK, items)
 	return nil
+}
+
+// kernels lists the kernels: models with that tag.
+func (c *Catalogue) kernels(w http.ResponseWriter, r *http.Request) error {
+	r = r.Clone(r.Context())
+	q := r.URL.Query()
+	if !slices.Contains(q["filter"], "kernel") { // the next page's address has it
+		q.Add("filter", "kernel")
+	}
+	q.Set("full", "true")
+	r.URL.RawQuery = q.Encode()
+	return c.list(w, r, repo.Model)
 }
 
 // order is the place of a repository in a list: by what the query says, the

@@ -148,19 +148,17 @@ func (l *look) open(ctx context.Context, repo string, hits []example.Hit, all []
 		}
 	}
 	wg.Wait()
-	target, shown := map[string]bool{}, map[string]bool{}
-	for _, r := range rows {
-		if r.stub != "" {
-			target[r.Path] = true
-		}
-	}
+	at := map[string]int{}
 	out := rows[:0]
 	for _, r := range rows {
-		if shown[r.Path] || r.stub == "" && target[r.Path] {
-			continue // it stands where the note stood
+		i, shown := at[r.Path]
+		switch {
+		case !shown: // a note's file stands where the note stood
+			at[r.Path] = len(out)
+			out = append(out, r)
+		case out[i].stub == "":
+			out[i].stub = r.stub
 		}
-		shown[r.Path] = true
-		out = append(out, r)
 	}
 	return out
 }
