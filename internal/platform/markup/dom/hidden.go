@@ -29,6 +29,8 @@ func prune(n *html.Node, l look) {
 			if l.tiny || l.ink != "" && l.ink == l.paper {
 				n.RemoveChild(c)
 			}
+		case c.DataAtom == atom.Svg && keepText(c):
+			prune(c, l)
 		case c.Type != html.ElementNode, unseen(c):
 			n.RemoveChild(c)
 		default:
@@ -41,6 +43,26 @@ func prune(n *html.Node, l look) {
 		}
 		c = next
 	}
+}
+
+// keepText reduces a picture to the HTML in it, such as the text in a drawn box,
+// and reports whether there is any.
+func keepText(svg *html.Node) bool {
+	parts := All(svg, func(n *html.Node) bool { return strings.EqualFold(n.Data, "foreignobject") })
+	if len(parts) == 0 {
+		return false
+	}
+	for svg.FirstChild != nil {
+		svg.RemoveChild(svg.FirstChild)
+	}
+	for _, p := range parts {
+		if p.Parent != nil {
+			p.Parent.RemoveChild(p)
+		}
+		p.Data, p.DataAtom = "div", atom.Div
+		svg.AppendChild(p)
+	}
+	return true
 }
 
 // unseen reports whether an element is not shown, whatever its style.

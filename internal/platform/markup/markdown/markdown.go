@@ -34,7 +34,7 @@ type Options struct {
 
 // Render returns the content of a tree, which [dom.Visible] has pruned.
 func Render(root *html.Node, o Options) string {
-	w := newWriter(o)
+	w := New(o)
 	w.Node(root)
 	return w.String()
 }
@@ -149,6 +149,15 @@ func HasBlock(n *html.Node) bool {
 	}
 	return false
 }
+
+// Strong writes an element in bold.
+func (w *Writer) Strong(n *html.Node) { w.emphasis(n, "**", &w.bold) }
+
+// Emphasis writes an element in italics.
+func (w *Writer) Emphasis(n *html.Node) { w.emphasis(n, "*", &w.italic) }
+
+// InlineCode writes the text of an element as code within a line.
+func (w *Writer) InlineCode(n *html.Node) { w.inlineCode(n) }
 
 // emphasis writes an element between marks, unless it is so already or holds
 // blocks.
@@ -297,5 +306,7 @@ func Formula(n *html.Node) string {
 		}
 		tex = dom.Text(note)
 	}
+	// A % ends a line that only LaTeX's width made one.
+	tex = strings.ReplaceAll(strings.ReplaceAll(tex, "\r", ""), "%\n", "")
 	return strings.Join(strings.Fields(tex), " ")
 }

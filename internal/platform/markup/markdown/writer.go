@@ -28,7 +28,8 @@ type Writer struct {
 	cell bool
 }
 
-func newWriter(o Options) *Writer {
+// New returns a Writer without text.
+func New(o Options) *Writer {
 	if o.Limit <= 0 {
 		o.Limit = DefaultLimit
 	}
@@ -42,6 +43,12 @@ func newWriter(o Options) *Writer {
 func (w *Writer) String() string { return strings.Trim(w.b.String(), " \n") }
 
 func (w *Writer) full() bool { return w.b.Len() >= w.o.Limit }
+
+// InLine reports whether everything goes on one line, as in the cell of a table.
+func (w *Writer) InLine() bool { return w.cell }
+
+// Nested reports whether it is within a list or quote.
+func (w *Writer) Nested() bool { return w.depth > 0 }
 
 // Column is how many bytes the line has so far.
 func (w *Writer) Column() int {
@@ -164,12 +171,21 @@ func printable(s string) string {
 // Raw writes a piece of Markdown that stays on one line.
 func (w *Writer) Raw(s string) { w.raw(strings.Join(strings.Fields(s), " ")) }
 
-func (w *Writer) raw(s string) {
+func (w *Writer) raw(s string) { w.emit(s, false) }
+
+// emit writes a piece; one that is no block must not look like one.
+func (w *Writer) emit(s string, block bool) {
 	s = printable(s)
 	if s == "" || w.full() {
 		return
 	}
 	w.begin()
+	if !block && w.column == 0 && !w.cell {
+		first, rest, _ := strings.Cut(s, " ")
+		if first[0] != '`' || !strings.Contains(rest, "`") {
+			s = plain(first) + s[len(first):]
+		}
+	}
 	w.b.WriteString(s)
 	w.column += len(s)
 }
@@ -240,6 +256,6 @@ func (w *Writer) Heading(level int, text string) {
 		return
 	}
 	w.Block()
-	w.raw(strings.Repeat("#", min(max(level, 1), 6)) + " " + text)
+	w.emit(strings.Repeat("#", min(max(level, 1), 6))+" "+text, true)
 	w.Block()
 }
