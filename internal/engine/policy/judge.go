@@ -73,11 +73,12 @@ func (p *Policy) verdict(f *facts, m Mode) Verdict {
 // decides, whatever a rule or a setting allows. Changes of the workspace, runs
 // on the Hub and calls that only look are not meant.
 func (f *facts) outward() []string {
-	if len(f.Outside) == 0 || f.Risk.ReadOnly() {
+	if len(f.Outside) == 0 {
 		return nil
 	}
 	var acts []string
 	switch {
+	case f.Risk.ReadOnly():
 	case f.Name == "hf_jobs":
 		if f.operation == "cancel" && f.Risk.Gate != tool.Open {
 			acts = append(acts, "cancels what this session did not start")

@@ -111,7 +111,11 @@ func (e *environment) Delegate(ctx context.Context, d tool.Delegation) tool.Repo
 	if e.session.Delegate == nil {
 		return tool.Report{Reason: "this session has nobody to delegate to"}
 	}
-	return e.session.Delegate(ctx, e.call.ID, d)
+	r := e.session.Delegate(ctx, e.call.ID, d)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.noted = e.noted || len(r.Evidence) > 0 // what its text is made from is noted
+	return r
 }
 
 func (e *environment) SetPlan(items []event.PlanItem) {

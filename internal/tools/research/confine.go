@@ -1,0 +1,110 @@
+package research
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
+)
+
+// confined is read for sub-agents: only below some folders, and no file that
+// usually holds a secret. A sub-agent reads pages written by anybody; nothing
+// there should be able to have it fetch a key.
+type confined struct {
+	tool.Tool
+	folders []string
+}
+
+// Run reads unless the file is none for sub-agents.
+func (c confined) Run(ctx context.Context, env tool.Env, args json.RawMessage) (tool.Result, error) {
+	var p struct {
+		Path string `json:"path"`
+	}
+	if err := tool.Decode(args, &p); err != nil {
+		return tool.Failed("read: " + err.Error()), nil
+	}
+	for _, file := range append(c.named(p.Path), c.Risk(args).Reads...) {
+		if why := c.refused(file); why != "" {
+			return tool.Failed(fmt.Sprintf("read: %s is not for sub-agents: %s", p.Path, why)), nil
+		}
+	}
+	return c.Tool.Run(ctx, env, args)
+}
+
+// named is the file that a path means, before links are followed.
+func (c confined) named(file string) []string {
+	if !path.IsAbs(file) && len(c.folders) > 0 {
+		file = path.Join(c.folders[0], file)
+	}
+	return []string{path.Clean(file)}
+}
+
+// refused says why a file is not for sub-agents, or is empty.
+func (c confined) refused(file string) string {
+	inside := slices.ContainsFunc(c.folders, func(dir string) bool {
+		return file == path.Clean(dir) || strings.HasPrefix(file, strings.TrimSuffix(path.Clean(dir), "/")+"/")
+	})
+	if !inside {
+		return "it is outside the workspace"
+	}
+	for _, part := range strings.Split(strings.ToLower(file), "/") {
+		if secretFolder(part) {
+			return "it lies in " + part
+		}
+	}
+	if secretName(strings.ToLower(path.Base(file))) {
+		return "such files hold secrets"
+	}
+	return ""
+}
+
+func secretFolder(name string) bool {
+	return slices.Contains([]string{".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".git", ".ml-intern", ".secrets"}, name)
+}
+
+// secretName reports whether files of that name usually hold keys, tokens or
+// passwords. The files of tokenizers do not.
+func secretName(name string) bool {
+	switch name {
+	case ".env.example", ".env.sample", ".env.template", ".env.dist":
+		return false // made to be shared
+	}
+	if name == ".env" || strings.HasPrefix(name, ".env.") || strings.HasPrefix(name, ".env-") || strings.HasPrefix(name, ".envrc") {
+		return true
+	}
+	if keepsSettings(path.Ext(name)) && secretStem(name) {
+		return true
+	}
+	if slices.Contains([]string{".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", ".asc", ".gpg", ".token", ".env"}, path.Ext(name)) {
+		return true
+	}
+	for _, part := range []string{"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "hf_token", "service-account", "service_account", "client_secret"} {
+		if strings.HasPrefix(name, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// keepsSettings reports whether files of that kind hold values, not programs.
+func keepsSettings(ext string) bool {
+	switch ext {
+	case "", ".txt", ".json", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".csv":
+		return true
+	}
+	return ext == ".netrc" || ext == ".pypirc" || ext == ".npmrc" || ext == ".htpasswd" || ext == ".pgpass" || ext == ".git-credentials" || ext == ".token"
+}
+
+// secretStem reports whether a name without its ending says that it holds
+// secrets.
+func secretStem(name string) bool {
+	stem := strings.TrimSuffix(strings.TrimLeft(name, "._"), path.Ext(name))
+	return slices.Contains([]string{
+		"netrc", "git-credentials", "pypirc", "npmrc", "htpasswd", "pgpass", "credentials", "credential", "secrets", "secret", "token",
+		"tokens", "stored_tokens", "access_token", "api_key", "apikey", "api_keys", "passwords", "password", "kubeconfig", "authorized_keys",
+	}, stem) || strings.HasSuffix(stem, "_token") || strings.HasSuffix(stem, "-token") || strings.HasSuffix(stem, "_secret")
+}
