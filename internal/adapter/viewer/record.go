@@ -1,9 +1,11 @@
 package viewer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
@@ -113,13 +115,24 @@ func (r *Record) Tagged(prefix string) []string {
 	return values
 }
 
-// Near are the names of up to five data sets that a name may have meant.
+// Near are the names of up to five data sets that a name may have meant: those
+// with the same name, else those with the longest word of it.
 func (c *Client) Near(ctx context.Context, dataset string) ([]string, error) {
 	_, name, ok := strings.Cut(dataset, "/")
 	if !ok {
 		name = dataset
 	}
-	req := fetch.Request{URL: hub + "/api/datasets?" + url.Values{"search": {name}, "limit": {"5"}}.Encode(), Fresh: fresh, Timeout: timeout}
+	names, err := c.search(ctx, name)
+	words := strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '_' || r == '.' })
+	if err != nil || len(names) > 0 || len(words) < 2 {
+		return names, err
+	}
+	longest := slices.MaxFunc(words, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+	return c.search(ctx, longest)
+}
+
+func (c *Client) search(ctx context.Context, text string) ([]string, error) {
+	req := fetch.Request{URL: hub + "/api/datasets?" + url.Values{"search": {text}, "limit": {"5"}}.Encode(), Fresh: fresh, Timeout: timeout}
 	resp, err := c.o.Fetch.Do(ctx, req)
 	if err != nil {
 		return nil, explain(err)

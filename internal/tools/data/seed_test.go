@@ -58,7 +58,7 @@ func TestTheSeedsDatasets(t *testing.T) {
 			"**Row 17:**", "**Row 52:**", "**prompt-completion**, standard", "| GKD | yes |", "| DPO | no |", "- completion (string_text): 1 null",
 		}},
 		{inspect, `{"dataset":"acme/audit-mini","split":"nope"}`, []string{"bad_argument", "train, test"}},
-		{inspect, `{"dataset":"acme/none"}`, []string{"(not_found)", "near names"}},
+		{inspect, `{"dataset":"acme/chat-sfx"}`, []string{"(not_found)", "near names: acme/chat-sft, acme/toy-chat"}},
 		{query, `{"operation":"rows","dataset":"acme/audit-mini","offset":70,"length":1}`, []string{"num_rows_total: 120, partial: false", `"completion":""`, `"offset":71`}},
 		{query, `{"operation":"filter","dataset":"acme/audit-mini","where":"\"source\"=1 AND \"id\">'train-0020'"}`, []string{"num_rows_total: 2", `"row_idx":52`, `"row_idx":99`}},
 		{query, `{"operation":"filter","dataset":"acme/audit-mini","where":"drop table"}`, []string{"(bad_argument)", "column names in double quotes", "id, prompt, completion, source"}},
