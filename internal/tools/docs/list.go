@@ -12,6 +12,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
+	"github.com/ml-intern/ml-intern/internal/tools/docs/address"
 	"github.com/ml-intern/ml-intern/internal/tools/docs/index"
 	"github.com/ml-intern/ml-intern/internal/tools/docs/manifest"
 )
@@ -156,15 +157,25 @@ func (t *Explore) items(ctx context.Context, env tool.Env, pages []entryOf) []st
 	return out
 }
 
-// glimpse is the beginning of a page behind its title.
+// glimpse is the beginning of a page's text, without its headings.
 func glimpse(text string) string {
-	text = strings.TrimSpace(text)
-	if firstHeading(text) != "" {
-		if _, rest, ok := strings.Cut(text, "\n"); ok && strings.TrimSpace(rest) != "" {
-			text = strings.TrimSpace(rest)
+	var b strings.Builder
+	fenced := false
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(strings.TrimSpace(line), "```") {
+			fenced = !fenced
+		}
+		if fenced || !strings.HasPrefix(line, "#") {
+			b.WriteString(line)
+		}
+		if b.Len() > 16*glimpseChars {
+			break
 		}
 	}
-	short := lookup.Line(text, glimpseChars+1)
+	if strings.TrimSpace(b.String()) == "" {
+		b.WriteString(text) // nothing but headings
+	}
+	short := lookup.Line(b.String(), glimpseChars+1)
 	if runes := []rune(short); len(runes) > glimpseChars {
 		return string(runes[:glimpseChars]) + "..."
 	}
@@ -184,7 +195,7 @@ func others(pages []entryOf, max int) string {
 	for i, p := range pages {
 		name := p.URL
 		if p.Ours {
-			name = p.Address.Short()
+			name = current(p.Address).Short()
 		}
 		line := fmt.Sprintf("\n- %s: %s", lookup.Line(p.Title, 80), lookup.Line(name, 200))
 		if s := p.section(); s != in {
@@ -198,4 +209,11 @@ func others(pages []entryOf, max int) string {
 		b.WriteString(line)
 	}
 	return b.String()
+}
+
+// current is the address of a page in the release that is shown by default,
+// which is the one that a set's list names.
+func current(a address.Page) address.Page {
+	a.Version = ""
+	return a
 }

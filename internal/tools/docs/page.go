@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
@@ -17,6 +16,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/platform/markup/section"
 	"github.com/ml-intern/ml-intern/internal/tools/docs/address"
 	"github.com/ml-intern/ml-intern/internal/tools/docs/manifest"
+	"github.com/ml-intern/ml-intern/internal/tools/docs/rank"
 )
 
 //go:embed fetch_hf_docs.json
@@ -115,22 +115,12 @@ func find(text, name string) (string, bool) {
 		return found, true
 	}
 	for _, h := range section.Outline(text) {
-		if h.Marker != "" && letters(h.Text+h.Marker) == letters(name) {
+		if h.Marker != "" && rank.Letters(h.Text+h.Marker) == rank.Letters(name) {
 			found, _, ok := section.Find(text, h.Marker)
 			return found, ok
 		}
 	}
 	return "", false
-}
-
-// letters are the letters and digits of a name, in lower case.
-func letters(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, s)
 }
 
 // outline lists the headings of a text in at most max characters: of the upper

@@ -2,7 +2,6 @@ package docs
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -10,12 +9,11 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/net/html"
-
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
 	"github.com/ml-intern/ml-intern/internal/tools/docs/address"
+	"github.com/ml-intern/ml-intern/internal/tools/docs/hubsearch"
 	"github.com/ml-intern/ml-intern/internal/tools/docs/index"
 	"github.com/ml-intern/ml-intern/internal/tools/docs/manifest"
 	"github.com/ml-intern/ml-intern/internal/tools/docs/rank"
@@ -202,142 +200,33 @@ func (t *Explore) askHub(ctx context.Context, q question, p manifest.Product) fo
 		text = string(runes[:hubQueryChars])
 	}
 	limit := strconv.Itoa(min(q.limit, hubLimit))
-	first := t.ask(ctx, "/api/docs/search?"+url.Values{"q": {text}, "limit": {limit}, "product": {p.ID}}.Encode(), p, readSearch)
+	first := t.ask(ctx, "/api/docs/search?"+url.Values{"q": {text}, "limit": {limit}, "product": {p.ID}}.Encode(), p, hubsearch.Sections)
 	if len(first.items) > 0 || ctx.Err() != nil {
 		return first
 	}
-	second := t.ask(ctx, "/api/docs/search/full-text?"+url.Values{"q": {text}, "limit": {limit}, "domain": {p.Slug}}.Encode(), p, readFullText)
+	second := t.ask(ctx, "/api/docs/search/full-text?"+url.Values{"q": {text}, "limit": {limit}, "domain": {p.Slug}}.Encode(), p, hubsearch.FullText)
 	if second.err != nil && first.err == nil {
 		second.err = nil // the better of the two has answered: there is nothing
 	}
 	return second
 }
 
-func (t *Explore) ask(ctx context.Context, path string, p manifest.Product, read func([]byte) ([]item, error)) found {
+func (t *Explore) ask(ctx context.Context, path string, p manifest.Product, read func([]byte) ([]hubsearch.Hit, error)) found {
 	resp, err := t.Fetch.Do(ctx, fetch.Request{URL: address.Hub + path, Fresh: searchFresh})
 	if err != nil {
 		return found{err: err}
 	}
-	items, err := read(resp.Body)
+	hits, err := read(resp.Body)
 	if err != nil {
 		return found{err: &fetch.Error{Kind: fetch.Parse, Service: "the Hub's documentation search", URL: resp.URL, Message: "the answer has another form than expected", Err: err}}
 	}
-	for i := range items {
-		items[i].section = p.ID
+	var items []item
+	for _, h := range hits[:min(len(hits), hubLimit)] {
+		items = append(items, item{title: h.Title, url: h.URL, section: p.ID, glimpse: h.Text})
 	}
 	return found{items: items, sources: []lookup.Source{{
 		Response: resp, Tool: t.spec.Name, Operation: "search", Object: p.ID, Title: "Search in the documentation of " + p.ID,
 	}}}
-}
-
-// readSearch reads an answer of the Hub's search.
-func readSearch(data []byte) ([]item, error) {
-	var hits []struct {
-		Text  string `json:"text"`
-		URL   string `json:"source_page_url"`
-		Title string `json:"source_page_title"`
-		H1    string `json:"heading1"`
-		H2    string `json:"heading2"`
-		H3    string `json:"heading3"`
-	}
-	if err := json.Unmarshal(data, &hits); err != nil {
-		return nil, err
-	}
-	var out []item
-	for _, h := range hits[:min(len(hits), hubLimit)] {
-		out = append(out, hit(h.URL, h.Text, h.Title, h.H1, h.H2, h.H3))
-	}
-	return out, nil
-}
-
-// readFullText reads an answer of the Hub's search for words.
-func readFullText(data []byte) ([]item, error) {
-	var answer struct {
-		Hits []struct {
-			URL     string `json:"url"`
-			Content string `json:"content"`
-			L0      string `json:"hierarchy_lvl0"`
-			L1      string `json:"hierarchy_lvl1"`
-			L2      string `json:"hierarchy_lvl2"`
-			L3      string `json:"hierarchy_lvl3"`
-		} `json:"hits"`
-	}
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return nil, err
-	}
-	var out []item
-	for _, h := range answer.Hits[:min(len(answer.Hits), hubLimit)] {
-		out = append(out, hit(h.URL, h.Content, h.L1, h.L2, h.L3))
-	}
-	return out, nil
-}
-
-// hit makes an item of a section: its address leads to it, its title names the
-// headings above it.
-func hit(link, text string, headings ...string) item {
-	if strings.HasPrefix(link, "/") && !strings.HasPrefix(link, "//") {
-		link = address.Hub + link
-	}
-	anchor := ""
-	if a, err := address.Parse(link, ""); err == nil {
-		anchor = a.Anchor
-		link = a.URL()
-	}
-	var trail []string
-	for _, h := range headings {
-		h = lookup.Line(plainText(h), 200)
-		name, marker, _ := strings.Cut(strings.TrimSuffix(h, "]]"), "[[")
-		// The search names a section by heading and marker in one; the page has
-		// the marker.
-		if marker != "" && letters(name+marker) == letters(anchor) {
-			anchor = marker
-		}
-		if name = strings.TrimSpace(name); name != "" && (len(trail) == 0 || trail[len(trail)-1] != name) {
-			trail = append(trail, name)
-		}
-	}
-	if anchor != "" {
-		link += "#" + anchor
-	}
-	if len(trail) == 0 {
-		trail = []string{link}
-	}
-	return item{title: strings.Join(trail, " › "), url: link, glimpse: withoutMarkers(plainText(text))}
-}
-
-// plainText is a text without the tags of HTML.
-func plainText(s string) string {
-	if !strings.ContainsAny(s, "<&") {
-		return lookup.Plain(s)
-	}
-	var b strings.Builder
-	for z := html.NewTokenizer(strings.NewReader(s)); ; {
-		switch z.Next() {
-		case html.ErrorToken:
-			return lookup.Plain(strings.TrimSpace(b.String()))
-		case html.TextToken:
-			b.Write(z.Text())
-		}
-	}
-}
-
-// withoutMarkers drops the [[anchors]] of headings.
-func withoutMarkers(s string) string {
-	var b strings.Builder
-	for {
-		before, rest, ok := strings.Cut(s, "[[")
-		b.WriteString(before)
-		if !ok {
-			return b.String()
-		}
-		inside, after, ok := strings.Cut(rest, "]]")
-		if !ok || strings.ContainsAny(inside, " \n") {
-			b.WriteString("[[")
-			s = rest
-			continue
-		}
-		s = after
-	}
 }
 
 // askIndex searches the local index, after whole sets have been put into it

@@ -83,19 +83,27 @@ func Parse(raw, endpoint string) (Page, error) {
 		return Page{}, fmt.Errorf("the address %q: %w", raw, ErrElsewhere)
 	}
 	p.Area, segments = segments[0], segments[1:]
-	if len(segments) > 0 {
-		last := &segments[len(segments)-1]
-		*last = strings.TrimSuffix(strings.TrimSuffix(*last, ".html"), ".md")
+	var page []string // the last segment, where its ending says that it is a page
+	if n := len(segments) - 1; n >= 0 {
+		for _, ending := range [...]string{".md", ".html"} {
+			if name, ok := strings.CutSuffix(segments[n], ending); ok && name != "" {
+				segments, page = segments[:n], []string{name}
+				break
+			}
+		}
 	}
 	if p.Site == Hub && (p.Area == "docs" || p.Area == "learn") {
+		if len(segments) == 0 {
+			segments, page = page, nil // docs/trl.md is the set's first page
+		}
 		p.Slug, segments = segments[0], segments[1:]
 		p.Version, segments = take(segments, isVersion)
 		p.Language, segments = take(segments, isLanguage)
-		if len(segments) == 0 || segments[len(segments)-1] == "" {
-			segments = []string{"index"}
+		if len(segments)+len(page) == 0 {
+			page = []string{"index"}
 		}
 	}
-	p.Path = strings.Join(segments, "/")
+	p.Path = strings.Join(append(segments, page...), "/")
 	return p, nil
 }
 
@@ -186,13 +194,13 @@ func isVersion(s string) bool {
 	return false
 }
 
-// isLanguage reports whether a segment names a language: en, zh, pt-br, zh-TW.
+// languages are those that documentation is written in.
+const languages = " ar bn de en es fa fr he hi id it ja ko my ne nl pl pt ro ru te th tr uk vi zh "
+
+// isLanguage reports whether a segment names a language: en, pt-br, zh-TW.
 func isLanguage(s string) bool {
-	base, region, _ := strings.Cut(s, "-")
-	letters := func(s string) bool {
-		return len(s) == 2 && unicode.IsLetter(rune(s[0])) && unicode.IsLetter(rune(s[1]))
-	}
-	return letters(base) && strings.ToLower(base) == base && (region == "" && !strings.Contains(s, "-") || letters(region))
+	base, region, found := strings.Cut(s, "-")
+	return strings.Contains(languages, " "+base+" ") && len(base) == 2 && (!found || len(region) == 2)
 }
 
 // URL is the page's public address for people, without the anchor.

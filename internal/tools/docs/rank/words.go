@@ -125,3 +125,13 @@ const stop = " a about after all also an and any are as at be been before being 
 
 // Stop reports whether a word in lower case says nothing by itself.
 func Stop(word string) bool { return strings.Contains(stop, " "+word+" ") }
+
+// Letters are the letters and digits of a name, in lower case.
+func Letters(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, s)
+}
