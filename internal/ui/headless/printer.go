@@ -85,6 +85,7 @@ type textPrinter struct {
 	opts    Options
 	printed bool // something stands on standard output
 	open    bool // a streamed message is on the screen, unfinished
+	agents  map[string]*agent
 }
 
 func (p *textPrinter) start(o Options) {
@@ -138,15 +139,15 @@ func (p *textPrinter) event(ev event.Event) {
 			p.message(h.Message)
 		}
 	case event.TypeToolCall:
-		if c, err := event.Decode[event.ToolCall](ev); err == nil {
+		if c, err := event.Decode[event.ToolCall](ev); err == nil && c.AgentID == "" {
 			p.line("▸ " + c.Tool + "  " + shorten(string(c.Arguments), 80))
 		}
 	case event.TypeToolOutput:
-		if o, err := event.Decode[event.ToolOutput](ev); err == nil {
+		if o, err := event.Decode[event.ToolOutput](ev); err == nil && o.AgentID == "" {
 			p.toolOutput(o)
 		}
 	case event.TypeToolLog:
-		if l, err := event.Decode[event.ToolLog](ev); err == nil {
+		if l, err := event.Decode[event.ToolLog](ev); err == nil && !p.subagent(l) {
 			p.line("  " + l.Tool + ": " + strings.ReplaceAll(strings.TrimRight(l.Log, "\n"), "\n", "\n    "))
 		}
 	case event.TypeCompacted:
@@ -261,8 +262,11 @@ func (p *textPrinter) gate(g event.ApprovalRequired) {
 		text := "  approval required: " + t.Tool
 		if t.Block != nil {
 			text += ": " + t.BlockReason
+		} else if t.Reason != "" {
+			text += ": " + t.Reason
 		}
 		p.line(text)
+		p.origin(t.Origin)
 	}
 }
 
@@ -274,6 +278,7 @@ func (p *textPrinter) final(r *result) {
 	if (p.opts.Quiet || p.opts.Check != nil) && r.ending == "turn_complete" && r.Result != "" {
 		p.say(r.Result)
 	}
+	p.evidence(r)
 }
 
 func (p *textPrinter) result(r *result) {

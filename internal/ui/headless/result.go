@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/evidence"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
@@ -23,14 +24,28 @@ type result struct {
 	Usage          usage      `json:"usage"`
 	Jobs           []job      `json:"jobs"`
 	Artifacts      []artifact `json:"artifacts"`
-	Error          *failure   `json:"error,omitempty"`
-	ExitCode       int        `json:"exit_code"`
+	// Unverified are the references of the result that nothing the session has
+	// looked up stands behind; Sources is what was looked up in this run, and
+	// what the result cites from earlier ones.
+	Unverified []string         `json:"unverified,omitempty"`
+	Sources    []event.Evidence `json:"sources,omitempty"`
+	Error      *failure         `json:"error,omitempty"`
+	ExitCode   int              `json:"exit_code"`
 
 	ending  string             // event type that ended the turn
 	history int                // messages in the history
 	stopped string             // why the run was ended from outside
 	log     string             // where the session is saved, empty for nowhere
 	spent   map[string]float64 // USD of jobs and sandboxes, by ledger id
+	earlier []event.Evidence   // what earlier runs of the session have looked up
+}
+
+// maxSources bounds the sources of the result.
+const maxSources = 1000
+
+// cited is what the result cites of everything the session has looked up.
+func (r *result) cited() []event.Evidence {
+	return evidence.Cited(r.Result, append(slices.Clone(r.earlier), r.Sources...))
 }
 
 type usage struct {
@@ -80,6 +95,10 @@ func (r *result) count(ev event.Event) {
 			return
 		}
 		r.TotalCostUSD += *c.CostUSD
+	case event.TypeEvidence:
+		if e, err := event.Decode[event.Evidence](ev); err == nil && len(r.Sources) < maxSources {
+			r.Sources = append(r.Sources, e)
+		}
 	default:
 		r.hands(ev)
 	}
@@ -175,6 +194,7 @@ func (r *result) seal() {
 	if r.Artifacts == nil {
 		r.Artifacts = []artifact{}
 	}
+	r.Sources = append(evidence.Cited(r.Result, r.earlier), r.Sources...)
 	r.IsError = r.ExitCode != ExitOK
 	r.Subtype = map[int]string{
 		ExitOK: "success", ExitIterations: "max_iterations", ExitBudget: "budget_exceeded",

@@ -77,6 +77,8 @@ type Options struct {
 	Shown string
 	// After is the number of the newest event before this run.
 	After int64
+	// Evidence is what the session has looked up before this run.
+	Evidence []event.Evidence
 	// Check judges the final message against a schema and returns it in bare
 	// form; nil accepts all. One repair turn is tried.
 	Check func(text string) (string, error)
@@ -136,7 +138,7 @@ const (
 // returns the exit code. The session is shut down when it returns.
 func Run(ctx context.Context, session Session, opts Options) int {
 	r := &run{opts: opts, session: session, begun: time.Now(), mine: opts.Prompt == ""}
-	r.res.SessionID = opts.Init.SessionID
+	r.res.SessionID, r.res.earlier = opts.Init.SessionID, opts.Evidence
 	r.out = newPrinter(opts)
 	r.out.start(opts)
 	if opts.Prompt != "" {
@@ -245,7 +247,7 @@ func (r *run) take(ctx context.Context, ev event.Event) {
 		}
 		r.silence.Reset(silentWait)
 	case event.TypeLLMCall:
-		if c, err := event.Decode[event.LLMCall](ev); err == nil && c.FinishReason == "tool_calls" {
+		if c, err := event.Decode[event.LLMCall](ev); err == nil && c.FinishReason == "tool_calls" && c.AgentID == "" {
 			r.refused = false
 		}
 	case event.TypeToolStateChange:
@@ -287,7 +289,7 @@ func (r *run) turnComplete(ctx context.Context, ev event.Event) {
 		r.end(ctx, ExitFailure)
 		return
 	}
-	r.res.ending, r.res.history = "turn_complete", done.HistorySize
+	r.res.ending, r.res.history, r.res.Unverified = "turn_complete", done.HistorySize, done.Unverified
 	if done.FinalResponse != nil {
 		r.res.Result = *done.FinalResponse
 	}
