@@ -38,7 +38,7 @@ func Services(p Places) []fetch.Service {
 		},
 		{Name: "OpenAlex", Public: "https://api.openalex.org", Base: p.Base("ML_INTERN_OPENALEX_URL")},
 		{Name: "GitHub", Public: "https://api.github.com", Base: p.Base("ML_INTERN_GITHUB_API_URL"), Credential: p.GitHubToken},
-		{Name: "GitHub's files", Public: "https://raw.githubusercontent.com", Base: below(p.Base("ML_INTERN_GITHUB_API_URL"), "raw")},
+		{Name: "GitHub's files", Public: "https://raw.githubusercontent.com", Base: files(p.Base("ML_INTERN_GITHUB_API_URL"))},
 		{Name: "the Gradio documentation", Public: "https://gradio.app", Hosts: []string{"www.gradio.app"}, Base: p.Base("ML_INTERN_GRADIO_URL")},
 		{Name: "the Gradio search", Public: "https://playground-worker.pages.dev", Base: p.Base("ML_INTERN_GRADIO_SEARCH_URL")},
 		{Name: "Brave", Public: "https://api.search.brave.com", Base: p.Base("ML_INTERN_BRAVE_URL"), Credential: p.BraveKey, Header: "X-Subscription-Token"},
@@ -66,10 +66,10 @@ func webAddress(s string) string {
 	return s
 }
 
-// below is a place below a configured base; without one there is none.
-func below(base, name string) string {
-	if base == "" {
+// files is where a configured GitHub has the contents of files.
+func files(api string) string {
+	if api = strings.TrimRight(api, "/"); api == "" || api == "https://api.github.com" {
 		return ""
 	}
-	return strings.TrimRight(base, "/") + "/" + name
+	return api + "/raw"
 }
