@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
 )
@@ -65,6 +66,30 @@ func (s *Semantic) Passages(ctx context.Context, q Query, in ...Key) (*Passages,
 	return found, nil
 }
 
+// Match finds the paper with a title; one with another title is no match.
+func (s *Semantic) Match(ctx context.Context, title string) (*Record, error) {
+	address := graph + "search/match?" + query(url.Values{"query": {title}, "fields": {paperFields}})
+	var answer struct{ Data []wirePaper }
+	resp, err := s.ask(ctx, address, nil, &answer)
+	if err != nil {
+		return nil, err
+	}
+	if len(answer.Data) == 0 || letters(answer.Data[0].Title) != letters(title) || letters(title) == "" {
+		return nil, &fetch.Error{Kind: fetch.NotFound, Service: s.Name(), URL: address, Status: resp.Status, Message: "it knows no paper with this title"}
+	}
+	return &Record{Response: resp, Paper: answer.Data[0].paper(), Source: s.Name()}, nil
+}
+
+// letters is a text without what titles are written differently in.
+func letters(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, s)
+}
+
 // Like recommends papers like one: new ones, or of any age where there are no
 // new ones.
 func (s *Semantic) Like(ctx context.Context, key Key, limit int) (*Found, error) {
@@ -100,7 +125,9 @@ func (s *Semantic) recommended(ctx context.Context, path string, body any, found
 	}
 	found.Responses = append(found.Responses, resp)
 	for i := range answer.RecommendedPapers {
-		found.Papers = append(found.Papers, answer.RecommendedPapers[i].paper())
+		if p := answer.RecommendedPapers[i].paper(); p.named() {
+			found.Papers = append(found.Papers, p)
+		}
 	}
 	return nil
 }

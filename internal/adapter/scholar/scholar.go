@@ -43,6 +43,9 @@ func (p *Paper) Key() Key {
 	return ""
 }
 
+// named reports whether there is anything to call the paper by.
+func (p *Paper) named() bool { return p.Title != "" || p.ID != "" }
+
 // Record is an answer about one paper.
 type Record struct {
 	*fetch.Response

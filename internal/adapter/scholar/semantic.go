@@ -1,7 +1,6 @@
 package scholar
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,26 +71,17 @@ func (s *Semantic) ask(ctx context.Context, address string, body any, v any) (*f
 	return cited(resp), nil
 }
 
-// said puts what the service says of a failure into its error.
+// said puts into words what a status means at this service.
 func said(err error) error {
 	var f *fetch.Error
 	if !errors.As(err, &f) {
 		return err
 	}
 	own := *f
-	var body struct{ Error, Message string }
-	_ = loose.Decode(bytes.TrimSpace(f.Body), &body) // other bodies say nothing
-	text := line(body.Error)
-	if text == "" {
-		text = line(body.Message)
-	}
-	if text != "" {
-		own.Message = string([]rune(text)[:min(200, len([]rune(text)))])
-	}
 	switch f.Status {
-	case 404:
-		own.Kind, own.Message = fetch.NotFound, strings.TrimSuffix("it does not know the paper: "+text, ": ")
-	case 400:
+	case http.StatusNotFound:
+		own.Kind, own.Message = fetch.NotFound, strings.TrimSuffix("it does not know the paper: "+f.Message, ": ")
+	case http.StatusBadRequest:
 		own.Kind = fetch.BadArgument
 	}
 	return &own
@@ -186,7 +176,7 @@ func (s *Semantic) Links(ctx context.Context, key Key, d Direction, span Span) (
 			other = &e.CitedPaper
 		}
 		l := Link{Paper: other.paper(), Influential: e.IsInfluential, Intents: lines(e.Intents), Contexts: lines(e.Contexts)}
-		if within(l.Paper, span) {
+		if l.Paper.named() && within(l.Paper, span) {
 			links.Links = append(links.Links, l)
 		}
 	}
@@ -252,7 +242,9 @@ func (s *Semantic) Search(ctx context.Context, q Query) (*Found, error) {
 		found.Total = *answer.Total
 	}
 	for i := range answer.Data {
-		found.Papers = append(found.Papers, answer.Data[i].paper())
+		if p := answer.Data[i].paper(); p.named() {
+			found.Papers = append(found.Papers, p)
+		}
 	}
 	if path == "search/bulk" {
 		start := min(max(q.Offset, 0), len(found.Papers))

@@ -44,13 +44,31 @@ func (c *call) details(ctx context.Context) (rendered, error) {
 		c.used(found.Response, "")
 		head, rest = arxivDetails(&found.Papers[0], hubErr)
 	}
+	if counts == nil {
+		counts = c.byTitle(ctx, head, countErr)
+	}
 	if counts != nil {
 		c.used(counts.Response, "")
 	}
 	whole := head + counted(counts, countErr) + rest + c.nextLine()
 	return func(room int) string {
-		return lookup.Part{Offset: c.Offset, Max: room - 300, More: c.From}.Cut(whole)
+		return lookup.Part{Offset: c.Offset, Max: room, More: c.From}.Cut(whole)
 	}, nil
+}
+
+// byTitle asks for a paper that Semantic Scholar does not know by its id: it may
+// know it as it was printed in a journal. nil says that it does not.
+func (c *call) byTitle(ctx context.Context, head string, failed error) *scholar.Record {
+	var f *fetch.Error
+	title, _, _ := strings.Cut(strings.TrimPrefix(head, "# "), "\n")
+	if !errors.As(failed, &f) || f.Kind != fetch.NotFound || title == "" {
+		return nil
+	}
+	found, err := c.scholar.Match(ctx, title)
+	if err != nil {
+		return nil
+	}
+	return found
 }
 
 func (c *call) nextLine() string {
@@ -177,6 +195,6 @@ func (c *call) foreignDetails(ctx context.Context) (rendered, error) {
 	fmt.Fprintf(&b, "\n## Abstract\n%s\n", show.OrText(show.Text(r.Abstract)))
 	fmt.Fprintf(&b, "\n**Next:** citation_graph with arxiv_id %q\n", string(c.Key))
 	return func(room int) string {
-		return lookup.Part{Offset: c.Offset, Max: room - 300, More: c.From}.Cut(b.String())
+		return lookup.Part{Offset: c.Offset, Max: room, More: c.From}.Cut(b.String())
 	}, nil
 }

@@ -25,7 +25,7 @@ func (c *call) trending(ctx context.Context) (rendered, error) {
 	if c.Date != "" && (c.Date < firstDay || c.Date > today) {
 		return c.noSuchDay(ctx, today)
 	}
-	papers, more, err := c.daily(ctx)
+	papers, seen, more, err := c.daily(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -42,12 +42,20 @@ func (c *call) trending(ctx context.Context) (rendered, error) {
 	if p := c.periodName(); p != "" {
 		head += " (" + p + ")"
 	}
-	return c.paperList(head+"\n", shown, start, more || start+len(shown) < len(papers)), nil
+	tail := ""
+	if c.Query != "" {
+		head += "\nFiltered by: '" + show.Line(c.Query, 200) + "'"
+		if more {
+			tail = fmt.Sprintf("Looked through the first %d papers of the list.\n", seen)
+		}
+		more = false
+	}
+	return c.paperList(head+"\n", tail, shown, start, more || start+len(shown) < len(papers)), nil
 }
 
-// daily reads as much of the daily list as the call needs; more says that there
-// is more behind it.
-func (c *call) daily(ctx context.Context) (papers []hub.Paper, more bool, err error) {
+// daily reads as much of the daily list as the call needs: those that fit of the
+// seen ones. more says that there are others behind these.
+func (c *call) daily(ctx context.Context) (papers []hub.Paper, seen int, more bool, err error) {
 	whole := c.Query != "" || c.periodName() != "" // all has to be seen to filter or rank it
 	limit := min(c.Offset+c.Limit, hub.MaxDaily)
 	if whole {
@@ -60,9 +68,10 @@ func (c *call) daily(ctx context.Context) (papers []hub.Paper, more bool, err er
 				more = true // what there is serves
 				break
 			}
-			return nil, false, err
+			return nil, 0, false, err
 		}
 		c.used(resp, "")
+		seen += len(list)
 		for _, p := range list {
 			if c.Query == "" || mentions(&p, c.Query) {
 				papers = append(papers, p)
@@ -78,7 +87,7 @@ func (c *call) daily(ctx context.Context) (papers []hub.Paper, more bool, err er
 	if c.periodName() != "" {
 		slices.SortStableFunc(papers, func(a, b hub.Paper) int { return cmp.Compare(votes(&b), votes(&a)) })
 	}
-	return papers, more, nil
+	return papers, seen, more, nil
 }
 
 func votes(p *hub.Paper) int {
@@ -195,15 +204,12 @@ func (c *call) searchHub(ctx context.Context, note string) (rendered, error) {
 	start := min(c.Offset, len(papers))
 	shown := papers[start:min(start+c.Limit, len(papers))]
 	more := start+c.Limit < len(papers) || len(papers) == c.Offset+c.Limit && len(papers) < hub.MaxSearch
-	return c.paperList(fmt.Sprintf("%s# Papers matching '%s'\n", note, show.Line(c.Query, 200)), shown, start, more), nil
+	return c.paperList(fmt.Sprintf("%s# Papers matching '%s'\n", note, show.Line(c.Query, 200)), "", shown, start, more), nil
 }
 
 // paperList shows papers as the Hub knows them.
-func (c *call) paperList(head string, papers []hub.Paper, start int, more bool) rendered {
-	if c.Operation == "trending" && c.Query != "" {
-		head += "Filtered by: '" + show.Line(c.Query, 200) + "'\n"
-	}
-	l := show.List{Head: head + fmt.Sprintf("Showing %d paper(s)\n\n", len(papers)), Offset: start, More: more && len(papers) > 0, Next: c.From}
+func (c *call) paperList(head, tail string, papers []hub.Paper, start int, more bool) rendered {
+	l := show.List{Head: head + fmt.Sprintf("Showing %d paper(s)\n\n", len(papers)), Offset: start, More: more && len(papers) > 0, Next: c.From, Tail: tail}
 	for i := range papers {
 		l.Entries = append(l.Entries, hubEntry(start+i+1, &papers[i]))
 	}

@@ -21,12 +21,12 @@ import (
 func (c *call) search(ctx context.Context) (rendered, error) {
 	if !c.Filtered() {
 		if c.Offset+c.Limit > hub.MaxSearch {
-			return nil, fmt.Errorf("bad_argument: offset and limit together must not be over %d without filters; use arxiv_search", hub.MaxSearch)
+			return nil, bad("offset and limit together must not be over %d without filters; use arxiv_search", hub.MaxSearch)
 		}
 		return c.searchHub(ctx, "")
 	}
 	if c.Offset+c.Limit > scholar.MaxFound {
-		return nil, fmt.Errorf("bad_argument: offset and limit together must not be over %d; narrow the search", scholar.MaxFound)
+		return nil, bad("offset and limit together must not be over %d; narrow the search", scholar.MaxFound)
 	}
 	q, foreign := c.scholarQuery()
 	var failed error
@@ -157,7 +157,7 @@ func (c *call) askArxiv(ctx context.Context, categories []string) (*arxiv.Result
 func (c *call) arxivSearch(ctx context.Context) (rendered, error) {
 	categories, unknown := arxivCategories(c.Categories)
 	if len(unknown) > 0 {
-		return nil, fmt.Errorf("bad_argument: categories %q is none of arXiv's; give such as cs.CL,cs.LG", show.Line(strings.Join(unknown, ","), 100))
+		return nil, bad("categories %q is none of arXiv's; give such as cs.CL,cs.LG", show.Line(strings.Join(unknown, ","), 100))
 	}
 	found, err := c.askArxiv(ctx, categories)
 	if err != nil {

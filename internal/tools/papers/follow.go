@@ -53,7 +53,7 @@ func (c *call) followed(a *graph.Answer, err error) (rendered, error) {
 func (c *call) passages(ctx context.Context) (rendered, error) {
 	q, foreign := c.scholarQuery()
 	if len(foreign) > 0 {
-		return nil, fmt.Errorf("bad_argument: categories %s is no field of study; one of %s", strings.Join(foreign, ", "), strings.Join(scholar.FieldsOfStudy(), ", "))
+		return nil, bad("categories %s is no field of study; one of %s", strings.Join(foreign, ", "), strings.Join(scholar.FieldsOfStudy(), ", "))
 	}
 	q.Limit = min(c.Offset+c.Limit, scholar.MaxFound)
 	var in []scholar.Key

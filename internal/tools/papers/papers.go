@@ -126,6 +126,15 @@ func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (too
 	return c.finish(text), nil
 }
 
+// badArgument is a fault of the arguments that shows only when an operation
+// looks at them.
+type badArgument string
+
+func (e badArgument) Error() string { return string(e) }
+
+func bad(format string, args ...any) error { return badArgument(fmt.Sprintf(format, args...)) }
+
+// refused tells what is wrong with the arguments, and gives good ones.
 func refused(in *request.Request, err error) tool.Result {
 	operation, example := in.Example()
 	return tool.Failed(fmt.Sprintf("%s: bad_argument: %s. Example: hf_papers %s",
@@ -173,32 +182,28 @@ func (c *call) object() string {
 
 // finish renders a result within the room there is, and cites its sources.
 func (c *call) finish(render rendered) tool.Result {
-	room := c.env.Room()
-	if c.MaxChars > 0 {
-		room = min(room, c.MaxChars)
-	}
-	room -= 100
-	for _, s := range c.sources {
-		room -= max(utf8.RuneCountInString(s.URL), utf8.RuneCountInString(s.Response.URL)) + 50
-	}
-	room = max(room, 500)
-	out := render(room)
+	room := lookup.Room(c.env, c.MaxChars)
+	tail := ""
 	if c.Cut {
-		out = strings.TrimRight(out, "\n") + fmt.Sprintf("\n\nlimit is %d at most: use offset for more.\n", request.MaxLimit)
+		tail = fmt.Sprintf("\n\nlimit is %d at most: use offset for more.", request.MaxLimit)
 	}
-	if utf8.RuneCountInString(out) > room {
-		out = lookup.Part{Max: room - 150, More: func(int) string { return "another max_chars or a smaller limit" }}.Cut(out)
+	out := strings.TrimRight(render(room-len(tail)), "\n")
+	if utf8.RuneCountInString(out) > room-len(tail) {
+		out = lookup.Part{Max: room - len(tail), More: func(int) string { return "a larger max_chars or a smaller limit" }}.Cut(out)
 	}
-	return lookup.Cite(c.env, out, c.sources...)
+	return lookup.Cite(c.env, out+tail, c.sources...)
 }
 
 // failed tells what was tried, what came back and what to do next.
 func (c *call) failed(err error) tool.Result {
 	what := strings.TrimSpace(name + " " + c.Operation + " " + c.object())
 	var f *fetch.Error
+	var argument badArgument
 	switch {
+	case errors.As(err, &argument):
+		return refused(c.Request, err)
 	case !errors.As(err, &f):
-		return tool.Failed(what + ": " + show.Line(err.Error(), 500) + ".")
+		return lookup.Failed(what, err)
 	case f.Service == "Semantic Scholar":
 		return lookup.Failed(what, err, graph.Advice(err)+".")
 	case f.Kind == fetch.NotFound:

@@ -54,8 +54,11 @@ func (p *Service) works(r *http.Request) (any, error) {
 		}
 		found = slices.DeleteFunc(found, func(x *paper.Paper) bool { return !keep(x) })
 	}
-	if q.Get("sort") == "cited_by_count:desc" {
+	switch q.Get("sort") {
+	case "cited_by_count:desc":
 		slices.SortStableFunc(found, func(a, b *paper.Paper) int { return len(p.Citing(b.ID)) - len(p.Citing(a.ID)) })
+	case "publication_date:desc":
+		slices.SortStableFunc(found, func(a, b *paper.Paper) int { return b.PublishedAt.Compare(a.PublishedAt) })
 	}
 	nth, err := paper.Number(q, "page", 1)
 	if err != nil || nth < 1 {
@@ -100,6 +103,12 @@ func (p *Service) workFilter(f string) (func(*paper.Paper) bool, error) {
 		return func(x *paper.Paper) bool { return x.PublishedAt.UTC().Format("2006-01-02") <= value }, nil
 	case "publication_year":
 		return func(x *paper.Paper) bool { return fmt.Sprint(x.PublishedAt.Year()) == value }, nil
+	case "cited_by_count":
+		least, err := strconv.Atoi(strings.TrimPrefix(value, ">"))
+		if err != nil || !strings.HasPrefix(value, ">") {
+			return nil, bad("%s is not a valid value of cited_by_count", value)
+		}
+		return func(x *paper.Paper) bool { return len(p.Citing(x.ID)) > least }, nil
 	case "title.search", "title_and_abstract.search", "default.search":
 		matching := p.Matching(value)
 		return func(x *paper.Paper) bool { return slices.Contains(matching, x) }, nil
