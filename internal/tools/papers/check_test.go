@@ -1,14 +1,10 @@
 package papers_test
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/ml-intern/ml-intern/internal/platform/fetch"
-	"github.com/ml-intern/ml-intern/internal/tools/papers"
 )
 
 func TestCheck08_TrendingIsByTrend(t *testing.T) {
@@ -239,13 +235,10 @@ func TestCheck13_WithheldReferences(t *testing.T) {
 	s.own(dpo+"/citations", "citations.json")
 	s.good(`{"operation":"citation_graph","arxiv_id":"2305.18290"}`, "## References\nThe publisher withholds the list of references", "read_paper", "(?, ? cites)", "## Citations (4+)")
 
-	s = newStage(t, func(o *papers.Options) {
-		o.Bibliography = func(_ context.Context, id string) ([]string, *fetch.Response, error) {
-			return []string{"A. Quill. Tides. arXiv:1706.03741", id}, &fetch.Response{URL: "https://arxiv.org/html/" + id, FetchedAt: now, SHA256: "00"}, nil
-		}
-	})
+	s = newStage(t)
 	s.Answer(dpo+"/references", 200, elided)
-	s.good(`{"operation":"citation_graph","arxiv_id":"2305.18290","direction":"references"}`, "From the paper's own page (2 entries):\n- A. Quill. Tides. arXiv:1706.03741\n", "https://arxiv.org/html/2305.18290")
+	s.own("/ar5iv/html/2305.18290", "page.html")
+	s.good(`{"operation":"citation_graph","arxiv_id":"2305.18290","direction":"references"}`, "From the paper's own page (2 entries):\n- [1] A. Quill. Tides. arXiv:1706.03741, 2017.\n- [2] B. Ebb. [Harbours](https://arxiv.org/abs/2101.12345).\n", "https://ar5iv.labs.arxiv.org/html/2305.18290")
 	if s.asked("/s2", "/citations") > 0 {
 		t.Error("the other direction was asked for")
 	}

@@ -44,9 +44,6 @@ type Options struct {
 	Fetch fetch.Getter
 	// Read reads the text of a paper; nil cannot.
 	Read func(ctx context.Context, env tool.Env, r Reading) tool.Result
-	// Bibliography reads a paper's references from its page, one a line, where
-	// they are withheld elsewhere; nil cannot.
-	Bibliography func(ctx context.Context, arxivID string) ([]string, *fetch.Response, error)
 	// Now is the time; nil is the clock.
 	Now func() time.Time
 }
@@ -85,7 +82,7 @@ func New(o Options) (*Tool, error) {
 	if t.scholar, err = scholar.New(scholar.Options{Fetch: o.Fetch}); err != nil {
 		return nil, err
 	}
-	t.graph, err = graph.New(graph.Options{Scholar: t.scholar, Now: o.Now, Bibliography: o.Bibliography})
+	t.graph, err = graph.New(graph.Options{Scholar: t.scholar, Now: o.Now, Bibliography: t.bibliography})
 	return t, err
 }
 
