@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
@@ -28,6 +29,52 @@ const (
 
 // document is what there is to read in an answer.
 type document struct{ title, text string }
+
+// shelf keeps the documents that were read last: whoever reads on in parts
+// should not pay for the whole each time.
+type shelf struct {
+	mu   sync.Mutex
+	last []placed // the newest first
+}
+
+// shelfSize is how many documents are kept.
+const shelfSize = 4
+
+type placed struct {
+	url, hash string
+	document
+}
+
+func (s *shelf) find(r *fetch.Response) (document, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, p := range s.last {
+		if p.url == r.URL && p.hash == r.SHA256 {
+			copy(s.last[1:i+1], s.last[:i])
+			s.last[0] = p
+			return p.document, true
+		}
+	}
+	return document{}, false
+}
+
+func (s *shelf) put(r *fetch.Response, d document) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = append([]placed{{r.URL, r.SHA256, d}}, s.last[:min(len(s.last), shelfSize-1)]...)
+}
+
+// document turns an answer into text, once.
+func (t *Fetch) document(ctx context.Context, r *fetch.Response) (document, error) {
+	if d, ok := t.shelf.find(r); ok {
+		return d, nil
+	}
+	d, err := t.read(ctx, r)
+	if err == nil {
+		t.shelf.put(r, d)
+	}
+	return d, err
+}
 
 // read turns an answer into text, by its type.
 func (t *Fetch) read(ctx context.Context, r *fetch.Response) (document, error) {

@@ -53,6 +53,7 @@ type Fetch struct {
 	spec    tool.Spec
 	o       FetchOptions
 	allowed domains
+	shelf   shelf
 }
 
 var _ tool.Tool = (*Fetch)(nil)
@@ -70,7 +71,7 @@ func NewFetch(o FetchOptions) (*Fetch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Fetch{spec, o, allowed}, nil
+	return &Fetch{spec: spec, o: o, allowed: allowed}, nil
 }
 
 // FetchParams are the arguments of web_fetch.
@@ -109,7 +110,7 @@ func (t *Fetch) Run(ctx context.Context, env tool.Env, args json.RawMessage) (to
 	}
 	if err == nil {
 		var d document
-		if d, err = t.read(ctx, r); err == nil {
+		if d, err = t.document(ctx, r); err == nil {
 			return t.show(env, p, r, d), nil
 		}
 		if ctx.Err() != nil {
