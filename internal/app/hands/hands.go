@@ -28,6 +28,9 @@ import (
 // Hands are the acting tools of one session.
 type Hands struct {
 	Bash, Jobs, Read, Write, Edit tool.Tool
+	// Bare is a bash without credentials for sub-agents; nil unless the
+	// configuration gives it to them.
+	Bare tool.Tool
 	// Create and Delete are nil on the user's machine.
 	Create, Delete tool.Tool
 	// Open returns the place they work in. Root is its folder when that is the
@@ -66,14 +69,20 @@ func Local(ctx context.Context, l *config.Loaded, session string, spillDir func(
 		h.heard = spillDir(session)
 		vars = pushes.Environ(vars, h.heard)
 	}
-	here, err := local.New(local.Options{
+	place := local.Options{
 		Dir: l.Dir, Root: l.Workspace, Confine: local.Confine(c.ConfineFiles),
 		Extra: []string{spillDir(session)}, Home: l.Places.Home, Python: python(l),
 		SpillDir: spillDir, Environ: vars, ForwardHFToken: c.BashForwardHFToken,
 		AllowEnv: c.BashEnvAllow, DropEnv: secretVariables(), Sandbox: fence,
-	})
+	}
+	here, err := local.New(place)
 	if err != nil {
 		return nil, fmt.Errorf("open the workspace: %w", err)
+	}
+	if c.ResearchBash {
+		if h.Bare, err = bareHere(place); err != nil {
+			return nil, err
+		}
 	}
 	h.Open = here.Open
 	return build(

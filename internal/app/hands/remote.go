@@ -107,12 +107,16 @@ func (f *Fleet) Hands(session, dir string) (*Hands, error) {
 	}
 	h := &Hands{Open: keeper.Open, keeper: keeper}
 	h.Create, h.Delete = keeper.Tools()
-	return build(
+	h, err = build(
 		shell.Options{
 			Workspace: keeper.Open, DirName: sandbox.Dir, DefaultTimeout: sandboxTimeout, MaxTimeout: sandboxMaxTimeout, Errors: true,
 		},
 		files.Options{Workspace: keeper.Open, Signatures: true}, h,
 	)
+	if err == nil && c.ResearchBash {
+		h.Bare = bareThere{h.Bash}
+	}
+	return h, err
 }
 
 // kinds are what is tried for a namespace, the first first.
