@@ -64,6 +64,12 @@ func (e duckduckgo) read(root *html.Node) []Hit {
 	if !marked {
 		links = dom.All(root, func(n *html.Node) bool { return n.DataAtom == atom.A && dom.HasAttr(n, "href") })
 	}
+	snippets := map[*html.Node]*html.Node{} // by the box they stand in
+	for _, n := range dom.All(root, func(n *html.Node) bool { return dom.Class(n, "result__snippet") }) {
+		if box := boxOf(n); box != nil && snippets[box] == nil {
+			snippets[box] = n
+		}
+	}
 	var found []Hit
 	for _, a := range links[:min(len(links), maxLinks)] {
 		box := boxOf(a)
@@ -72,10 +78,8 @@ func (e duckduckgo) read(root *html.Node) []Hit {
 			continue
 		}
 		h := Hit{Title: dom.Text(a), URL: address}
-		if box != nil {
-			if s := dom.Find(box, func(n *html.Node) bool { return dom.Class(n, "result__snippet") }); s != nil {
-				h.Snippet = dom.Text(s)
-			}
+		if s := snippets[box]; s != nil {
+			h.Snippet = dom.Text(s)
 		}
 		found = append(found, h)
 	}
