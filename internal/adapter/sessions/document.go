@@ -40,6 +40,21 @@ type Document struct {
 	index []int
 }
 
+// Evidence lists what the session has looked up, in order. Entries that cannot
+// be read are left out.
+func (d Document) Evidence() []event.Evidence {
+	var out []event.Evidence
+	for _, ev := range d.Events {
+		if ev.Type != event.TypeEvidence {
+			continue
+		}
+		if e, err := event.Decode[event.Evidence](ev); err == nil && e.ID != "" {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 // About is what a document says of a session and its events do not.
 type About struct {
 	UserID, HFUsername                *string

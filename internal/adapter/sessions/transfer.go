@@ -66,6 +66,8 @@ type Import struct {
 	Plan     []event.PlanItem
 	// MicroUSD is what a continued session has cost so far.
 	MicroUSD int64
+	// Evidence is what was looked up: marks in the messages mean it.
+	Evidence []event.Evidence
 }
 
 // Import reads the session e for going on as user, nil for nobody. It goes on
@@ -95,7 +97,7 @@ func (l *Library) Import(ctx context.Context, e Entry, user *string, fork bool) 
 			in.InvalidModel = &d.Model
 		}
 	}
-	in.Redacted = history.Redacted(in.Messages)
+	in.Redacted, in.Evidence = history.Redacted(in.Messages), d.Evidence()
 	if in.Plan = d.Plan; !d.PlanKnown {
 		in.Plan, _ = history.PlanIn(in.Messages) // none leaves it empty
 	}
@@ -141,6 +143,9 @@ func (in Import) Payloads(system llm.Message, model string) []event.Payload {
 		out = append(out, event.Spend{
 			ID: importSpend, Kind: event.SpendLLM, State: event.SpendSettled, MicroUSD: &in.MicroUSD, PriceSource: "measured",
 		})
+	}
+	for _, e := range in.Evidence {
+		out = append(out, e)
 	}
 	return append(out, event.ResumeComplete{
 		Path: in.Path, RestoredCount: len(in.Messages), DroppedCount: in.Dropped, ModelName: model,

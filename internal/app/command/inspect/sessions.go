@@ -12,12 +12,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/evidence"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
@@ -134,7 +137,8 @@ func resolve(ctx context.Context, lib *sessions.Library, arg string) (sessions.E
 }
 
 func newSessionsShow(s *console.Streams) *cobra.Command {
-	return &cobra.Command{
+	var sources bool
+	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Print a session's conversation",
 		Args:  cobra.ExactArgs(1),
@@ -152,9 +156,33 @@ func newSessionsShow(s *console.Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if sources {
+				showEvidence(s, doc.Evidence())
+				return nil
+			}
 			showSession(s, entry, doc)
 			return nil
 		}),
+	}
+	cmd.Flags().BoolVar(&sources, "evidence", false, "print what was looked up instead: what the marks [S1], [S2] … mean")
+	return cmd
+}
+
+// showEvidence lists entries, two lines each.
+func showEvidence(s *console.Streams, entries []event.Evidence) {
+	if len(entries) == 0 {
+		fmt.Fprintln(s.Err, "nothing was looked up in this session")
+	}
+	for _, e := range entries {
+		fmt.Fprintln(s.Out, console.OneLine(evidence.Line(e)))
+		more := "fetched " + e.FetchedAt.UTC().Format(time.RFC3339)
+		if e.SHA256 != "" {
+			more += ", sha256 " + e.SHA256
+		}
+		if e.AgentID != "" {
+			more += ", by sub-agent " + e.AgentID
+		}
+		fmt.Fprintln(s.Out, "    "+console.OneLine(more))
 	}
 }
 
