@@ -195,3 +195,20 @@ func TestBatches(t *testing.T) {
 		t.Error("a batch is larger than the service takes")
 	}
 }
+
+// TestLongContexts: where a page is more than the service sends, a smaller one
+// is asked for.
+func TestLongContexts(t *testing.T) {
+	s := lookuptest.New(t)
+	s.Handle(about+"/citations", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("limit") != "200" {
+			http.Error(w, `{"error":"Response would exceed maximum size of 10 MB. Use a smaller limit."}`, http.StatusBadRequest)
+			return
+		}
+		_, _ = w.Write([]byte(`{"next":200,"data":[{"citingPaper":{"title":"T","year":2024}}]}`))
+	})
+	l, err := client(t, s, false).Links(t.Context(), key, scholar.Citations, scholar.Span{Limit: scholar.PageSize})
+	if err != nil || len(l.Links) != 1 || !l.More || l.Total != -1 || len(s.Requests("/openalex")) > 0 {
+		t.Errorf("%+v %v", l, err)
+	}
+}

@@ -148,6 +148,24 @@ func (s *Semantic) Paper(ctx context.Context, key Key) (*Record, error) {
 // Links returns who cites a paper, or whom it cites: newest first, as the
 // service lists them.
 func (s *Semantic) Links(ctx context.Context, key Key, d Direction, span Span) (*Links, error) {
+	l, err := s.links(ctx, key, d, span)
+	if tooMuch(err) && span.Limit > smallPage {
+		span.Limit = smallPage
+		return s.links(ctx, key, d, span)
+	}
+	return l, err
+}
+
+// smallPage is how many links are asked for where a whole page is too much: the
+// service sends no more than 10 MB, and many contexts are long.
+const smallPage = 200
+
+func tooMuch(err error) bool {
+	var f *fetch.Error
+	return errors.As(err, &f) && (f.Kind == fetch.TooLarge || f.Status == http.StatusBadRequest && strings.Contains(f.Message, "maximum size"))
+}
+
+func (s *Semantic) links(ctx context.Context, key Key, d Direction, span Span) (*Links, error) {
 	offset := min(max(span.Offset, 0), mostLinks-1)
 	q := url.Values{"fields": {linkFields}, "limit": {strconv.Itoa(min(max(span.Limit, 1), PageSize, mostLinks-offset))}}
 	if offset > 0 {

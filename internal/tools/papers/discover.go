@@ -210,6 +210,9 @@ func (c *call) searchHub(ctx context.Context, note string) (rendered, error) {
 // paperList shows papers as the Hub knows them.
 func (c *call) paperList(head, tail string, papers []hub.Paper, start int, more bool) rendered {
 	l := show.List{Head: head + fmt.Sprintf("Showing %d paper(s)\n\n", len(papers)), Offset: start, More: more && len(papers) > 0, Next: c.From, Tail: tail}
+	if len(papers) == 0 {
+		l.Head += "There are none from this offset on.\n"
+	}
 	for i := range papers {
 		l.Entries = append(l.Entries, hubEntry(start+i+1, &papers[i]))
 	}

@@ -44,6 +44,9 @@ type Options struct {
 	Fetch fetch.Getter
 	// Read reads the text of a paper; nil cannot.
 	Read func(ctx context.Context, env tool.Env, r Reading) tool.Result
+	// Alone leaves OpenAlex out, which is asked where Semantic Scholar is busy or
+	// lacks a paper.
+	Alone bool
 	// Now is the time; nil is the clock.
 	Now func() time.Time
 }
@@ -79,7 +82,7 @@ func New(o Options) (*Tool, error) {
 	if t.arxiv, err = arxiv.New(arxiv.Options{Fetch: o.Fetch}); err != nil {
 		return nil, err
 	}
-	if t.scholar, err = scholar.New(scholar.Options{Fetch: o.Fetch}); err != nil {
+	if t.scholar, err = scholar.New(scholar.Options{Fetch: o.Fetch, Alone: o.Alone}); err != nil {
 		return nil, err
 	}
 	t.graph, err = graph.New(graph.Options{Scholar: t.scholar, Now: o.Now, Bibliography: t.bibliography})
@@ -188,7 +191,21 @@ func (c *call) finish(render rendered) tool.Result {
 	if utf8.RuneCountInString(out) > room-len(tail) {
 		out = lookup.Part{Max: room - len(tail), More: func(int) string { return "a larger max_chars or a smaller limit" }}.Cut(out)
 	}
+	title := heading(out)
+	for i := range c.sources {
+		c.sources[i].Title = title
+	}
 	return lookup.Cite(c.env, out+tail, c.sources...)
+}
+
+// heading is the first heading of a text: what was found, in a few words.
+func heading(text string) string {
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, "# "); ok {
+			return show.Line(rest, 200)
+		}
+	}
+	return ""
 }
 
 // failed tells what was tried, what came back and what to do next.

@@ -215,7 +215,7 @@ func TestDetails(t *testing.T) {
 		"[S1] https://huggingface.co/papers/2305.18290 (fetched ", "[S2] https://api.semanticscholar.org/graph/v1/paper/ARXIV:2305.18290 (fetched ")
 	s.lacks(text, "Spaces on the Hub", "B. Two", "fields=")
 	for _, e := range s.env.Sources() {
-		if e.Tool != "hf_papers" || e.Operation != "paper_details" || e.Object != "2305.18290" || e.SHA256 == "" || e.FetchedAt.IsZero() {
+		if e.Title != "Preferring Tides" || e.Tool != "hf_papers" || e.Operation != "paper_details" || e.Object != "2305.18290" || e.SHA256 == "" || e.FetchedAt.IsZero() {
 			t.Errorf("evidence %+v", e)
 		}
 	}
