@@ -158,12 +158,12 @@ type Page struct {
 }
 
 // Row is one row. Names has its columns in order. Cells whose names are in Cut
-// are the beginning of a longer value, written as JSON and then as text.
+// hold the beginning of a longer value, written as JSON and then as text.
 type Row struct {
 	Index  int
 	Names  []string
 	Values map[string]json.RawMessage
-	Cut    []string
+	Cut    map[string]bool
 }
 
 func readPage(data []byte) (*Page, error) {
@@ -192,7 +192,10 @@ func readPage(data []byte) (*Page, error) {
 		page.Features = append(page.Features, Field{f.Name, ReadFeature(f.Type)})
 	}
 	for _, r := range wire.Rows {
-		row := Row{Index: int(whole(r.Index)), Values: map[string]json.RawMessage{}, Cut: r.Cut}
+		row := Row{Index: int(whole(r.Index)), Values: map[string]json.RawMessage{}, Cut: map[string]bool{}}
+		for _, name := range r.Cut {
+			row.Cut[name] = true
+		}
 		members, _ := Members(r.Row)
 		for _, m := range members {
 			if _, twice := row.Values[m.Name]; !twice {

@@ -191,7 +191,7 @@ func TestPages(t *testing.T) {
 			t.Fatal(err)
 		}
 		same(t, page.Rows[0].Names, []string{"z", "a", "m"})
-		same(t, page.Rows[0].Cut, []string{"a"})
+		same(t, page.Rows[0].Cut, map[string]bool{"a": true})
 		same(t, string(page.Rows[0].Values["m"]), `{"k":[1,2]}`)
 		same(t, page.Rows[1].Index, 7)
 		same(t, page.Rows[1].Names, []string(nil))

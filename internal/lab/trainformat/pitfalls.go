@@ -323,7 +323,7 @@ func (j *judge) tokens(r Row, columns []string) (n int, whole bool) {
 	whole = true
 	side := 0
 	for _, c := range columns {
-		whole = whole && !slices.Contains(r.Cut, c)
+		whole = whole && !r.Cut[c]
 		one := j.cell(r.Values[c])
 		switch {
 		case c == "chosen" || c == "rejected":

@@ -50,12 +50,12 @@ type Column struct {
 type Row struct {
 	Index  int
 	Values map[string]json.RawMessage
-	Cut    []string
+	Cut    map[string]bool
 }
 
 // whole is a cell's value, nil where it is cut.
 func (r Row) whole(column string) json.RawMessage {
-	if slices.Contains(r.Cut, column) {
+	if r.Cut[column] {
 		return nil
 	}
 	return r.Values[column]

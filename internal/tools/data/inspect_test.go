@@ -253,3 +253,31 @@ func belongs(t *testing.T, s *lookuptest.Server) {
 	}
 	contains(t, r.Output, "bad_argument", "ParaphraseRC, SelfRC")
 }
+
+func TestTheRecordedAuditSet(t *testing.T) {
+	s := lookuptest.New(t)
+	for path, name := range map[string]string{
+		"is-valid": "dv-is-valid-none.json", "splits": "dv-splits-audit.json", "parquet": "dv-parquet-partial.json", "size": "dv-size-audit.json",
+		"rows": "dv-rows-audit-train-0.json", "statistics": "dv-statistics-audit.json",
+	} {
+		s.File("/viewer/"+path, 200, name)
+	}
+	s.Answer("/hub/api/datasets/acme/audit-mini", 500, `{"error":"Internal"}`)
+	r := run(t, inspector(t, s), `{"dataset":"acme/audit-mini","offset":0,"sample_rows":1,"trainer":"grpo"}`)
+	if !r.OK {
+		t.Error("it failed")
+	}
+	contains(t, r.Output, "✗ Dataset may have issues", "| default | test | 30 |", "- completion (string_text): 1 null (0.8 %)", "**prompt-completion**, standard (`prompt`, `completion`); 100 row(s)",
+		"| GRPO | yes | the other columns reach the reward functions |", "For GRPO:", "- en/train (in part): ", "partial", "**Warnings:**", "the Hub's record: upstream_error")
+}
+
+func TestAPrivateDatasetWithoutViewer(t *testing.T) {
+	s := lookuptest.New(t)
+	refuse(s, 501, `{"error":"Private datasets are only supported for PRO users and Team or Enterprise organizations."}`, "NotSupportedPrivateRepositoryError")
+	s.Answer("/hub/api/datasets/acme/own", 200, `{"id":"acme/own","private":true,"siblings":[{"rfilename":"train.jsonl"}]}`)
+	r := run(t, inspector(t, s), `{"dataset":"acme/own"}`)
+	if !r.OK {
+		t.Error("it failed")
+	}
+	contains(t, r.Output, "No viewer for this private data set", "PRO users and Team or Enterprise", "- train.jsonl", "!may have issues")
+}

@@ -19,7 +19,7 @@ const (
 	// Value is how many characters of a value are shown.
 	Value = 300
 	// maxDepth is how deep values are looked into.
-	maxDepth = 32
+	maxDepth = 12
 	// nameSize is how many characters of a name are shown.
 	nameSize = 120
 	// assets is where the viewer keeps pictures and sound: addresses there are
@@ -27,26 +27,57 @@ const (
 	assets = "https://datasets-server.huggingface.co/"
 )
 
-// Cell shows a value as JSON in at most limit characters: labels with their
+// types are the types of the columns, and those of structs within them, by name.
+type types struct {
+	of map[string]viewer.Feature
+	// within remembers structs by their first field.
+	within map[*viewer.Field]map[string]viewer.Feature
+}
+
+func newTypes(features []viewer.Field) types {
+	return types{of: byName(features), within: map[*viewer.Field]map[string]viewer.Feature{}}
+}
+
+func byName(fields []viewer.Field) map[string]viewer.Feature {
+	all := make(map[string]viewer.Feature, len(fields))
+	for _, f := range fields {
+		all[f.Name] = f.Feature
+	}
+	return all
+}
+
+// member is the type of a struct's member, the zero type where it is not known.
+func (t types) member(f viewer.Feature, name string) viewer.Feature {
+	if len(f.Fields) == 0 {
+		return viewer.Feature{}
+	}
+	key := &f.Fields[0]
+	if t.within[key] == nil {
+		t.within[key] = byName(f.Fields)
+	}
+	return t.within[key][name]
+}
+
+// cell shows a value as JSON in at most limit characters: labels with their
 // names, pictures and sound as placeholders.
-func Cell(f viewer.Feature, value json.RawMessage, cut bool, limit int) string {
-	text := JSON(f, value, cut)
+func (t types) cell(name string, r viewer.Row, limit int) string {
+	text := t.json(t.of[name], r.Values[name], r.Cut[name])
 	n := utf8.RuneCountInString(text)
 	if n > limit {
 		text = fmt.Sprintf("%s… (%s characters)", excerpt.Head(text, limit), Thousands(int64(n)))
 	}
-	if cut {
+	if r.Cut[name] {
 		text += " (cut by the viewer)"
 	}
 	return text
 }
 
-// JSON is a value with labels named and media replaced, in one line.
-func JSON(f viewer.Feature, value json.RawMessage, cut bool) string {
+// json is a value with labels named and media replaced, in one line.
+func (t types) json(f viewer.Feature, value json.RawMessage, cut bool) string {
 	if cut {
 		// The beginning of a longer value: its type does not hold any more.
 		if m, ok := media(f, 0); ok {
-			return Placeholder(m, nil)
+			return placeholder(m, nil)
 		}
 		var text string
 		if f.Kind != viewer.Value && json.Unmarshal(value, &text) == nil {
@@ -55,7 +86,7 @@ func JSON(f viewer.Feature, value json.RawMessage, cut bool) string {
 		f = viewer.Feature{}
 	}
 	var b strings.Builder
-	write(&b, f, value, 0)
+	t.write(&b, f, value, 0)
 	return line(b.String())
 }
 
@@ -84,15 +115,17 @@ func media(f viewer.Feature, depth int) (viewer.Feature, bool) {
 	return f, false
 }
 
-func write(b *strings.Builder, f viewer.Feature, value json.RawMessage, depth int) {
+func (t types) write(b *strings.Builder, f viewer.Feature, value json.RawMessage, depth int) {
 	value = bytes.TrimSpace(value)
 	switch {
 	case len(value) == 0:
 		b.WriteString("null")
-	case string(value) == "null" || depth > maxDepth:
-		compact(b, value)
+	case depth > maxDepth && (value[0] == '[' || value[0] == '{'):
+		b.WriteString(`"…"`)
+	case string(value) == "null":
+		b.WriteString("null")
 	case f.Media() || signed(value):
-		b.WriteString(Placeholder(f, value))
+		b.WriteString(placeholder(f, value))
 	case f.Kind == viewer.ClassLabel:
 		compact(b, value)
 		if n, err := strconv.Atoi(string(value)); err == nil {
@@ -102,15 +135,15 @@ func write(b *strings.Builder, f viewer.Feature, value json.RawMessage, depth in
 			}
 		}
 	case value[0] == '[':
-		writeList(b, f, value, depth)
+		t.writeList(b, f, value, depth)
 	case value[0] == '{':
-		writeObject(b, f, value, depth)
+		t.writeObject(b, f, value, depth)
 	default:
 		compact(b, value)
 	}
 }
 
-func writeList(b *strings.Builder, f viewer.Feature, value json.RawMessage, depth int) {
+func (t types) writeList(b *strings.Builder, f viewer.Feature, value json.RawMessage, depth int) {
 	var elem viewer.Feature
 	if f.Elem != nil {
 		elem = *f.Elem
@@ -125,12 +158,12 @@ func writeList(b *strings.Builder, f viewer.Feature, value json.RawMessage, dept
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		write(b, elem, one, depth+1)
+		t.write(b, elem, one, depth+1)
 	}
 	b.WriteByte(']')
 }
 
-func writeObject(b *strings.Builder, f viewer.Feature, value json.RawMessage, depth int) {
+func (t types) writeObject(b *strings.Builder, f viewer.Feature, value json.RawMessage, depth int) {
 	members, err := viewer.Members(value)
 	if err != nil {
 		compact(b, value)
@@ -143,23 +176,18 @@ func writeObject(b *strings.Builder, f viewer.Feature, value json.RawMessage, de
 		}
 		b.Write(quoted(m.Name))
 		b.WriteString(": ")
-		write(b, Of(f.Fields, m.Name), m.Value, depth+1)
+		t.write(b, t.member(f, m.Name), m.Value, depth+1)
 	}
 	b.WriteByte('}')
 }
 
-// Of is the type of a column, the zero type where it is not known.
-func Of(fields []viewer.Field, name string) viewer.Feature {
-	for _, f := range fields {
-		if f.Name == name {
-			return f.Feature
-		}
-	}
-	return viewer.Feature{}
-}
-
-// compact writes JSON as it is, without the blanks.
+// compact writes JSON as it is, without the blanks; texts get the usual escapes.
 func compact(b *strings.Builder, value json.RawMessage) {
+	var text string
+	if value[0] == '"' && json.Unmarshal(value, &text) == nil {
+		b.Write(quoted(text))
+		return
+	}
 	var c bytes.Buffer
 	if json.Compact(&c, value) != nil {
 		c.Reset()
@@ -199,8 +227,8 @@ func source(value json.RawMessage) file {
 	return one
 }
 
-// Placeholder stands for a picture, sound or document.
-func Placeholder(f viewer.Feature, value json.RawMessage) string {
+// placeholder stands for a picture, sound or document.
+func placeholder(f viewer.Feature, value json.RawMessage) string {
 	one := source(value)
 	kind := strings.ToLower(f.Kind)
 	if !f.Media() {

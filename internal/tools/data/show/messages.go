@@ -32,7 +32,7 @@ func Messages(page *viewer.Page) string {
 		var cells []json.RawMessage
 		cut := 0
 		for _, r := range page.Rows {
-			if slices.Contains(r.Cut, name) {
+			if r.Cut[name] {
 				cut++
 			} else {
 				cells = append(cells, r.Values[name])
@@ -153,7 +153,7 @@ func example(raw json.RawMessage) string {
 		if i > 0 {
 			b.WriteString(",")
 		}
-		value := JSON(viewer.Feature{}, m.Value, false)
+		value := newTypes(nil).json(viewer.Feature{}, m.Value, false)
 		var text string
 		if json.Unmarshal([]byte(value), &text) == nil && value != "null" {
 			if short := excerpt.Head(text, exampleSize); short != text {

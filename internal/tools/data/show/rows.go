@@ -17,11 +17,12 @@ var shorter = [...]int{Value, 150, 60}
 // then with fewer rows where they do not fit. It says how many it has written.
 func Rows(page *viewer.Page, n, room int) (text string, written int) {
 	rows := page.Rows[:min(n, len(page.Rows))]
+	columns := newTypes(page.Features)
 	for _, limit := range shorter {
 		var b strings.Builder
 		size := 0
 		for i, r := range rows {
-			one := row(page.Features, r, limit)
+			one := columns.row(r, limit)
 			if size += utf8.RuneCountInString(one); size > room && (limit != shorter[len(shorter)-1] || i == 0) {
 				break
 			} else if size > room {
@@ -36,11 +37,11 @@ func Rows(page *viewer.Page, n, room int) (text string, written int) {
 	return "", 0
 }
 
-func row(features []viewer.Field, r viewer.Row, limit int) string {
+func (t types) row(r viewer.Row, limit int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**Row %d:**\n", r.Index)
 	for _, name := range r.Names {
-		fmt.Fprintf(&b, "- %s: %s\n", Name(name), Cell(Of(features, name), r.Values[name], slices.Contains(r.Cut, name), limit))
+		fmt.Fprintf(&b, "- %s: %s\n", Name(name), t.cell(name, r, limit))
 	}
 	b.WriteByte('\n')
 	return b.String()
@@ -50,6 +51,7 @@ func row(features []viewer.Field, r viewer.Row, limit int) string {
 // than limit characters become a text with their beginning.
 func Lines(page *viewer.Page, columns []string, limit int) []string {
 	var lines []string
+	known := newTypes(page.Features)
 	for _, r := range page.Rows {
 		var b strings.Builder
 		fmt.Fprintf(&b, `{"row_idx":%d`, r.Index)
@@ -60,7 +62,7 @@ func Lines(page *viewer.Page, columns []string, limit int) []string {
 			b.WriteByte(',')
 			b.Write(quoted(Name(name)))
 			b.WriteByte(':')
-			b.WriteString(inLine(Of(page.Features, name), r.Values[name], slices.Contains(r.Cut, name), limit))
+			b.WriteString(known.inLine(name, r, limit))
 		}
 		b.WriteByte('}')
 		lines = append(lines, b.String())
@@ -69,8 +71,9 @@ func Lines(page *viewer.Page, columns []string, limit int) []string {
 }
 
 // inLine is a value as JSON: itself where it is short and plain, else a text.
-func inLine(f viewer.Feature, value json.RawMessage, cut bool, limit int) string {
-	shown := JSON(f, value, cut)
+func (t types) inLine(name string, r viewer.Row, limit int) string {
+	cut := r.Cut[name]
+	shown := t.json(t.of[name], r.Values[name], cut)
 	if !cut && utf8.RuneCountInString(shown) <= limit && json.Valid([]byte(shown)) {
 		return shown
 	}
