@@ -152,11 +152,15 @@ func label(task string) string {
 		return "research: " + task
 	}
 	head := string(runes[:labelLength])
-	if torn := head[strings.LastIndexByte(head, ' ')+1:]; len(torn) > 15 {
-		head = excerpt.Head(task, labelLength)
+	word, _, _ := strings.Cut(task[strings.LastIndexByte(head, ' ')+1:], " ")
+	if len(word) > longWord {
+		head = strings.TrimRight(excerpt.Head(task, labelLength), " ")
 	}
 	return "research: " + head + "…"
 }
+
+// longWord is from how many bytes on a word could be a token.
+const longWord = 15
 
 // lookups are the tools that sub-agents may have. Which of their calls may run
 // follows from what each declares.
