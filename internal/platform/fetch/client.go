@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/ml-intern/ml-intern/internal/platform/fetch/cache"
+	"github.com/ml-intern/ml-intern/internal/platform/fetch/turn"
 )
 
 // Client looks things up. It is safe for concurrent use.
@@ -19,7 +20,7 @@ type Client struct {
 	// nothing else of a client is wanted.
 	http, outside http.RoundTripper
 	cache         *cache.Cache
-	gates         *gates
+	gates         *turn.Gates
 
 	mu      sync.Mutex
 	flights map[string]*flight
@@ -31,7 +32,7 @@ func New(o Options) (*Client, error) {
 		return nil, errors.New("make the look-up client: HTTP is required")
 	}
 	c := &Client{
-		o: o, http: single(o.HTTP), outside: single(o.Outside), gates: newGates(), flights: map[string]*flight{},
+		o: o, http: single(o.HTTP), outside: single(o.Outside), gates: turn.NewGates(MaxPerHost, MaxInFlight), flights: map[string]*flight{},
 		cache: cache.New(cache.Options{Dir: o.CacheDir, Memory: o.MemoryBytes, Disk: o.DiskBytes}),
 	}
 	for _, s := range o.Services {
@@ -45,7 +46,8 @@ func New(o Options) (*Client, error) {
 				return nil, err
 			}
 		}
-		c.services = append(c.services, &service{Service: s, public: public, base: base, pace: pace{turn: make(chan struct{}, 1)}})
+		pace := turn.NewPace(turn.Every{Plain: s.Every, Keyed: s.Keyed, Penalty: s.Penalty})
+		c.services = append(c.services, &service{Service: s, public: public, base: base, pace: pace})
 	}
 	if o.StandIn != "" {
 		var err error

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/platform/fetch/cache"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch/guard"
+	"github.com/ml-intern/ml-intern/internal/platform/fetch/turn"
 )
 
 // question is a request on its way.
@@ -235,7 +236,7 @@ func (c *Client) ask(ctx context.Context, q *question) (*Response, error) {
 		if deadline, ok := ctx.Deadline(); !again || ok && time.Until(deadline) < wait {
 			return nil, e
 		}
-		if !sleep(ctx, wait) {
+		if !turn.Sleep(ctx, wait) {
 			return nil, ctx.Err()
 		}
 		waited += wait
@@ -330,11 +331,11 @@ func harmless(h http.Header) http.Header {
 func (c *Client) answer(q *question, at place, a answer) (*Response, error) {
 	if a.status/100 != 2 && !slices.Contains(q.Answers, a.status) {
 		e := refusal(a.status, a.header, a.body, time.Now())
-		if c.o.Secret != nil && c.o.Secret(e.Message) {
+		if c.holds(e.Message, c.credentials()) {
 			e.Message = ""
 		}
 		if e.Kind == RateLimited && at.service != nil {
-			at.service.pace.complained()
+			at.service.pace.Complained()
 		}
 		return nil, e.at(at)
 	}
@@ -374,11 +375,11 @@ type answer struct {
 // exchange waits for its turn and asks once. The time of waiting does not count.
 func (c *Client) exchange(ctx context.Context, q *question, req hopRequest) (answer, error) {
 	if s := req.service; s != nil {
-		if err := s.pace.wait(ctx, s, req.credential != ""); err != nil {
+		if err := s.pace.Wait(ctx, req.credential != ""); err != nil {
 			return answer{}, err
 		}
 	}
-	leave, err := c.gates.enter(ctx, strings.ToLower(req.public.Host))
+	leave, err := c.gates.Enter(ctx, strings.ToLower(req.public.Host))
 	if err != nil {
 		return answer{}, err
 	}

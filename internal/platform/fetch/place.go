@@ -9,13 +9,14 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/platform/fetch/guard"
+	"github.com/ml-intern/ml-intern/internal/platform/fetch/turn"
 )
 
 // service is a Service with its addresses taken apart.
 type service struct {
 	Service
 	public, base *url.URL
-	pace         pace
+	pace         *turn.Pace
 }
 
 // place is where one hop goes.

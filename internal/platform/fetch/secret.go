@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/platform/httpx"
@@ -20,8 +21,9 @@ func (c *Client) secret(u *url.URL, body []byte) bool {
 	if u.User != nil {
 		text += " " + u.User.String()
 	}
+	known := c.credentials()
 	for range 4 {
-		if c.holds(text) {
+		if c.holds(text, known) {
 			return true
 		}
 		plain := decoded(text)
@@ -30,25 +32,32 @@ func (c *Client) secret(u *url.URL, body []byte) bool {
 		}
 		text = plain
 	}
-	return len(body) > 0 && c.holds(string(body))
+	return len(body) > 0 && c.holds(string(body), known)
 }
 
-// holds reports whether a text holds what somebody calls a secret, or a
-// credential of ours. Names of hosts lose their case on the way.
-func (c *Client) holds(text string) bool {
-	if c.o.Secret != nil && c.o.Secret(text) {
-		return true
-	}
-	lower := strings.ToLower(text)
+// credentials are those in force, in lower case: names of hosts lose their
+// case on the way.
+func (c *Client) credentials() []string {
+	var all []string
 	for _, s := range c.services {
 		if s.Credential == nil {
 			continue
 		}
-		if v := strings.TrimSpace(s.Credential()); len(v) >= shortest && strings.Contains(lower, strings.ToLower(v)) {
-			return true
+		if v := strings.TrimSpace(s.Credential()); len(v) >= shortest {
+			all = append(all, strings.ToLower(v))
 		}
 	}
-	return false
+	return all
+}
+
+// holds reports whether a text holds what somebody calls a secret, or a
+// credential of ours.
+func (c *Client) holds(text string, known []string) bool {
+	if c.o.Secret != nil && c.o.Secret(text) {
+		return true
+	}
+	lower := strings.ToLower(text)
+	return slices.ContainsFunc(known, func(v string) bool { return strings.Contains(lower, v) })
 }
 
 // decoded undoes one layer of percent-encoding; what is no encoding stays.

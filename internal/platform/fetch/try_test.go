@@ -159,6 +159,9 @@ func TestFailuresInWords(t *testing.T) {
 			return reply(400, "plain\x1b \u2028words", "Content-Type", "text/plain"), nil
 		},
 		"upstream_error: the Hub answered 418": func(*http.Request) (*http.Response, error) { return reply(418, `{"error":"hf_secret"}`), nil },
+		"unauthorized: the Hub answered 401": func(*http.Request) (*http.Response, error) {
+			return reply(401, `{"error":"the token `+hubToken+` is not valid"}`), nil
+		},
 		"network: the Hub: its certificate is not valid": func(*http.Request) (*http.Response, error) {
 			return nil, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
 		},

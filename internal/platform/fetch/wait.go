@@ -1,21 +1,15 @@
 package fetch
 
 import (
-	"context"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
-const (
-	// firstPause is before the first retry; each later one is twice as long.
-	firstPause = 500 * time.Millisecond
-	// penalty is how long a service is asked less often after it complained.
-	penalty = time.Minute
-)
+// firstPause is before the first retry; each later one is twice as long.
+const firstPause = 500 * time.Millisecond
 
 // asked reads how long a service wants to be left alone. closed: it has said
 // that it answers nothing until then, whether or not the time can be read.
@@ -71,122 +65,4 @@ func pause(e *Error, try int, waited time.Duration) (time.Duration, bool) {
 		wait += rand.N(wait / 2)
 	}
 	return wait, wait <= MaxOneWait && waited+wait <= MaxWait
-}
-
-// sleep waits, or returns false as soon as ctx is done.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// pace keeps the beginnings of requests apart. The zero value needs its turn
-// made.
-type pace struct {
-	turn chan struct{} // holds one while somebody waits for the time
-	last time.Time     // of whoever has the turn
-
-	mu    sync.Mutex
-	until time.Time // the end of the penalty
-}
-
-// wait waits for the turn of a request to s.
-func (p *pace) wait(ctx context.Context, s *service, keyed bool) error {
-	if s.Every == 0 && s.Keyed == 0 && s.Penalty == 0 {
-		return ctx.Err()
-	}
-	select {
-	case p.turn <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-p.turn }()
-	if !p.last.IsZero() && !sleep(ctx, time.Until(p.last.Add(p.every(s, keyed)))) {
-		return ctx.Err()
-	}
-	p.last = time.Now()
-	return nil
-}
-
-func (p *pace) every(s *service, keyed bool) time.Duration {
-	if keyed {
-		return s.Keyed
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if time.Now().Before(p.until) {
-		return max(s.Every, s.Penalty)
-	}
-	return s.Every
-}
-
-// complained begins the penalty.
-func (p *pace) complained() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.until = time.Now().Add(penalty)
-}
-
-// gates bounds how many requests run at once, to one host and in all.
-type gates struct {
-	all chan struct{}
-
-	mu    sync.Mutex
-	hosts map[string]*gate
-}
-
-type gate struct {
-	slots chan struct{}
-	users int // those who wait and those who run
-}
-
-func newGates() *gates {
-	return &gates{all: make(chan struct{}, MaxInFlight), hosts: map[string]*gate{}}
-}
-
-// enter waits for a place; leave gives it back.
-func (g *gates) enter(ctx context.Context, host string) (leave func(), err error) {
-	g.mu.Lock()
-	h := g.hosts[host]
-	if h == nil {
-		h = &gate{slots: make(chan struct{}, MaxPerHost)}
-		g.hosts[host] = h
-	}
-	h.users++
-	g.mu.Unlock()
-	forget := func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if h.users--; h.users == 0 {
-			delete(g.hosts, host)
-		}
-	}
-	select {
-	case h.slots <- struct{}{}:
-	case <-ctx.Done():
-		forget()
-		return nil, ctx.Err()
-	}
-	// The host's place comes first, so that a slow host takes no more than its
-	// own share of all.
-	select {
-	case g.all <- struct{}{}:
-	case <-ctx.Done():
-		<-h.slots
-		forget()
-		return nil, ctx.Err()
-	}
-	return func() {
-		<-g.all
-		<-h.slots
-		forget()
-	}, nil
 }

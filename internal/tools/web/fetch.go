@@ -26,8 +26,10 @@ const (
 	// pageBytes and pdfBytes bound what is read, after decompression.
 	pageBytes = fetch.DefaultLimit
 	pdfBytes  = 32 << 20
-	// fresh is how long a page serves again.
-	fresh = time.Hour
+	// fresh is how long a page serves again, and timeout how long it may take:
+	// a PDF is large.
+	fresh   = time.Hour
+	timeout = time.Minute
 	// The least and the most that max_chars may be.
 	leastChars = 1_000
 	mostChars  = 100_000
@@ -102,7 +104,7 @@ func (t *Fetch) Run(ctx context.Context, env tool.Env, args json.RawMessage) (to
 			what, lookup.Line(strings.Join(t.allowed, ", "), 500))), nil
 	}
 	r, err := t.o.Fetch.Do(ctx, fetch.Request{
-		URL: source(u).String(), Anonymous: true, Fresh: fresh, Limit: pdfBytes, Follow: t.mayRead,
+		URL: source(u).String(), Anonymous: true, Fresh: fresh, Timeout: timeout, Limit: pdfBytes, Follow: t.mayRead,
 		Header: http.Header{"Accept": {"text/markdown, text/html;q=0.9, text/plain;q=0.8, application/json;q=0.8, application/pdf;q=0.7, */*;q=0.1"}},
 	})
 	if ctx.Err() != nil {
