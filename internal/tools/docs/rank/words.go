@@ -84,7 +84,6 @@ var endings = [...]struct {
 	{"es", "", 3},
 	{"ly", "", 4},
 	{"e", "", 3},
-	{"y", "i", 2},
 }
 
 // Stem takes the ending off an English word in lower case, so that "training",
