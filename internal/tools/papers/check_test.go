@@ -172,20 +172,30 @@ func TestCheck12_OneSideLimited(t *testing.T) {
 	s := newStage(t)
 	s.refuse(dpo+"/references", 60)
 	s.own(dpo+"/citations", "citations.json")
-	s.Answer(dpo, 200, `{"paperId":"x","title":"Preferring Tides","citationCount":4312,"referenceCount":44}`)
 	begun := time.Now()
 	text := s.good(`{"operation":"citation_graph","arxiv_id":"2305.18290"}`,
 		"# Citation Graph for 2305.18290\nhttps://arxiv.org/abs/2305.18290\n", "## References\nReferences could not be listed: rate limited", "60 s", "S2_API_KEY",
-		"## Citations (4312)\n", "Ranked among entries 1 to 4",
+		"## Citations (4+)\n", "Ranked among entries 1 to 4",
 		"- **Tuning the Tide** (2024, 30 cites) **[influential]**  arxiv:2402.00001\n  Intent: methodology\n  > We follow the loss of [7] and tune its beta.\n- **Widely Read** (2025, 900 cites)\n  Intent: background\n  > a\n  > b\n- **Old and Known**",
 		"- **A Citing Note** (?, ? cites)\n")
 	if time.Since(begun) > 25*time.Second {
 		t.Errorf("it took %v", time.Since(begun))
 	}
-	if n := strings.Count(text, "[S"); n != 2 {
+	if n := strings.Count(text, "[S"); n != 1 {
 		t.Errorf("%d marks in\n%s", n, text)
 	}
 	s.lacks(text, "c | d")
+}
+
+func TestTotalsAreNotTheLengthOfAPage(t *testing.T) {
+	s := newStage(t)
+	s.own(dpo+"/references", "references.json")
+	s.own(dpo+"/citations", "citations.json")
+	s.Answer(dpo, 200, `{"paperId":"x","title":"Preferring Tides","citationCount":4312,"referenceCount":44}`)
+	text := s.good(`{"operation":"citation_graph","arxiv_id":"2305.18290"}`, "**Title:** Preferring Tides\n", "## References (44)\n", "## Citations (4312)\n")
+	if n := strings.Count(text, "[S"); n != 3 {
+		t.Errorf("%d marks in\n%s", n, text)
+	}
 }
 
 func TestCheck12_BothSidesLimited(t *testing.T) {
@@ -197,6 +207,9 @@ func TestCheck12_BothSidesLimited(t *testing.T) {
 	s.bad(`{"operation":"citation_graph","arxiv_id":"2305.18290"}`, "rate_limited", "60 s", "S2_API_KEY", "Semantic Scholar answered 429")
 	if time.Since(begun) > 5*time.Second {
 		t.Errorf("it took %v", time.Since(begun))
+	}
+	if n := len(s.Requests("/s2")); n != 2 {
+		t.Errorf("a busy service was asked %d times", n)
 	}
 	s.bad(`{"operation":"citation_walk","arxiv_id":"2305.18290"}`, "rate_limited", "S2_API_KEY")
 }

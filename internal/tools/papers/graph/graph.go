@@ -86,7 +86,6 @@ func (s *Service) Graph(ctx context.Context, r Request) (*Answer, error) {
 	if r.Citations {
 		sides = append(sides, &side{d: scholar.Citations, total: -1})
 	}
-	var about *scholar.Record
 	var wg sync.WaitGroup
 	for _, x := range sides {
 		wg.Go(func() {
@@ -95,7 +94,6 @@ func (s *Service) Graph(ctx context.Context, r Request) (*Answer, error) {
 			x.links, x.err = s.o.Scholar.Links(ctx, r.Key, x.d, scholar.Span{Offset: page, Limit: scholar.PageSize, From: r.From, To: r.To})
 		})
 	}
-	wg.Go(func() { about, _ = s.o.Scholar.Semantic.Paper(ctx, r.Key) }) // costs the totals only
 	wg.Wait()
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -103,6 +101,7 @@ func (s *Service) Graph(ctx context.Context, r Request) (*Answer, error) {
 	if err := allFailed(sides); err != nil {
 		return nil, err
 	}
+	about := s.about(ctx, r.Key, sides)
 	answer := &Answer{}
 	for _, x := range sides {
 		s.complete(ctx, x, about, r, answer)
@@ -114,6 +113,22 @@ func (s *Service) Graph(ctx context.Context, r Request) (*Answer, error) {
 		return render(r, sides, about, room, next)
 	}
 	return answer, nil
+}
+
+// about asks for the totals, which only it tells; nil costs nothing else. It
+// comes last: the service takes one question a second, and where it takes none
+// the sides have said so.
+func (s *Service) about(ctx context.Context, key scholar.Key, sides []*side) *scholar.Record {
+	for _, x := range sides {
+		if scholar.Limited(x.err) || x.links != nil && scholar.Limited(x.links.Instead) {
+			return nil
+		}
+	}
+	about, err := s.o.Scholar.Semantic.Paper(ctx, key)
+	if err != nil {
+		return nil
+	}
+	return about
 }
 
 // allFailed is the error of sides none of which was found: that which says when
