@@ -152,7 +152,7 @@ func TestSplitsNotReady(t *testing.T) {
 		if r = run(t, tl, `{"dataset":"acme/d"}`); !r.OK {
 			t.Error("it failed")
 		}
-		contains(t, r.Output, "not_ready", "mit", "!shown")
+		contains(t, r.Output, "? The viewer cannot be asked now: not_ready", "mit", "!shown", "!may have issues")
 	})
 }
 

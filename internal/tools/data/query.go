@@ -142,6 +142,11 @@ func (q *question) ask(ctx context.Context, room int) (string, lookup.Source, er
 		if err != nil {
 			return "", lookup.Source{}, err
 		}
+		for _, c := range q.Columns {
+			if !slices.ContainsFunc(s.Columns, func(one viewer.Column) bool { return one.Name == c }) {
+				return "", lookup.Source{}, wrong{fmt.Errorf("there are no statistics of a column %.100q", c)}
+			}
+		}
 		head := fmt.Sprintf("num_rows_total: %d, partial: %t · %s\n", s.Rows, s.Partial, q.place())
 		return q.cut(head+show.Statistics(only(s, q.Columns)), room), q.source(s.Source, q.Operation, q.at), nil
 	}

@@ -103,6 +103,7 @@ func TestQueryOnOurOwn(t *testing.T) {
 		`"operation":"rows","query":"x"`:                {"bad_argument", "belongs to operation search"},
 		`"operation":"rows","length":0`:                 {"bad_argument", "length must be 1 to 100"},
 		`"operation":"rows","offset":-1`:                {"bad_argument", "offset must not be negative"},
+		`"operation":"statistics","columns":["colour"]`: {"bad_argument", `no statistics of a column "colour"`},
 		`"operation":"drop"`:                            {"bad_argument", "rows, search, filter, statistics, size"},
 		`"operation":"rows","config":"nope"`:            {"bad_argument", "there are default"},
 		`"operation":"rows","columns":["id","colour"]`:  {"bad_argument", `column "colour" does not exist; there are id, score`},

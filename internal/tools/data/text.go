@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/adapter/viewer"
 	"github.com/ml-intern/ml-intern/internal/lab/trainformat"
+	"github.com/ml-intern/ml-intern/internal/platform/fetch"
 	"github.com/ml-intern/ml-intern/internal/tools/data/show"
 )
 
@@ -66,6 +68,10 @@ func (v *visit) text(room int) string {
 func (v *visit) status() string {
 	if v.refusal != nil && v.record.Private {
 		return fmt.Sprintf("✗ No viewer for this private data set: %v. %s", v.refusal, next(v.refusal))
+	}
+	var f *fetch.Error
+	if errors.As(v.refusal, &f) && slices.Contains([]fetch.Kind{fetch.RateLimited, fetch.Network, fetch.Timeout, fetch.NotReady}, f.Kind) {
+		return fmt.Sprintf("? The viewer cannot be asked now: %v. %s", v.refusal, next(v.refusal))
 	}
 	if v.refusal != nil {
 		return fmt.Sprintf("✗ Dataset may have issues: %v. %s", v.refusal, next(v.refusal))
