@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
+	"github.com/ml-intern/ml-intern/internal/adapter/scholar"
 	"github.com/ml-intern/ml-intern/internal/hubsim"
 	"github.com/ml-intern/ml-intern/internal/hubsim/hubsimtest"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
@@ -62,4 +63,23 @@ func TestSimulator(t *testing.T) {
 		t.Errorf("%+v %+v", r, s.read)
 	}
 	s.bad(`{"operation":"citation_graph","arxiv_id":"2401.00001"}`, "not_found", "does not know the paper")
+
+	// The service that steps in, by itself.
+	both, err := scholar.New(scholar.Options{Fetch: getter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := both.Second()
+	for _, d := range []scholar.Direction{scholar.Citations, scholar.References} {
+		l, err := second.Links(t.Context(), scholar.ArxivKey("2510.99002"), d, scholar.Span{Limit: 5, From: "2025-01-01"})
+		if err != nil || len(l.Links) == 0 || l.Total < 1 || l.Links[0].ArxivID == "" || l.Links[0].Citations == nil {
+			t.Errorf("%s: %+v %v", d, l, err)
+		}
+	}
+	for _, order := range []scholar.Sort{scholar.Relevance, scholar.CitationCount, scholar.PublicationDate} {
+		found, err := second.Search(t.Context(), scholar.Query{Text: "fine-tuning", Sort: order, MinCitations: 2, Limit: 5})
+		if err != nil || len(found.Papers) == 0 || *found.Papers[0].Citations < 2 {
+			t.Errorf("%s: %+v %v", order, found, err)
+		}
+	}
 }
