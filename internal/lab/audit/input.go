@@ -11,8 +11,10 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/ml-intern/ml-intern/internal/lab/audit/report"
 	"github.com/ml-intern/ml-intern/internal/lab/licence"
 	"github.com/ml-intern/ml-intern/internal/lab/record"
+	"github.com/ml-intern/ml-intern/internal/lab/schema"
 )
 
 // Row and Cell are what splits are made of; see package record, which also
@@ -22,25 +24,36 @@ type (
 	Cell = record.Cell
 )
 
-// Check is the name of one check.
-type Check string
+// What the report is made of; see package report.
+type (
+	Report     = report.Report
+	Check      = report.Check
+	Level      = report.Level
+	Characters = report.Characters
+	Entity     = report.Entity
+)
 
 // The checks, in the order of the report.
 const (
-	Duplicates    Check = "duplicates"
-	Leakage       Check = "leakage"
-	Balance       Check = "balance"
-	Length        Check = "length"
-	Quality       Check = "quality"
-	PII           Check = "pii"
-	Contamination Check = "contamination"
-	Licence       Check = "licence"
+	Duplicates    = report.Duplicates
+	Leakage       = report.Leakage
+	Balance       = report.Balance
+	Length        = report.Length
+	Quality       = report.Quality
+	PII           = report.PII
+	Contamination = report.Contamination
+	Licence       = report.Licence
+)
+
+// The levels, worst first.
+const (
+	Blocker = report.Blocker
+	Warning = report.Warning
+	OK      = report.OK
 )
 
 // Checks is every check in the order of the report.
-func Checks() []Check {
-	return []Check{Duplicates, Leakage, Balance, Length, Quality, PII, Contamination, Licence}
-}
+func Checks() []Check { return report.Checks() }
 
 // Tokenizer counts the tokens of a text. It is called from several goroutines
 // at once.
@@ -75,31 +88,13 @@ type Statistic struct {
 	Characters *Characters
 }
 
-// Characters are lengths in characters.
-type Characters struct {
-	Min    int64   `json:"min"`
-	Max    int64   `json:"max"`
-	Mean   float64 `json:"mean"`
-	Median float64 `json:"median"`
-}
-
 // Column is what the caller knows of a column.
-type Column struct {
-	Name string
-	// Labels names the numbers of a column of classes.
-	Labels []string
-}
+type Column = schema.Column
 
 // Benchmark is a test set that the rows should not contain.
 type Benchmark struct {
 	Name string
 	Rows iter.Seq2[Row, error]
-}
-
-// Entity is a kind of personal data counted elsewhere, over the whole split.
-type Entity struct {
-	Kind  string `json:"kind"`
-	Count int64  `json:"count"`
 }
 
 // Progress tells how far the audit is. Total is 0 when nobody knows.
@@ -112,6 +107,9 @@ type Progress struct {
 type Input struct {
 	// Dataset is the name in the title, Source where the rows came from.
 	Dataset, Source string
+	// Load is the Python expression that loads the data set, for the code that
+	// mends it; load_dataset of the name when empty.
+	Load string
 	// Splits has at least one that is not only compared with.
 	Splits  []Split
 	Columns []Column

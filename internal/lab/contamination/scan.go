@@ -139,3 +139,6 @@ func (s *Scanner) shorts(wholes []uint64, out *Hits) {
 		}
 	}
 }
+
+// Any reports whether the row may contain an item.
+func (h Hits) Any() bool { return len(h.parts) > 0 || len(h.short) > 0 }

@@ -92,7 +92,7 @@ func (x *Index) band(document uint32, band int) uint32 {
 
 func (x *Index) hash(document uint32) *[16]byte { return &x.exact[document/block][document%block] }
 
-// Result is what was found beside the pairs.
+// Result is the groups of equal texts, and after Near also what near pairs link.
 type Result struct {
 	// Groups are the documents with equal texts, each in order, and the groups
 	// in the order of their first documents.
@@ -129,12 +129,12 @@ func (r *Result) join(a, b uint32) {
 	r.parent[max(a, b)] = min(a, b)
 }
 
-// Find looks for copies among everything added, and shows each near pair once.
-// A near pair stands for the groups of its two documents, which are the first
-// of theirs. The index cannot be used after it.
-func (x *Index) Find(ctx context.Context, texts Texts, o Options, near func(Pair)) (*Result, error) {
-	if o.Workers < 1 || o.Memory < 0 || o.Candidates < 0 {
-		return nil, errors.New("duplicate: workers must be at least 1, memory and candidates not negative")
+// Near shows each near pair among the documents of r, which Equal gave, once. A
+// pair stands for the groups of its two documents, which are the first of
+// theirs. The index cannot be used after it.
+func (x *Index) Near(ctx context.Context, r *Result, texts Texts, o Options, near func(Pair)) error {
+	if o.Workers < 1 || o.Memory < 0 || o.Candidates < 0 || o.Candidates > math.MaxInt32 {
+		return errors.New("duplicate: workers must be at least 1, memory and candidates not negative")
 	}
 	if o.Memory == 0 {
 		o.Memory = 128 << 20
@@ -142,18 +142,17 @@ func (x *Index) Find(ctx context.Context, texts Texts, o Options, near func(Pair
 	if o.Candidates == 0 {
 		o.Candidates = 16 << 20
 	}
-	r := x.equal()
 	x.exact = nil
 	found, err := x.candidates(ctx, r, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	x.bands = nil
-	return r, x.confirm(ctx, r, found, texts, o, near)
+	return x.confirm(ctx, r, found, texts, o, near)
 }
 
-// equal groups the documents with the same text.
-func (x *Index) equal() *Result {
+// Equal groups the documents with the same text.
+func (x *Index) Equal() *Result {
 	r := &Result{first: make([]uint32, x.n), parent: make([]uint32, x.n)}
 	order := make([]uint32, 0, x.n)
 	for d := range uint32(x.n) {

@@ -66,7 +66,8 @@ func run(ctx context.Context, first, second []string, o duplicate.Options, near 
 	if o.Workers == 0 {
 		o.Workers = 2
 	}
-	return x.Find(ctx, func(wanted func(int) bool) iter.Seq2[duplicate.Item, error] {
+	r := x.Equal()
+	return r, x.Near(ctx, r, func(wanted func(int) bool) iter.Seq2[duplicate.Item, error] {
 		return func(yield func(duplicate.Item, error) bool) {
 			for i, s := range second {
 				if wanted(i) && !yield(duplicate.Item{Document: i, Size: len(s), Text: func() string { return text.Normalise(s) }}, nil) {

@@ -1,6 +1,29 @@
-package audit
+// Package report is what an audit of a data set tells: the numbers of every
+// check, the verdict on them, and both as Markdown and as JSON. It computes no
+// numbers.
+package report
 
 import "encoding/json"
+
+// Check is the name of one check.
+type Check string
+
+// The checks, in the order of the report.
+const (
+	Duplicates    Check = "duplicates"
+	Leakage       Check = "leakage"
+	Balance       Check = "balance"
+	Length        Check = "length"
+	Quality       Check = "quality"
+	PII           Check = "pii"
+	Contamination Check = "contamination"
+	Licence       Check = "licence"
+)
+
+// Checks is every check in the order of the report.
+func Checks() []Check {
+	return []Check{Duplicates, Leakage, Balance, Length, Quality, PII, Contamination, Licence}
+}
 
 // Level is how bad a finding is.
 type Level string
@@ -29,6 +52,12 @@ type Report struct {
 	Verdict  []Finding `json:"verdict"`
 	Checks   Results   `json:"checks"`
 	Warnings []string  `json:"warnings"`
+
+	// Load is the Python expression that loads the data set, empty for the usual
+	// one; Drop the rows to drop, in order, and More that there are others.
+	Load string `json:"-"`
+	Drop []Ref  `json:"-"`
+	More bool   `json:"-"`
 }
 
 // Sample tells how much was read.
@@ -48,9 +77,6 @@ type SplitSample struct {
 	// Complete tells that every row was read.
 	Complete bool `json:"complete"`
 }
-
-// Results has the numbers of each check that ran.
-type Results struct{}
 
 // Worst is the worst level of the verdict.
 func (r *Report) Worst() Level {
