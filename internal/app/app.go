@@ -145,6 +145,9 @@ func (a *App) Config() *config.Config { return &a.Loaded.Config }
 func (a *App) Close() error {
 	a.once.Do(func() {
 		a.background.Close()
+		if err := a.lookups.Close(); err != nil {
+			a.Debug(err.Error())
+		}
 		if a.hub.client != nil {
 			a.hub.client.Close()
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/app/hands"
 	"github.com/ml-intern/ml-intern/internal/app/hubtools"
+	"github.com/ml-intern/ml-intern/internal/app/lookups"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/tools/plan"
 )
@@ -16,9 +17,11 @@ import (
 // kit holds the families of tools of one session: what the tools of a family
 // share lives exactly as long as the session.
 type kit struct {
-	hands *hands.Hands
-	plan  *plan.Tool
-	hub   *hubtools.Tools
+	hands    *hands.Hands
+	research tool.Tool
+	look     *lookups.Tools
+	plan     *plan.Tool
+	hub      *hubtools.Tools
 }
 
 // toolList is the list of tools in the order the model sees them: adding one
@@ -31,12 +34,28 @@ func toolList(k *kit) []tool.Tool {
 		k.hands.Read,
 		k.hands.Write,
 		k.hands.Edit,
+		k.research,
+		k.look.ExploreDocs,
+		k.look.FetchDocs,
+		k.look.Papers,
+		k.look.WebSearch,
+		k.look.Inspect,
 		k.plan,
 		k.hub.Jobs,
 		k.hub.RepoFiles,
 		k.hub.RepoGit,
+		k.look.FindExamples,
+		k.look.ListRepos,
+		k.look.ReadFile,
+		k.look.FindAPI,
 		k.hands.Jobs,
 		k.hands.Delete,
+		k.look.WebFetch,
+		k.look.HubSearch,
+		k.look.Query,
+		k.look.Audit,
+		k.look.Leaderboard,
+		k.look.Search,
 	}
 	return slices.DeleteFunc(all, func(t tool.Tool) bool { return t == nil })
 }
@@ -53,9 +72,12 @@ func (a *App) tools(ctx context.Context, session string) ([]tool.Tool, error) {
 			a.warn(fmt.Sprintf("tools.disabled names %q, which is no tool", name))
 		}
 	}
-	return slices.DeleteFunc(all, func(t tool.Tool) bool {
-		return slices.Contains(a.Config().ToolsDisabled, t.Spec().Name)
-	}), nil
+	return a.enabled(all), nil
+}
+
+// enabled are the tools that are not disabled.
+func (a *App) enabled(all []tool.Tool) []tool.Tool {
+	return slices.DeleteFunc(all, func(t tool.Tool) bool { return slices.Contains(a.Config().ToolsDisabled, t.Spec().Name) })
 }
 
 func (a *App) kit(ctx context.Context, session string) (*kit, error) {
@@ -71,6 +93,12 @@ func (a *App) kit(ctx context.Context, session string) (*kit, error) {
 		return nil, fmt.Errorf("make the tools of the Hub: %w", err)
 	}
 	k.hands.Listen(k.hub.Artifacts.Made)
+	if k.look, err = a.lookups.Tools(); err != nil {
+		return nil, err
+	}
+	if k.research, err = a.lookups.Research(func() []tool.Tool { return a.enabled(toolList(k)) }, k.hands.Bare, a.workspace(session)...); err != nil {
+		return nil, fmt.Errorf("make the tool research: %w", err)
+	}
 	return k, nil
 }
 

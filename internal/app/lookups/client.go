@@ -13,6 +13,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
+	"github.com/ml-intern/ml-intern/internal/tools/docs"
 )
 
 // Options say what the program has for look-ups.
@@ -39,6 +40,10 @@ type Door struct {
 	err    error
 
 	tokenizers tokenizers
+	made       sync.Once
+	tools      *Tools
+	toolsErr   error
+	docs       *docs.Tools
 }
 
 // Client is the client for look-ups.

@@ -91,7 +91,12 @@ func (a *Auditor) Audit(ctx context.Context, r Request, progress func(lab.Progre
 	in := lab.Input{
 		Dataset: r.Dataset, Source: data.Origin, Splits: data.Splits, Columns: data.Columns, TextColumns: r.TextColumns,
 		MaxLength: r.MaxLength, Sample: r.Sample, Seed: r.Seed, Licence: data.Licence, Entities: data.Entities,
-		Warnings: data.Warnings, Progress: progress, Failed: map[lab.Check]error{},
+		Warnings: data.Warnings, Failed: map[lab.Check]error{},
+		Progress: func(p lab.Progress) {
+			if p.Total > 0 { // else the files themselves tell how far it is
+				progress(p)
+			}
+		},
 	}
 	if data.Origin != "local files" {
 		in.Sample = cmp.Or(r.Sample, DefaultSample)

@@ -25,20 +25,22 @@ type bar struct {
 	out      io.Writer
 	terminal bool
 	phase    string
+	told     map[string]bool // phases that have had their line
 	begun    time.Time
 	drawn    time.Time
 }
 
 func newBar(out io.Writer) *bar {
 	f, ok := out.(*os.File)
-	return &bar{out: out, terminal: ok && term.IsTerminal(int(f.Fd()))}
+	return &bar{out: out, terminal: ok && term.IsTerminal(int(f.Fd())), told: map[string]bool{}}
 }
 
 func (b *bar) show(p lab.Progress) {
 	now := time.Now()
 	if p.Phase != b.phase {
 		b.phase, b.begun = p.Phase, now
-		if !b.terminal {
+		if !b.terminal && !b.told[p.Phase] {
+			b.told[p.Phase] = true
 			fmt.Fprintln(b.out, p.Phase)
 		}
 	} else if now.Sub(b.drawn) < redraw && p.Done < p.Total {
