@@ -348,3 +348,23 @@ func TestFailedAttemptIsBilled(t *testing.T) {
 		}
 	})
 }
+
+// A sub-agent thinks no more than it was asked to, whatever the model is known
+// to take for the main conversation, and no more than the model takes.
+func TestResearchKeepsItsLowerEffort(t *testing.T) {
+	for _, c := range []struct{ known, want llm.Effort }{
+		{llm.EffortMax, llm.EffortHigh}, {llm.EffortLow, llm.EffortLow}, {llm.EffortOff, llm.EffortOff},
+	} {
+		s := &script{steps: []step{say("x"), say("y")}}
+		caller := s.caller(-1)
+		caller.SetEffort("m", c.known)
+		for _, kind := range []llm.Kind{llm.KindResearch, llm.KindMain} {
+			if _, err := caller.Do(t.Context(), llm.Request{Model: "m", Kind: kind, Effort: llm.EffortHigh}, &watch{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s.requests[0].Effort != c.want || s.requests[1].Effort != c.known {
+			t.Errorf("known %q: research asked with %q, main with %q", c.known, s.requests[0].Effort, s.requests[1].Effort)
+		}
+	}
+}

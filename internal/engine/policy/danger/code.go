@@ -109,3 +109,37 @@ func plainAddress(after string) bool {
 	more := rest[:min(len(rest), 200)]
 	return rest[0] == ')' || rest[0] == ',' && !strings.Contains(more, "params") && !strings.Contains(more, "data") && !strings.Contains(more, "json")
 }
+
+// written looks at here-documents where the same script also runs a file: what
+// is written and run at once is as good as given on the command line.
+func (j *judge) written(s shell.Script) {
+	programs, scripts := false, false
+	for _, c := range s.Commands {
+		name, known := c.Words[0].Base()
+		switch {
+		case !known:
+		case slices.Contains([]string{"sh", "bash", "dash", "zsh", "source", "."}, name):
+			scripts = scripts || len(operands(c.Words[1:])) > 0
+		case strings.HasPrefix(name, "python") || slices.Contains([]string{"node", "perl", "ruby", "php", "deno", "bun", "uv"}, name):
+			programs = programs || len(operands(c.Words[1:])) > 0
+		case strings.Contains(c.Words[0].Text, "/"), name == "chmod":
+			programs, scripts = true, true
+		}
+	}
+	for _, c := range s.Commands {
+		if c.Input == nil {
+			continue
+		}
+		if programs {
+			j.inline("a file it writes", c.Input.Text)
+		}
+		if scripts && c.Input.Plain() {
+			inner := shell.Read(c.Input.Text, "", j.around.Home)
+			for _, c := range inner.Commands {
+				if name, known := c.Words[0].Base(); known {
+					j.sends(name, c)
+				}
+			}
+		}
+	}
+}

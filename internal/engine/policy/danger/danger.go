@@ -62,6 +62,7 @@ func Judge(s shell.Script, around Surroundings) Report {
 		}
 	}
 	j.report.Hazards = append(j.report.Hazards, s.Hidden...)
+	j.written(s)
 	for _, why := range s.Hidden {
 		j.send("may send data out unseen: %s", why)
 	}
