@@ -51,7 +51,7 @@ func (c *call) list(ctx context.Context, kind hub.Kind) (rendered, error) {
 		l.Entries = append(l.Entries, repoEntry(start+i+1, &shown[i], kind))
 	}
 	if kind == hub.Datasets {
-		l.Tail = fmt.Sprintf("\nLook into one: hf_inspect_dataset {\"dataset\":%q}\n", show.Line(shown[0].ID, 120))
+		l.Tail = fmt.Sprintf("Look into one: hf_inspect_dataset {\"dataset\":%q}\n", show.Line(shown[0].ID, 120))
 	}
 	return l.Render, nil
 }

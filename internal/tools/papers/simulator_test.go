@@ -64,6 +64,9 @@ func TestSimulator(t *testing.T) {
 	}
 	s.bad(`{"operation":"citation_graph","arxiv_id":"2401.00001"}`, "not_found", "does not know the paper")
 
+	if text := s.good(`{"operation":"citation_walk","arxiv_id":"2509.99001"}`, "## Hubs", "- **Harbor Chats"); strings.Contains(text, "- **Tidepool") {
+		t.Errorf("the paper itself is a hub:\n%s", text)
+	}
 	// The service that steps in, by itself.
 	both, err := scholar.New(scholar.Options{Fetch: getter})
 	if err != nil {

@@ -127,14 +127,29 @@ func (p *Service) shown(x *paper.Paper, fields []string) map[string]any {
 	out := map[string]any{"paperId": paper.Digest(40, "s2", x.ID)}
 	for _, f := range fields {
 		base, _, _ := strings.Cut(f, ".")
-		if v, ok := p.field(x, base); ok {
+		if v, ok := p.field(x, base, within(fields, base)); ok {
 			out[base] = v
 		}
 	}
 	return out
 }
 
-func (p *Service) field(x *paper.Paper, name string) (any, bool) {
+// within are the fields asked for of the papers in a field, such as title of
+// references.title; their titles by default.
+func within(fields []string, base string) []string {
+	var inner []string
+	for _, f := range fields {
+		if rest, ok := strings.CutPrefix(f, base+"."); ok && !strings.Contains(rest, ".") && rest != "citations" && rest != "references" {
+			inner = append(inner, rest)
+		}
+	}
+	if inner == nil {
+		return []string{"title"}
+	}
+	return inner
+}
+
+func (p *Service) field(x *paper.Paper, name string, inner []string) (any, bool) {
 	switch name {
 	case "corpusId":
 		return p.corpusID(x), true
@@ -187,13 +202,13 @@ func (p *Service) field(x *paper.Paper, name string) (any, bool) {
 	case "citations":
 		list := []map[string]any{}
 		for _, c := range p.Citing(x.ID) {
-			list = append(list, p.shown(c, []string{"title"}))
+			list = append(list, p.shown(c, inner))
 		}
 		return list, true
 	case "references":
 		list := []map[string]any{}
 		for i := range x.References {
-			list = append(list, p.cited(&x.References[i], []string{"title"}))
+			list = append(list, p.cited(&x.References[i], inner))
 		}
 		return list, true
 	case "publicationVenue", "citationStyles", "embedding":

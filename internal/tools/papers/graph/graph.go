@@ -224,7 +224,7 @@ func render(r Request, sides []*side, about *scholar.Record, room int, next func
 		fmt.Fprintf(&b, "**Title:** %s\n", show.Line(about.Title, 300))
 	}
 	b.WriteString("\n")
-	tip := "\n**Tip:** read the papers marked influential with read_paper; citation_walk ranks two steps at once.\n"
+	tip := "**Tip:** read the papers marked influential with read_paper; citation_walk ranks two steps at once.\n"
 	room -= len([]rune(b.String())) + len([]rune(tip))
 	for i, x := range sides {
 		text := x.render(r, room/(len(sides)-i), next)

@@ -151,7 +151,7 @@ func (w *walk) level(ctx context.Context, key scholar.Key, name string, level, l
 // add puts a paper on the map, or another way to one that is there.
 func (w *walk) add(l *scholar.Link, d scholar.Direction, name string, level int) {
 	id := cmp.Or(l.ID, l.ArxivID, strings.ToLower(l.Title))
-	if id == "" || l.Title == "" || l.ArxivID != "" && l.ArxivID == w.r.Arxiv || l.ID == string(w.r.Key) {
+	if id == "" || l.Title == "" || w.isRoot(&l.Paper) {
 		return
 	}
 	n := w.nodes[id]
@@ -173,6 +173,12 @@ func (w *walk) add(l *scholar.Link, d scholar.Direction, name string, level int)
 	if len(n.contexts) < 20 {
 		n.contexts = append(n.contexts, l.Contexts...)
 	}
+}
+
+// isRoot reports whether a paper is the one the walk began at.
+func (w *walk) isRoot(p *scholar.Paper) bool {
+	return p.ArxivID != "" && p.ArxivID == w.r.Arxiv || p.ID != "" && p.ID == string(w.r.Key) || p.CorpusID != "" && "CorpusId:"+p.CorpusID == string(w.r.Key) ||
+		p.DOI != "" && strings.EqualFold("DOI:"+p.DOI, string(w.r.Key))
 }
 
 // ranked are the papers of a level that fit, best first; level 0 is all.
@@ -285,7 +291,7 @@ func (w *walk) findHubs(ctx context.Context, shown []*node) {
 		seen := map[string]bool{}
 		for _, c := range p.Cited {
 			id := cmp.Or(c.ID, strings.ToLower(c.Title))
-			if id == "" || seen[id] || c.ArxivID != "" && c.ArxivID == w.r.Arxiv {
+			if id == "" || seen[id] || w.isRoot(&c) {
 				continue
 			}
 			seen[id] = true

@@ -114,7 +114,10 @@ func (l List) Render(room int) string {
 		if rest > 0 && !l.More {
 			what = strconv.Itoa(rest) + " more"
 		}
-		fmt.Fprintf(&b, "\n… %s: go on with %s\n", what, l.Next(l.Offset+shown))
+		if !strings.HasSuffix(b.String(), "\n\n") {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "… %s: go on with %s\n", what, l.Next(l.Offset+shown))
 	}
 	b.WriteString(l.Tail)
 	return b.String()
