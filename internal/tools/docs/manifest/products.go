@@ -187,10 +187,13 @@ func (c Catalogue) nearest(name string, n int) []string {
 	return Nearest(name, names, n)
 }
 
+// maxCompared is how much of a name is compared, in bytes.
+const maxCompared = 100
+
 // Nearest returns the n names that look most like one, best first.
 func Nearest(name string, names []string, n int) []string {
-	if len(name) > 200 {
-		name = name[:200]
+	if len(name) > maxCompared {
+		name = name[:maxCompared]
 	}
 	cost := make(map[string]int, len(names))
 	for _, other := range names {
@@ -207,8 +210,8 @@ func Nearest(name string, names []string, n int) []string {
 
 // distance is how many letters have to be changed, added or dropped.
 func distance(a, b string) int {
-	if len(b) > 300 {
-		b = b[:300]
+	if len(b) > maxCompared {
+		b = b[:maxCompared]
 	}
 	row := make([]int, len(b)+1)
 	for j := range row {

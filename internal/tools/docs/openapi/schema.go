@@ -12,13 +12,24 @@ import (
 const (
 	maxFields = 60 // of an object
 	maxValues = 12 // of an enumeration
+	// maxSteps is how many schemas are looked at for one question: references
+	// may lead around in circles.
+	maxSteps = 5000
 )
+
+// walk is a way through schemas that ends.
+type walk struct {
+	*Spec
+	left int // steps
+}
+
+func (s *Spec) walk() *walk { return &walk{s, maxSteps} }
 
 // Type is a schema in a word or a few: string, integer, array of object, one of
 // a few values.
-func (s *Spec) Type(schema any) string { return s.typeOf(schema, 0) }
+func (s *Spec) Type(schema any) string { return s.walk().typeOf(schema, 0) }
 
-func (s *Spec) typeOf(schema any, depth int) string {
+func (s *walk) typeOf(schema any, depth int) string {
 	fields := s.merged(schema, depth)
 	if depth > maxDepth || len(fields) == 0 {
 		return "any"
@@ -71,7 +82,10 @@ func value(v any) string {
 
 // merged is a schema with its references followed: of several that all hold,
 // the fields of each; of alternatives, the first that says something.
-func (s *Spec) merged(schema any, depth int) map[string]any {
+func (s *walk) merged(schema any, depth int) map[string]any {
+	if s.left--; s.left < 0 {
+		return nil
+	}
 	fields := s.resolve(schema)
 	if depth > maxDepth || fields == nil {
 		return fields
@@ -115,11 +129,11 @@ func withoutAllOf(fields map[string]any) map[string]any {
 // a depth of levels.
 func (s *Spec) Fields(schema any, levels int) []string {
 	var out []string
-	s.fields(&out, schema, "", levels, 0)
+	s.walk().fields(&out, schema, "", levels, 0)
 	return out
 }
 
-func (s *Spec) fields(out *[]string, schema any, prefix string, levels, depth int) {
+func (s *walk) fields(out *[]string, schema any, prefix string, levels, depth int) {
 	m := s.merged(schema, 0)
 	for range maxDepth {
 		if m["type"] != "array" {
@@ -131,7 +145,7 @@ func (s *Spec) fields(out *[]string, schema any, prefix string, levels, depth in
 	required := list(m["required"])
 	for _, name := range slices.Sorted(maps.Keys(properties))[:min(len(properties), maxFields)] {
 		p := s.merged(properties[name], 0)
-		line := fmt.Sprintf("%s`%s` (%s)", prefix, name, s.Type(properties[name]))
+		line := fmt.Sprintf("%s`%s` (%s)", prefix, name, s.typeOf(properties[name], 0))
 		if slices.Contains(required, any(name)) {
 			line += " always"
 		}
@@ -150,9 +164,9 @@ func (s *Spec) fields(out *[]string, schema any, prefix string, levels, depth in
 
 // Example is a value that fits a schema: what it gives as one, else its required
 // properties.
-func (s *Spec) Example(schema any) any { return s.made(schema, "", 0) }
+func (s *Spec) Example(schema any) any { return s.walk().made(schema, "", 0) }
 
-func (s *Spec) made(schema any, name string, depth int) any {
+func (s *walk) made(schema any, name string, depth int) any {
 	fields := s.merged(schema, 0)
 	if v := s.example(fields); v != nil {
 		return v

@@ -30,6 +30,7 @@ type Spec struct {
 
 	components map[string]any
 	index      *rank.Index
+	types      *walk // that names the types of all parameters
 }
 
 // Operation is a method of a path.
@@ -85,6 +86,7 @@ func Parse(data []byte) (*Spec, error) {
 		return nil, errors.New("read the description of the API: it has no paths")
 	}
 	s := &Spec{components: doc.Components}
+	s.types = &walk{s, 100 * maxSteps}
 	for _, server := range doc.Servers {
 		s.Servers = append(s.Servers, server.URL)
 	}
@@ -116,7 +118,7 @@ func Parse(data []byte) (*Spec, error) {
 		}
 	}
 	slices.Sort(s.Tags)
-	s.index = s.words()
+	s.index, s.types = s.words(), nil
 	return s, nil
 }
 
@@ -166,7 +168,7 @@ func (s *Spec) parameter(raw any) (p Parameter, ok bool) {
 		return p, false
 	}
 	p.Required = fields["required"] == true || p.In == "path"
-	p.Type = s.Type(fields["schema"])
+	p.Type = s.types.typeOf(fields["schema"], 0)
 	if p.Example = s.example(fields); p.Example == nil {
 		p.Example = s.example(s.resolve(fields["schema"]))
 	}
