@@ -173,7 +173,10 @@ func (p *page) balance(b *BalanceResult) {
 	if len(b.Columns) == 0 {
 		p.line("There is no column of classes.")
 	}
-	for _, c := range b.Columns {
+	for i, c := range b.Columns {
+		if i > 0 {
+			p.line("")
+		}
 		whole := ""
 		if c.Whole {
 			whole = ", counted over the whole split"
@@ -189,7 +192,6 @@ func (p *page) balance(b *BalanceResult) {
 		if c.Missing > 0 {
 			p.line("| (none) | %s | |", Count(c.Missing))
 		}
-		p.line("")
 	}
 }
 
