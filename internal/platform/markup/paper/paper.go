@@ -4,7 +4,6 @@
 package paper
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/platform/markup/section"
@@ -182,6 +181,24 @@ func (p *Paper) Find(name string) []int {
 	return nil
 }
 
+// Numbered returns the section with that number, however it is written; -1 when
+// there is none.
+func (p *Paper) Numbered(name string) int {
+	hits := p.Find(name)
+	number := strings.ToUpper(bare(strings.ToLower(strings.TrimSpace(name))))
+	for _, i := range hits {
+		if id := p.Sections[i].ID; strings.EqualFold(id, number) || id != "" && arabic(id) == number {
+			return i
+		}
+	}
+	return -1
+}
+
+// Within reports whether section i is section j or lies in it.
+func (p *Paper) Within(i, j int) bool {
+	return p.Sections[j].from <= p.Sections[i].from && p.Sections[i].to <= p.Sections[j].to
+}
+
 // containsWords reports whether part stands in text between word boundaries. A
 // single letter or digit is no word that anybody would look for.
 func containsWords(text, part string) bool {
@@ -208,14 +225,11 @@ func containsWords(text, part string) bool {
 	}
 }
 
-// Index lists the numbers that are there, so that somebody who asked for another
-// can choose.
+// Index lists the headings, so that somebody who asked for another can choose.
 func (p *Paper) Index() []string {
-	var out []string
-	for _, s := range p.Sections {
-		if !slices.Contains(out, s.Title) {
-			out = append(out, s.Title)
-		}
+	out := make([]string, len(p.Sections))
+	for i, s := range p.Sections {
+		out[i] = s.Title
 	}
 	return out
 }

@@ -88,7 +88,7 @@ func withoutRunning(all []line, pages []sheet) []line {
 }
 
 type writer struct {
-	b       strings.Builder
+	b strings.Builder
 	// body is the size of most text, largest that of the first page's largest.
 	body, largest float64
 	leading       float64 // in sizes
@@ -147,11 +147,11 @@ func (w *writer) levelOf(l line, all []line, i int) int {
 		return 2
 	}
 	switch {
-	case l.page == 0 && l.size >= w.body*1.3 && !w.titled && l.size >= w.largest:
+	case parts == 0 && l.page == 0 && l.size >= w.body*1.3 && !w.titled && l.size >= w.largest:
 		return 1
 	case big && parts > 0, l.bold && parts > 0 && l.size >= w.body*0.95 && !strings.HasSuffix(l.text, ","):
 		return min(1+parts, 6)
-	case big && (l.bold || l.size >= w.body*1.18) && letters(l.text)*2 >= utf8.RuneCountInString(l.text) && w.titled:
+	case big && (l.bold || l.size >= w.body*1.18) && letters(l.text)*2 >= utf8.RuneCountInString(l.text) && (w.titled || l.page > 0):
 		return 2
 	case l.bold && w.titled && w.alone(l, all, i):
 		return 3
