@@ -34,7 +34,7 @@ func (c *call) trending(ctx context.Context) (rendered, error) {
 		if c.Date != "" && c.Query == "" {
 			hint = c.nearest(ctx)
 		}
-		return text(c.noneTrending() + hint), nil
+		return fixed(c.noneTrending() + hint), nil
 	}
 	start := min(c.Offset, len(papers))
 	shown := papers[start:min(start+c.Limit, len(papers))]
@@ -136,7 +136,7 @@ func (c *call) today() string { return c.o.Now().In(place()).Format(time.DateOnl
 // noSuchDay answers for days on which there cannot be a list.
 func (c *call) noSuchDay(ctx context.Context, today string) (rendered, error) {
 	if c.Date < firstDay {
-		return text(c.noneTrending() + " The archive begins on " + firstDay + ".\n"), nil
+		return fixed(c.noneTrending() + " The archive begins on " + firstDay + ".\n"), nil
 	}
 	hint := fmt.Sprintf(" That day is in the future: it is %s in New York, where a day of the list turns at midnight.", today)
 	newest, resp, err := c.hub.Daily(ctx, hub.Period{}, true, 0, 1)
@@ -146,7 +146,7 @@ func (c *call) noSuchDay(ctx context.Context, today string) (rendered, error) {
 			hint += " The nearest day that has papers is " + day + "."
 		}
 	}
-	return text(c.noneTrending() + hint + "\n"), nil
+	return fixed(c.noneTrending() + hint + "\n"), nil
 }
 
 // nearest finds the day next to an empty one that has papers: mostly the
@@ -198,7 +198,7 @@ func (c *call) searchHub(ctx context.Context, note string) (rendered, error) {
 	}
 	c.used(resp, "")
 	if len(papers) == 0 {
-		return text(note + fmt.Sprintf("No papers found matching '%s' on the Hub. Try fewer or broader words, or the whole of arXiv: %s\n",
+		return fixed(note + fmt.Sprintf("No papers found matching '%s' on the Hub. Try fewer or broader words, or the whole of arXiv: %s\n",
 			show.Line(query, 200), c.Again(func(p *request.Params) { *p = request.Params{Operation: "arxiv_search", Query: query} }))), nil
 	}
 	start := min(c.Offset, len(papers))

@@ -71,11 +71,11 @@ func (c *call) searchElsewhere(ctx context.Context, q scholar.Query, failed erro
 		return nil, ctx.Err()
 	}
 	note := "Note: from the Hub's search, " + because + "; arXiv's search failed too. "
-	text, err := c.searchHub(ctx, note+c.dropped("date_from", "date_to", "categories", "min_citations", "sort_by")+"\n\n")
+	shown, err := c.searchHub(ctx, note+c.dropped("date_from", "date_to", "categories", "min_citations", "sort_by")+"\n\n")
 	if err != nil {
 		return nil, failed // the first failure tells most
 	}
-	return text, nil
+	return shown, nil
 }
 
 // dropped names those of the given filters that were asked for.
@@ -220,7 +220,7 @@ func (c *call) found(note, source string, lines []line, total int) rendered {
 		if c.Filtered() {
 			where = " with these filters"
 		}
-		return text(head + fmt.Sprintf("No papers found%s. A broader call: %s\n", where,
+		return fixed(head + fmt.Sprintf("No papers found%s. A broader call: %s\n", where,
 			c.Again(func(p *request.Params) {
 				*p = request.Params{Operation: "arxiv_search", Query: show.Line(c.Query, 200)}
 			})))

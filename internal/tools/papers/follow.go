@@ -69,7 +69,7 @@ func (c *call) passages(ctx context.Context) (rendered, error) {
 	start := min(c.Offset, len(found.Passages))
 	shown := found.Passages[start:min(start+c.Limit, len(found.Passages))]
 	if len(shown) == 0 {
-		return text(head + fmt.Sprintf("No passages found. Only open papers can be searched so. A broader call: %s\n",
+		return fixed(head + fmt.Sprintf("No passages found. Only open papers can be searched so. A broader call: %s\n",
 			c.Again(func(p *request.Params) { *p = request.Params{Operation: "search", Query: show.Line(c.Query, 200)} }))), nil
 	}
 	about := c.about(ctx, shown)
@@ -182,7 +182,7 @@ func (c *call) recommend(ctx context.Context) (rendered, error) {
 	lines := scholarLines(found.Papers[start:])
 	lines = lines[:min(len(lines), c.Limit)]
 	if len(lines) == 0 {
-		return text(head + "No recommendations found. Try citation_graph with the same paper, or search for its topic.\n"), nil
+		return fixed(head + "No recommendations found. Try citation_graph with the same paper, or search for its topic.\n"), nil
 	}
 	l := show.List{
 		Head: head + fmt.Sprintf("Showing %d result(s)\n\n", len(lines)), Offset: start,

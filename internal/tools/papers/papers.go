@@ -24,6 +24,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/tools/papers/hub"
 	"github.com/ml-intern/ml-intern/internal/tools/papers/request"
 	"github.com/ml-intern/ml-intern/internal/tools/papers/show"
+	"github.com/ml-intern/ml-intern/internal/tools/papers/text"
 )
 
 //go:embed hf_papers.json
@@ -31,19 +32,12 @@ var description []byte
 
 const name = "hf_papers"
 
-// Reading is what read_paper is asked for.
-type Reading struct {
-	Paper    arxiv.ID
-	Section  string
-	Offset   int
-	MaxChars int // 0 is the reader's own
-}
-
 // Options make the tool.
 type Options struct {
 	Fetch fetch.Getter
-	// Read reads the text of a paper; nil cannot.
-	Read func(ctx context.Context, env tool.Env, r Reading) tool.Result
+	// PDF reads a document's text as Markdown, for papers that have no other
+	// form; nil leaves PDFs out.
+	PDF func(ctx context.Context, document []byte) (string, error)
 	// Alone leaves OpenAlex out, which is asked where Semantic Scholar is busy or
 	// lacks a paper.
 	Alone bool
@@ -59,6 +53,7 @@ type Tool struct {
 	scholar *scholar.Client
 	arxiv   *arxiv.Client
 	graph   *graph.Service
+	text    *text.Reader
 }
 
 var _ tool.Tool = (*Tool)(nil)
@@ -85,6 +80,9 @@ func New(o Options) (*Tool, error) {
 	if t.scholar, err = scholar.New(scholar.Options{Fetch: o.Fetch, Alone: o.Alone}); err != nil {
 		return nil, err
 	}
+	if t.text, err = text.New(text.Options{Fetch: o.Fetch, PDF: o.PDF}); err != nil {
+		return nil, err
+	}
 	t.graph, err = graph.New(graph.Options{Scholar: t.scholar, Now: o.Now, Bibliography: t.bibliography})
 	return t, err
 }
@@ -108,7 +106,8 @@ func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (too
 		return refused(in, err), nil
 	}
 	if in.Operation == "read_paper" {
-		return t.readPaper(ctx, env, in), nil
+		r := t.text.Read(ctx, env, text.Args{Paper: in.Arxiv, Section: in.Section, Offset: in.Offset, MaxChars: in.MaxChars})
+		return r, ctx.Err()
 	}
 	c := &call{Tool: t, Request: in, env: env}
 	do := map[string]func(context.Context) (rendered, error){
@@ -141,18 +140,11 @@ func refused(in *request.Request, err error) tool.Result {
 		strings.TrimSpace(name+" "+operation), strings.ReplaceAll(err.Error(), "\n", "; "), example))
 }
 
-func (t *Tool) readPaper(ctx context.Context, env tool.Env, in *request.Request) tool.Result {
-	if t.o.Read == nil {
-		return tool.Failed("hf_papers read_paper: texts of papers cannot be read here; use paper_details and snippet_search.")
-	}
-	return t.o.Read(ctx, env, Reading{Paper: in.Arxiv, Section: in.Section, Offset: in.Offset, MaxChars: in.MaxChars})
-}
-
 // rendered makes the text of a result in at most room characters.
 type rendered func(room int) string
 
-// text is a result that is as long as it is.
-func text(s string) rendered { return func(int) string { return s } }
+// fixed is a result that is as long as it is.
+func fixed(s string) rendered { return func(int) string { return s } }
 
 // call is one call at work.
 type call struct {

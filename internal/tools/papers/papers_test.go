@@ -86,8 +86,6 @@ func TestSpecIsSmall(t *testing.T) {
 	if _, err := papers.New(papers.Options{}); err == nil {
 		t.Error("a tool without Fetch was made")
 	}
-	s = newStage(t, func(o *papers.Options) { o.Read = nil })
-	s.bad(`{"operation":"read_paper","arxiv_id":"2305.18290"}`, "paper_details")
 }
 
 // TestSmallRooms: a sub-agent's smaller room is kept, entries stay whole, and

@@ -40,7 +40,7 @@ func (c *call) list(ctx context.Context, kind hub.Kind) (rendered, error) {
 	shown := repos[start:min(start+c.Limit, len(repos))]
 	head := fmt.Sprintf("# %s linked to paper %s\nhttps://huggingface.co/papers/%s\n", title, id, id)
 	if len(shown) == 0 {
-		return text(head + fmt.Sprintf("No %ss found that are tagged arxiv:%s (https://huggingface.co/%s?other=arxiv:%s). Try %s or find_all_resources, or search for the paper's name.\n",
+		return fixed(head + fmt.Sprintf("No %ss found that are tagged arxiv:%s (https://huggingface.co/%s?other=arxiv:%s). Try %s or find_all_resources, or search for the paper's name.\n",
 			what, id, kind, id, other)), nil
 	}
 	l := show.List{
@@ -102,7 +102,7 @@ func (c *call) collections(ctx context.Context) (rendered, error) {
 	shown := list[start:min(start+c.Limit, len(list))]
 	head := fmt.Sprintf("# Collections containing paper %s\nhttps://huggingface.co/papers/%s\n", id, id)
 	if len(shown) == 0 {
-		return text(head + "No collections found that hold this paper. Try find_all_resources.\n"), nil
+		return fixed(head + "No collections found that hold this paper. Try find_all_resources.\n"), nil
 	}
 	l := show.List{
 		Head: head + fmt.Sprintf("Showing %d collection(s)\n\n", len(shown)), Offset: start, More: len(list) == c.Offset+c.Limit, Next: c.From,
@@ -193,7 +193,7 @@ func (c *call) resources(ctx context.Context) (rendered, error) {
 		fmt.Fprintf(&b, "\n## %s (%d)\n%s", p.heading, len(p.entries), strings.Join(p.entries, ""))
 	}
 	b.WriteString("\nMore of each: find_datasets, find_models, find_collections.\n")
-	return text(b.String()), nil
+	return fixed(b.String()), nil
 }
 
 // threeLists asks for each kind of repository by itself.

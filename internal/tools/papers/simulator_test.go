@@ -59,9 +59,8 @@ func TestSimulator(t *testing.T) {
 	} {
 		s.good(`{"operation":`+args+`}`, want)
 	}
-	if r := s.call(`{"operation":"read_paper",` + chats + `}`); !r.OK || len(s.read) != 1 {
-		t.Errorf("%+v %+v", r, s.read)
-	}
+	s.good(`{"operation":"read_paper",`+chats+`}`, "Harbor Chats: Compact Conversations for Supervised Fine-Tuning", "Experiments")
+	s.good(`{"operation":"read_paper",`+chats+`,"section":"references"}`, "Counting tokens, not rows")
 	s.bad(`{"operation":"citation_graph","arxiv_id":"2401.00001"}`, "not_found", "does not know the paper")
 
 	if text := s.good(`{"operation":"citation_walk","arxiv_id":"2509.99001"}`, "## Hubs", "- **Harbor Chats"); strings.Contains(text, "- **Tidepool") {

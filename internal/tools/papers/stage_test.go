@@ -1,7 +1,6 @@
 package papers_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -30,7 +29,6 @@ type stage struct {
 	t     *testing.T
 	tool  *papers.Tool
 	env   *tooltest.Env
-	read  []papers.Reading
 	mu    sync.Mutex
 	calls int
 }
@@ -40,10 +38,6 @@ func newStage(t *testing.T, change ...func(*papers.Options)) *stage {
 	s := &stage{Server: lookuptest.New(t), t: t, env: &tooltest.Env{}}
 	o := papers.Options{
 		Fetch: s.Client(), Now: func() time.Time { return now },
-		Read: func(_ context.Context, _ tool.Env, r papers.Reading) tool.Result {
-			s.read = append(s.read, r)
-			return tool.Success("the text of " + r.Paper.String())
-		},
 	}
 	for _, f := range change {
 		f(&o)
