@@ -2,6 +2,7 @@ package lookup
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func Services(p Places) []fetch.Service {
 		{Name: "the Gradio search", Public: "https://playground-worker.pages.dev", Base: p.Base("ML_INTERN_GRADIO_SEARCH_URL")},
 		{Name: "Brave", Public: "https://api.search.brave.com", Base: p.Base("ML_INTERN_BRAVE_URL"), Credential: p.BraveKey, Header: "X-Subscription-Token"},
 		{Name: "Tavily", Public: "https://api.tavily.com", Base: p.Base("ML_INTERN_TAVILY_URL"), Credential: p.TavilyKey},
-		{Name: "the web search", Public: "https://html.duckduckgo.com/html/", Base: webAddress(p.Base("ML_INTERN_WEB_SEARCH_BASE_URL")), Every: time.Second, Keyed: time.Second},
+		{Name: "the web search", Public: "https://html.duckduckgo.com/html/", Base: withoutQuestion(webAddress(p.Base("ML_INTERN_WEB_SEARCH_BASE_URL"))), Every: time.Second, Keyed: time.Second},
 	}
 	// An instance of SearXNG has no public address but its own.
 	if own := webAddress(p.Base("ML_INTERN_SEARXNG_URL")); own != "" {
@@ -72,4 +73,21 @@ func files(api string) string {
 		return ""
 	}
 	return api + "/raw"
+}
+
+// withoutQuestion drops an empty "q=" that some write at the end of a search
+// address: the question is added to it, and a server would read the first.
+func withoutQuestion(address string) string {
+	before, query, ok := strings.Cut(address, "?")
+	if !ok {
+		return address
+	}
+	parts := slices.DeleteFunc(strings.Split(query, "&"), func(part string) bool {
+		name, _, _ := strings.Cut(part, "=")
+		return name == "q" || name == ""
+	})
+	if len(parts) == 0 {
+		return before
+	}
+	return before + "?" + strings.Join(parts, "&")
 }

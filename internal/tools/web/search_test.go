@@ -228,6 +228,8 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestCheck29SearchGoesToTheConfiguredAddress(t *testing.T) {
 	for base, want := range map[string]string{
 		"http://search.test/search":          "http://search.test/search?q=rust+web+search",
+		"http://search.test/s/?q=":           "http://search.test/s/?q=rust+web+search",
+		"http://search.test/s?q=&kl=us":      "http://search.test/s?kl=us&q=rust+web+search",
 		"http://search.test/search?kl=us-en": "http://search.test/search?kl=us-en&q=rust+web+search",
 		"https://html.duckduckgo.com/html/":  "https://html.duckduckgo.com/html/?q=rust+web+search",
 		"":                                   "https://html.duckduckgo.com/html/?q=rust+web+search",
