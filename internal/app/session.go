@@ -41,6 +41,8 @@ type Session struct {
 	// waits which no turn has begun with.
 	Unfinished bool
 	Tools      []string
+	// Evidence is what the session looked up before this run.
+	Evidence []event.Evidence
 
 	app     *App
 	agent   *agent.Agent
@@ -96,7 +98,7 @@ func (s *Session) prepare(ctx context.Context, found located, prompt bool) error
 	if err != nil {
 		return err
 	}
-	s.Unfinished = state.Turn != nil || len(state.Queue) > 0
+	s.Unfinished, s.Evidence = state.Turn != nil || len(state.Queue) > 0, state.Evidence
 	if a.headless && !prompt && !s.Unfinished {
 		return &UsageError{fmt.Errorf("session %s has nothing unfinished: give a prompt to go on with", s.ID)}
 	}

@@ -130,7 +130,7 @@ func (o *rootOptions) follow(ctx context.Context, s *console.Streams, a *app.App
 	code := headless.Run(ctx, session, headless.Options{
 		Stdout: s.Out, Stderr: s.Err, TTY: s.OutTTY, Format: headless.Format(o.format), Quiet: o.quiet,
 		Verbose: o.verbose, Prompt: strings.TrimSpace(prompt), Shown: a.Scrub(strings.TrimSpace(prompt)), After: session.After, Check: check, Stop: stop,
-		Once: o.simulate != "", Final: last.write, Saved: func() string { return saved(a, session) },
+		Once: o.simulate != "", Evidence: session.Evidence, Final: last.write, Saved: func() string { return saved(a, session) },
 		Init: headless.Init{
 			SessionID: session.ID, Model: set.Model, Workdir: set.Workdir, Runtime: set.Runtime, Tools: session.Tools,
 			Version: app.Version(), TokenLoaded: a.Token() != "" && o.simulate == "", MaxIterations: set.MaxIterations,

@@ -31,7 +31,7 @@ func New(s *console.Streams) *cobra.Command {
 	var f flags
 	cmd := &cobra.Command{
 		Use:   "audit PATH|DATASET",
-		Short: "Audit a data set: copies, leaks, balance, lengths, quality, personal data",
+		Short: "Audit a data set: copies, leaks, balance, lengths, personal data",
 		Long: `Look at a data set the way someone does who wants to train on it: exact and near
 duplicates, leakage between splits, class balance, token lengths, quality,
 personal data, the licence, and with --against contamination by benchmarks.
