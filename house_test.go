@@ -25,11 +25,12 @@ const module = "github.com/ml-intern/ml-intern"
 // rooms lists, for each room, what it may import beside its own children. The
 // longest matching row counts.
 var rooms = map[string][]string{
-	"internal/domain":         {"internal/domain"},
-	"internal/platform":       {},
-	"internal/platform/fetch": {"internal/platform/httpx"},
-	"internal/lab":            {"internal/domain", "internal/lab"},
-	"internal/config":         {"internal/config"},
+	"internal/domain":          {"internal/domain"},
+	"internal/platform":        {},
+	"internal/platform/fetch":  {"internal/platform/httpx"},
+	"internal/platform/markup": {"internal/platform/markup"},
+	"internal/lab":             {"internal/domain", "internal/lab"},
+	"internal/config":          {"internal/config"},
 
 	"internal/adapter": {"internal/domain", "internal/platform"},
 	// The clients share what stands on every wire; nothing else in the tree
@@ -93,7 +94,7 @@ var rooms = map[string][]string{
 	"internal/hubsim/seed":       append([]string{"internal/hubsim/neighbour"}, simulatorOnRepos...),
 
 	"internal/app": {"internal"},
-	"cmd":          {"internal/app", "internal/platform/proc"},
+	"cmd":          {"internal/app", "internal/platform/proc", "internal/platform/markup/pdf"},
 	"bench":        {"internal"},
 }
 

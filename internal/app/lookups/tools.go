@@ -75,7 +75,7 @@ func (d *Door) makeDocs(client fetch.Getter, t *Tools) error {
 }
 
 func (d *Door) makePapers(client fetch.Getter, t *Tools) (err error) {
-	t.Papers, err = papers.New(papers.Options{Fetch: client})
+	t.Papers, err = papers.New(papers.Options{Fetch: client, PDF: pdf.Text})
 	return err
 }
 
