@@ -4,6 +4,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -19,9 +20,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// BusyTimeout is how long a statement waits for another process to finish
-// writing.
-const BusyTimeout = 5 * time.Second
+// busyWait is how long a statement waits for another process to finish writing
+// where the options do not say.
+const busyWait = 5 * time.Second
 
 // Options say which database and what is in it.
 type Options struct {
@@ -35,6 +36,9 @@ type Options struct {
 	// Disposable says that what the file holds can be had again: a file that is
 	// broken, or of another version, is moved aside and a new one made.
 	Disposable bool
+	// Busy is how long a statement waits for another process to finish writing;
+	// 0 is 5 s. The end of a context does not cut it short.
+	Busy time.Duration
 	// Conns is the most connections at once; 0 is 4. In memory it is one.
 	Conns int
 }
@@ -95,7 +99,7 @@ func Replace(ctx context.Context, o Options, opened os.FileInfo) (*sql.DB, error
 func spoiled(err error) bool { return Broken(err) || errors.Is(err, errVersion) }
 
 func open(ctx context.Context, o Options) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", source(o.Path))
+	db, err := sql.Open("sqlite", source(o.Path, cmp.Or(o.Busy, busyWait)))
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", o.Path, err)
 	}
@@ -113,9 +117,9 @@ func open(ctx context.Context, o Options) (*sql.DB, error) {
 
 // source is the driver's name for a database. Writers of several processes
 // take turns from the beginning of a transaction, so that none fails halfway.
-func source(path string) string {
+func source(path string, busy time.Duration) string {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(" + strconv.FormatInt(BusyTimeout.Milliseconds(), 10) + ")",
+		"busy_timeout(" + strconv.FormatInt(busy.Milliseconds(), 10) + ")",
 		"journal_mode(wal)", "synchronous(normal)", "foreign_keys(on)", "trusted_schema(off)",
 	}}
 	if path == "" {

@@ -33,7 +33,7 @@ const ownSpec = `{"openapi":"3.1.0","servers":[{"url":"https://evil.test"}],"tag
 
 func TestCheck07FindAPI(t *testing.T) {
 	w := newWorld(t)
-	w.Answer("/hub/.well-known/openapi.json", 400, "down")
+	w.Answer("/hub/.well-known/openapi.json", 500, "down")
 	if s := w.API.Spec(); s.Name != "find_hf_api" {
 		t.Errorf("%+v", s)
 	}

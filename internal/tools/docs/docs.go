@@ -4,7 +4,6 @@
 package docs
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +50,7 @@ func New(o Options) (*Tools, error) {
 	}
 	s := &source{
 		Options: o, manifests: manifest.New(o.Fetch),
-		index: index.New(index.Options{Path: o.IndexPath, Now: o.Now}),
+		index: index.New(index.Options{Path: o.IndexPath}),
 	}
 	t := &Tools{index: s.index}
 	var err error
@@ -101,6 +100,3 @@ func (b *base) refused(err error) tool.Result {
 	return tool.Failed(fmt.Sprintf("%s failed (%s): %s. A good call: %s %s", b.spec.Name, fetch.BadArgument,
 		strings.TrimRight(lookup.Line(err.Error(), 1000), "."), b.spec.Name, b.spec.Example))
 }
-
-// stopped reports whether err only says that the call has been ended.
-func stopped(ctx context.Context, err error) bool { return err != nil && ctx.Err() != nil }

@@ -145,13 +145,18 @@ func (w *world) lacks(text string, unwanted ...string) {
 	}
 }
 
+// hang answers nobody.
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
 func TestConformance(t *testing.T) {
 	large := "# Long\n\n" + strings.Repeat("A line of a long page, with a few words.\n", 3000)
 	tooltest.Run(t, tooltest.Case{
 		New: func(t *testing.T) (tool.Tool, *tooltest.Env) {
 			w := newWorld(t).seeded()
+			w.Handle("/hub/docs/vllm/llms.txt", hang)
 			return w.Explore, w.env
 		},
+		Slow:   `{"endpoint":"vllm"}`,
 		Params: docs.ExploreParams{}, Good: `{"endpoint":"trl"}`,
 		Bad: map[string]string{`{"endpoint":" "}`: "endpoint", `{"endpoint":"trl","max_results":0}`: "max_results", `{"endpoint":"nothing-like-it"}`: "endpoint"},
 	})
@@ -159,8 +164,10 @@ func TestConformance(t *testing.T) {
 		New: func(t *testing.T) (tool.Tool, *tooltest.Env) {
 			w := newWorld(t).seeded()
 			w.Answer("/hub/docs/trl/long.md", 200, large)
+			w.Handle("/hub/docs/trl/slow.md", hang)
 			return w.Page, w.env
 		},
+		Slow:   `{"url":"trl/slow"}`,
 		Params: docs.PageParams{}, Good: `{"url":"trl/sft_trainer"}`, Large: `{"url":"trl/long","max_chars":100000}`,
 		Bad: map[string]string{`{"url":""}`: "address", `{"url":"trl/sft_trainer","offset":-1}`: "offset", `{"url":"https://evil.test/"}`: "url"},
 	})

@@ -179,10 +179,14 @@ func TestPageForms(t *testing.T) {
 	w.wants(w.good(w.Page, `{"url":"trl/html"}`), "# Heading", "[link](https://huggingface.co/docs/trl/x)")
 	w.Answer("/hub/docs/trl/private.md", 200, "<html><body><form action='/login'><input type='password'></form></body></html>", "Content-Type", "text/html")
 	w.wants(w.bad(w.Page, `{"url":"trl/private"}`), "unauthorized", "sign-in page")
-	w.Handle("/hub/docs/trl/moved.md", func(out http.ResponseWriter, r *http.Request) { http.Redirect(out, r, "/hub/login?next=x", 302) })
+	w.Handle("/hub/docs/trl/moved.md", func(out http.ResponseWriter, r *http.Request) {
+		http.Redirect(out, r, "/hub/login?next=x", http.StatusFound)
+	})
 	w.Answer("/hub/login", 200, "<html><body>Sign in</body></html>", "Content-Type", "text/html")
 	w.wants(w.bad(w.Page, `{"url":"trl/moved"}`), "sign-in page")
-	w.Handle("/hub/docs/trl/settings.md", func(out http.ResponseWriter, r *http.Request) { http.Redirect(out, r, "/hub/settings/tokens", 302) })
+	w.Handle("/hub/docs/trl/settings.md", func(out http.ResponseWriter, r *http.Request) {
+		http.Redirect(out, r, "/hub/settings/tokens", http.StatusFound)
+	})
 	w.Answer("/hub/settings/tokens", 200, "secret things")
 	w.lacks(w.bad(w.Page, `{"url":"trl/settings"}`), "secret things")
 	w.Answer("/hub/blog/post", 200, "<html><body><article><h1>Post</h1><p>Words.</p></article></body></html>", "Content-Type", "text/html")

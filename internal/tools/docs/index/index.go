@@ -4,6 +4,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -18,7 +19,10 @@ import (
 // Bounds of what is held.
 const (
 	maxText  = 1 << 20   // bytes of one page; the rest is not searched
-	maxBytes = 256 << 20 // of the file; beyond it the oldest sets go
+	maxBytes = 256 << 20 // of the file, where the options do not say
+	// busy is how long a write waits for another process: less than a call may
+	// take to end. What is not written now is so another time.
+	busy = 800 * time.Millisecond
 )
 
 // Options say where the index is.
@@ -26,8 +30,9 @@ type Options struct {
 	// Path is the database file; empty keeps the index in memory. A file that
 	// cannot be used is replaced by memory, too: the index only helps.
 	Path string
-	// Now is the clock; nil is the computer's.
-	Now func() time.Time
+	// MaxBytes bounds the file: beyond it, the sets that were fetched longest ago
+	// go. 0 is 256 MiB.
+	MaxBytes int64
 }
 
 // Page is a page of a documentation set.
@@ -52,8 +57,8 @@ type Origin struct {
 
 // Index is the full-text index. It is safe for concurrent use.
 type Index struct {
-	opts sqlite.Options
-	now  func() time.Time
+	opts     sqlite.Options
+	maxBytes int64
 
 	mu     sync.Mutex
 	db     *sql.DB
@@ -94,10 +99,10 @@ create virtual table search using fts5 (
 
 // New returns an index that opens its file when it is first needed.
 func New(o Options) *Index {
-	if o.Now == nil {
-		o.Now = time.Now
+	return &Index{
+		maxBytes: cmp.Or(o.MaxBytes, maxBytes),
+		opts:     sqlite.Options{Path: o.Path, Schema: schema, Version: version, Disposable: true, Busy: busy},
 	}
-	return &Index{now: o.Now, opts: sqlite.Options{Path: o.Path, Schema: schema, Version: version, Disposable: true}}
 }
 
 // errClosed is an index that has been closed.

@@ -316,6 +316,30 @@ func TestSharedByMany(t *testing.T) {
 	}
 }
 
+func TestOldSetsGoWhenTheFileIsFull(t *testing.T) {
+	x := index.New(index.Options{Path: filepath.Join(t.TempDir(), "docs.db"), MaxBytes: 400 << 10})
+	defer x.Close()
+	for i, slug := range []string{"first", "second", "third"} {
+		var pages []index.Page
+		for j, p := range invented(40) {
+			p.Slug, p.Path = slug, fmt.Sprint(j)
+			pages = append(pages, p)
+		}
+		if err := x.PutWhole(t.Context(), slug, index.Origin{URL: "u", FetchedAt: time.Unix(int64(1000*i+1), 0)}, pages); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, ok, err := x.Whole(t.Context(), "first"); ok || err != nil {
+		t.Errorf("the oldest set is still there (%v)", err)
+	}
+	if hits := search(t, x, "tokenizer", "first"); len(hits) != 0 {
+		t.Errorf("%d hits in a set that is gone", len(hits))
+	}
+	if hits := search(t, x, "tokenizer", "third"); len(hits) == 0 {
+		t.Error("the newest set is not found")
+	}
+}
+
 func TestClosed(t *testing.T) {
 	x := index.New(index.Options{})
 	if err := x.Close(); err != nil {

@@ -116,7 +116,7 @@ func (x *Index) write(ctx context.Context, f func(w *writer) error) error {
 		if err := f(w); err != nil {
 			return err
 		}
-		if err := w.prune(); err != nil {
+		if err := w.prune(x.maxBytes); err != nil {
 			return err
 		}
 		return tx.Commit()
@@ -165,11 +165,11 @@ func (w *writer) drop(id int64) error {
 
 // prune drops the sets that were fetched longest ago while the file is too
 // large. What is written in this transaction is the newest.
-func (w *writer) prune() error {
+func (w *writer) prune(most int64) error {
 	for range 100 {
 		var bytes int64
 		err := w.tx.QueryRowContext(w.ctx, "select (page_count - freelist_count) * page_size from pragma_page_count, pragma_freelist_count, pragma_page_size").Scan(&bytes)
-		if err != nil || bytes <= maxBytes {
+		if err != nil || bytes <= most {
 			return err
 		}
 		var slug string

