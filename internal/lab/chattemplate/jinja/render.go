@@ -19,6 +19,8 @@ const (
 	maxOutput = 4 << 20
 	// maxCalls bounds how deep evaluation goes.
 	maxCalls = 1_000
+	// loopSteps is what each round of a loop costs beside its body.
+	loopSteps = 10
 	// maxRange is the longest range, as in the tokenizers' own renderer.
 	maxRange = 100_000
 )
@@ -246,6 +248,9 @@ func (r *run) loop(s syntax.For) error {
 		return r.body(s.Other)
 	}
 	for i, item := range items {
+		if err := r.m.Step(loopSteps); err != nil {
+			return err
+		}
 		scope := map[string]any{"loop": state(items, i)}
 		if err := assign(scope, s.Targets, item); err != nil {
 			return err
