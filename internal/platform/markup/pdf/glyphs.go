@@ -43,12 +43,36 @@ func interpret(data []byte) (pages []sheet, code int) {
 	} else if err != nil {
 		return nil, exitBroken
 	}
-	for i := 1; i <= min(r.NumPage(), MaxPages); i++ {
-		if s, ok := page(r, i); ok {
+	for _, v := range leaves(r.Trailer().Key("Root").Key("Pages")) {
+		if s, ok := page(v); ok {
 			pages = append(pages, s)
 		}
 	}
 	return pages, 0
+}
+
+// leaves returns the pages below a node in order. What nodes say of how many
+// there are is not believed: they may lie, and be their own children.
+func leaves(root lib.Value) []lib.Value {
+	const deepest, most = 32, 20_000
+	var out []lib.Value
+	nodes := 0
+	var walk func(v lib.Value, depth int)
+	walk = func(v lib.Value, depth int) {
+		kids := v.Key("Kids")
+		if kids.Kind() != lib.Array {
+			if v.Kind() == lib.Dict {
+				out = append(out, v)
+			}
+			return
+		}
+		for i := 0; i < kids.Len() && depth < deepest && nodes < most && len(out) < MaxPages; i++ {
+			nodes++
+			walk(kids.Index(i), depth+1)
+		}
+	}
+	walk(root, 0)
+	return out
 }
 
 // repaired makes documents readable that other readers accept: newer versions,
@@ -66,27 +90,23 @@ func repaired(data []byte) []byte {
 }
 
 // page reads a page; a broken one gives what was read before it broke.
-func page(r *lib.Reader, number int) (s sheet, ok bool) {
+func page(from lib.Value) (s sheet, ok bool) {
 	p := painter{fonts: map[string]*font{}}
 	defer func() {
 		_ = recover() // the library panics at what it does not understand
 		s = sheet{p.inside(), p.top - p.bottom}
 		ok = len(s.glyphs) > 0
 	}()
-	from := r.Page(number)
-	if from.V.IsNull() {
-		return s, false
-	}
 	p.left, p.bottom, p.right, p.top = 0, 0, 612, 792
-	box := inherited(from.V, "CropBox")
+	box := inherited(from, "CropBox")
 	if box.Len() != 4 {
-		box = inherited(from.V, "MediaBox")
+		box = inherited(from, "MediaBox")
 	}
 	if box.Len() == 4 {
 		p.left, p.bottom = box.Index(0).Float64(), box.Index(1).Float64()
 		p.right, p.top = box.Index(2).Float64(), box.Index(3).Float64()
 	}
-	p.run(from.V.Key("Contents"), inherited(from.V, "Resources"), state{scale: 1, ctm: identity, tm: identity, line: identity}, 0)
+	p.run(from.Key("Contents"), inherited(from, "Resources"), state{scale: 1, ctm: identity(), tm: identity(), line: identity()}, 0)
 	return s, true
 }
 
@@ -104,7 +124,7 @@ func inherited(v lib.Value, key string) lib.Value {
 // matrix is [a b c d e f] of a transformation.
 type matrix [6]float64
 
-var identity = matrix{1, 0, 0, 1, 0, 0}
+func identity() matrix { return matrix{1, 0, 0, 1, 0, 0} }
 
 func (m matrix) then(n matrix) matrix {
 	return matrix{
@@ -225,7 +245,7 @@ func (p *painter) form(x, resources lib.Value, depth int) {
 func (p *painter) text(op string, args []lib.Value, number func(int) float64, resources lib.Value) {
 	switch op {
 	case "BT":
-		p.tm, p.line = identity, identity
+		p.tm, p.line = identity(), identity()
 	case "Tf":
 		if len(args) == 2 {
 			p.font, p.size = p.fontOf(resources.Key("Font").Key(args[0].Name())), number(1)

@@ -47,7 +47,7 @@ var (
 	ErrBroken = errors.New("the document is no PDF that can be read")
 	ErrNoText = errors.New("the PDF has no text: its pages may be pictures")
 	ErrLocked = errors.New("the PDF is protected by a password")
-	ErrLimit  = fmt.Errorf("the PDF is larger than %d MiB", MaxBytes>>20)
+	ErrLimit  = errors.New("the PDF is larger than 32 MiB")
 )
 
 // Text returns the text of a document as Markdown. The program must call [Main]

@@ -6,10 +6,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ml-intern/ml-intern/internal/platform/markup/pdf"
 )
@@ -18,6 +23,10 @@ import (
 func TestMain(m *testing.M) {
 	if handled, code := pdf.Main(os.Args); handled {
 		os.Exit(code)
+	}
+	if len(os.Args) == 2 && os.Args[1] == "behind the fence" {
+		behindTheFence()
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -94,6 +103,7 @@ const (
 )
 
 func TestTwoColumns(t *testing.T) {
+	t.Parallel() // most of the time is that of starting processes
 	page1 := at(120, 740, 18, "B", "Accumulate Less: A Study of") + at(180, 718, 18, "B", "Small Batches") +
 		at(250, 690, 10, "F", "Ada Example, Bo Sample") +
 		// drawn in an order that nobody reads in
@@ -127,6 +137,7 @@ func TestTwoColumns(t *testing.T) {
 }
 
 func TestOneColumn(t *testing.T) {
+	t.Parallel() // most of the time is that of starting processes
 	wide := func(y float64, lines ...string) string {
 		var b strings.Builder
 		for i, l := range lines {
@@ -154,6 +165,7 @@ func TestOneColumn(t *testing.T) {
 }
 
 func TestCharacters(t *testing.T) {
+	t.Parallel() // most of the time is that of starting processes
 	got := text(t, document(
 		"BT /B 10 Tf 72 700 Td [(A)-600(\\001eld of \\002)] TJ ET\n"+
 			"BT /F 10 Tf 72 680 Td (# no heading, caf\\351 x) Tj /F 7 Tf 4 Ts (2) Tj 0 Ts /F 10 Tf ( y) Tj ET\n"+
@@ -173,6 +185,7 @@ func TestCharacters(t *testing.T) {
 }
 
 func TestWhatCannotBeRead(t *testing.T) {
+	t.Parallel() // most of the time is that of starting processes
 	good := document(column(72, 700, l1))
 	for name, c := range map[string]struct {
 		data []byte
@@ -186,12 +199,16 @@ func TestWhatCannotBeRead(t *testing.T) {
 		"no pages":     {assemble([]string{"<</Type/Catalog>>"}), pdf.ErrNoText},
 		"too large":    {append([]byte("%PDF-1.5\n"), make([]byte, pdf.MaxBytes)...), pdf.ErrLimit},
 		"own parent":   {assemble([]string{"<</Pages 2 0 R>>", "<</Type/Pages/Count 1/Kids[3 0 R]>>", "<</Type/Page/Parent 3 0 R/Contents 4 0 R>>", "<</Length 3>>stream\nq Q\nendstream"}), pdf.ErrNoText},
+		"own child":    {assemble([]string{"<</Pages 2 0 R>>", "<</Type/Pages/Count 9/Kids[2 0 R 2 0 R 2 0 R]>>"}), pdf.ErrNoText},
 		"own stream":   {assemble([]string{"<</Pages 2 0 R>>", "<</Type/Pages/Count 1/Kids[3 0 R]/Resources<</XObject<</X 4 0 R>>>>>>", "<</Type/Page/Parent 2 0 R/Contents 4 0 R>>", "<</Subtype/Form/Length 11>>stream\n/X Do /X Do\nendstream"}), pdf.ErrNoText},
 		"broken parts": {document("1 2 cm (x) Tj [1 2 TJ /F Tf ( Tj << >> Q Q BT"), pdf.ErrNoText},
 	} {
-		if got, err := pdf.Text(t.Context(), c.data); !errors.Is(err, c.want) {
-			t.Errorf("%s: %q, %v", name, got, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got, err := pdf.Text(t.Context(), c.data); !errors.Is(err, c.want) {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
 	}
 	if got := text(t, append(bytes.Replace(good, []byte("%PDF-1.5\n"), []byte("%PDF-2.0\r"), 1), "\nbytes behind the end"...)); !strings.Contains(got, l1) {
 		t.Errorf("a newer version: %q", got)
@@ -200,7 +217,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 
 // A page that decompresses to very much, and one that never ends.
 func TestHostileDocuments(t *testing.T) {
-	began := time.Now()
+	t.Parallel() // most of the time is that of starting processes
 	for name, content := range map[string]string{
 		"many characters": strings.Repeat("BT /F 10 Tf 72 700 Td (xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx) Tj ET\n", 20_000),
 		"many states":     strings.Repeat("q ", 500_000),
@@ -217,10 +234,10 @@ func TestHostileDocuments(t *testing.T) {
 			t.Errorf("%s: %d bytes in %v, %v", name, len(got), time.Since(one), err)
 		}
 	}
-	t.Log(time.Since(began))
 }
 
 func TestInterrupted(t *testing.T) {
+	t.Parallel() // most of the time is that of starting processes
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := pdf.Text(ctx, document(column(72, 700, l1))); !errors.Is(err, context.Canceled) {
@@ -229,9 +246,59 @@ func TestInterrupted(t *testing.T) {
 }
 
 func TestOtherArgumentsAreNotHandled(t *testing.T) {
+	t.Parallel() // most of the time is that of starting processes
 	for _, args := range [][]string{nil, {"x"}, {"x", "y"}, {"x", "__pdf_text", "z"}} {
 		if handled, _ := pdf.Main(args); handled {
 			t.Errorf("%q is handled", args)
 		}
 	}
+}
+
+// behindTheFence says what can still be done there.
+func behindTheFence() {
+	pdf.Fence()
+	if _, err := os.ReadFile("/etc/hostname"); err == nil {
+		fmt.Println("a file was read")
+	}
+	if _, err := os.Create(filepath.Join(os.TempDir(), "pdf-fence-test")); err == nil {
+		fmt.Println("a file was made")
+	}
+	if _, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+		fmt.Println("a port was opened")
+	}
+	if _, err := os.StartProcess("/bin/true", []string{"true"}, &os.ProcAttr{}); err == nil {
+		fmt.Println("a program was started")
+	}
+	fmt.Println("alive")
+	var kept [][]byte
+	for range 64 {
+		b := make([]byte, 64<<20)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		kept = append(kept, b)
+	}
+	fmt.Println("4 GiB were filled", len(kept))
+}
+
+func TestFence(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("what the fence takes depends on the system")
+	}
+	out, err := exec.Command("/proc/self/exe", "behind the fence").Output()
+	if err == nil || string(out) != "alive\n" {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(document(at(72, 700, 14, "B", "1 Heading") + column(72, 680, l1, l2)))
+	f.Add(document("/F 1 Tf [(a) -300 <41>] TJ q 1 0 0 1 2 3 cm 1 1 1 rg /X Do (b) ' 1 2 (c) \" Q"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		text, code := pdf.Read(data)
+		if (text == "") == (code == 0) || !utf8.ValidString(text) {
+			t.Errorf("%q with %d", text, code)
+		}
+	})
 }
