@@ -96,7 +96,7 @@ func (a *App) kit(ctx context.Context, session string) (*kit, error) {
 	if k.look, err = a.lookups.Tools(); err != nil {
 		return nil, err
 	}
-	if k.research, err = a.lookups.Research(func() []tool.Tool { return a.enabled(toolList(k)) }, k.hands.Bare, a.workspace(session)...); err != nil {
+	if k.research, err = a.lookups.Research(func() []tool.Tool { return a.enabled(toolList(k)) }, k.hands.Bare, k.hands.Folders(a.workspace(session))...); err != nil {
 		return nil, fmt.Errorf("make the tool research: %w", err)
 	}
 	return k, nil

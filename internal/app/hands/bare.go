@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/compute/local"
+	"github.com/ml-intern/ml-intern/internal/adapter/compute/sandbox"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/tools/shell"
 )
@@ -47,4 +48,13 @@ func (b bareThere) Run(ctx context.Context, env tool.Env, args json.RawMessage) 
 		return tool.Result{}, err
 	}
 	return b.Tool.Run(ctx, env, changed)
+}
+
+// Folders are those that hold the session's work: here the given ones, in a
+// sandbox its own.
+func (h *Hands) Folders(here []string) []string {
+	if h.keeper != nil {
+		return []string{sandbox.Dir}
+	}
+	return here
 }

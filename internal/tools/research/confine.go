@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -37,16 +38,22 @@ func (c confined) Run(ctx context.Context, env tool.Env, args json.RawMessage) (
 
 // named is the file that a path means, before links are followed.
 func (c confined) named(file string) []string {
-	if !path.IsAbs(file) && len(c.folders) > 0 {
-		file = path.Join(c.folders[0], file)
+	if !absolute(file) && len(c.folders) > 0 {
+		file = path.Join(filepath.ToSlash(c.folders[0]), filepath.ToSlash(file))
 	}
-	return []string{path.Clean(file)}
+	return []string{file}
 }
+
+// absolute also knows the paths of a sandbox, which begin with a slash wherever
+// this program runs.
+func absolute(file string) bool { return path.IsAbs(file) || filepath.IsAbs(file) }
 
 // refused says why a file is not for sub-agents, or is empty.
 func (c confined) refused(file string) string {
+	file = path.Clean(filepath.ToSlash(file))
 	inside := slices.ContainsFunc(c.folders, func(dir string) bool {
-		return file == path.Clean(dir) || strings.HasPrefix(file, strings.TrimSuffix(path.Clean(dir), "/")+"/")
+		dir = path.Clean(filepath.ToSlash(dir))
+		return file == dir || strings.HasPrefix(file, strings.TrimSuffix(dir, "/")+"/")
 	})
 	if !inside {
 		return "it is outside the workspace"

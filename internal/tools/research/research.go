@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -75,7 +74,7 @@ func New(o Options) (*Tool, error) {
 		return nil, fmt.Errorf("make research: Rounds is %d and Time %v, want 0 or more", o.Rounds, o.Time)
 	}
 	for _, dir := range o.Workspace {
-		if !path.IsAbs(dir) {
+		if !absolute(dir) {
 			return nil, fmt.Errorf("make research: the folder %q of Workspace is not absolute", dir)
 		}
 	}
@@ -187,6 +186,14 @@ func (t *Tool) tools() []tool.Tool {
 		out = append(out, shell{t.opts.Bash})
 	}
 	return out
+}
+
+// Close ends what the sub-agents' shell left running.
+func (t *Tool) Close(ctx context.Context) error {
+	if c, ok := t.opts.Bash.(tool.Closer); ok {
+		return c.Close(ctx)
+	}
+	return nil
 }
 
 // shell is a shell that sub-agents may use: the setting that gives it to them
