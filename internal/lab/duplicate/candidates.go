@@ -8,14 +8,16 @@ import (
 	"github.com/ml-intern/ml-intern/internal/lab/flow"
 )
 
-// Limits on large buckets. Texts of one template share buckets; comparing all
-// of them with each other would be quadratic.
+// Limits on large buckets. Texts of one template, or with one long instruction
+// before each, share buckets; comparing all of them with each other would be
+// quadratic.
 const (
-	// crowd is the size from which a bucket is no longer compared pair by pair.
-	crowd = 1000
-	// neighbours is how many members before it, beside the first, a member of a
-	// crowd is compared with. Each band has other members between them.
+	// neighbours is how many members before it, beside the first, a member is
+	// compared with where even that leaves a crowd. Each band has other members
+	// between them.
 	neighbours = 8
+	// depth is how many crowds are cut with each other.
+	depth = 4
 )
 
 // candidates are the pairs to compare: of document d those in earlier[starts[d]:starts[d+1]].
@@ -35,6 +37,13 @@ type search struct {
 	pairs   [][]uint64 // later document above, earlier below
 	n       int
 	crowded map[uint64]struct{} // band and hash of the buckets that were crowds
+	crowds  []bucket
+}
+
+// bucket is documents that share a band, in order.
+type bucket struct {
+	band    int
+	members []uint32
 }
 
 // candidates finds the pairs of first documents that have a band in common and
@@ -61,11 +70,20 @@ func (x *Index) candidates(ctx context.Context, r *Result, o Options) (*candidat
 				s.bucket(band, entries[:n])
 			}
 			entries = entries[n:]
-			if s.n%crowd == 0 && ctx.Err() != nil {
+			if s.n%1000 == 0 && ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 		}
 		band++
+	}
+	// Near copies meet in about thirteen bands, almost always also outside of
+	// crowds. The rest is looked for among those who share several of them.
+	for i, b := range s.crowds {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		s.cut(b, 1)
+		s.crowds[i].members = nil
 	}
 	return s.flat(), nil
 }
@@ -92,40 +110,102 @@ func (s *search) sorted(band int) []uint64 {
 	return entries
 }
 
-// bucket takes the pairs of documents that share a band.
+// bucket takes the pairs of documents that share a band; crowds wait until all
+// of them are known.
 func (s *search) bucket(band int, entries []uint64) {
-	if len(entries) <= crowd && s.n+len(entries)*len(entries)/2 <= s.o.Candidates/2 {
-		for i := range entries {
-			for _, e := range entries[:i] {
-				s.pair(band, uint32(e), uint32(entries[i]))
-			}
-		}
+	members := make([]uint32, len(entries))
+	for i, e := range entries {
+		members[i] = uint32(e)
+	}
+	if len(members) > s.o.Crowd {
+		s.crowded[uint64(band)<<32|entries[0]>>32] = struct{}{}
+		s.crowds = append(s.crowds, bucket{band, members})
 		return
 	}
-	s.crowded[uint64(band)<<32|entries[0]>>32] = struct{}{}
-	s.r.Sparse = s.r.Sparse || len(entries) > neighbours+1
-	for i := 1; i < len(entries); i++ {
-		from := max(i-neighbours, 1)
-		s.pair(band, uint32(entries[0]), uint32(entries[i]))
-		for _, e := range entries[from:i] {
-			s.pair(band, uint32(e), uint32(entries[i]))
+	s.all(members, func(a, b uint32) bool { return !s.met(a, b, band) })
+}
+
+// all takes every pair of the members that is fresh, or when that would be too
+// many, some.
+func (s *search) all(members []uint32, fresh func(a, b uint32) bool) {
+	if len(members) > s.o.Crowd || s.n+len(members)*len(members)/2 > s.o.Candidates/2 {
+		s.some(members, fresh)
+		return
+	}
+	for i, b := range members {
+		for _, a := range members[:i] {
+			s.pair(a, b, fresh)
 		}
 	}
 }
 
-// pair takes one pair, unless its sizes forbid the threshold or an earlier
-// band had it already.
-func (s *search) pair(band int, a, b uint32) {
-	x, y := s.sizes[a], s.sizes[b]
-	if float64(min(x, y))/float64(max(x, y)) < Threshold {
-		return
+// some links the members with few pairs: each with the first and with those
+// just before it.
+func (s *search) some(members []uint32, fresh func(a, b uint32) bool) {
+	s.r.Sparse = s.r.Sparse || len(members) > neighbours+1
+	for i := 1; i < len(members); i++ {
+		s.pair(members[0], members[i], fresh)
+		for _, a := range members[max(i-neighbours, 1):i] {
+			s.pair(a, members[i], fresh)
+		}
 	}
-	for e := range band {
-		if h := s.band(a, e); h == s.band(b, e) {
-			if _, crowd := s.crowded[uint64(e)<<32|uint64(h)]; !crowd {
-				return
+}
+
+// cut looks in a crowd for those who share more crowds. Where these do not part
+// it, the texts really are alike.
+func (s *search) cut(b bucket, deep int) {
+	fresh := func(x, y uint32) bool { return !s.met(x, y, bands) }
+	for band := b.band + 1; band < bands; band++ {
+		var entries []uint64
+		for _, d := range b.members {
+			h := s.band(d, band)
+			if _, crowd := s.crowded[uint64(band)<<32|uint64(h)]; crowd {
+				entries = append(entries, uint64(h)<<32|uint64(d))
 			}
 		}
+		slices.Sort(entries)
+		for len(entries) > 0 {
+			n := 1
+			for n < len(entries) && entries[n]>>32 == entries[0]>>32 {
+				n++
+			}
+			members := make([]uint32, n)
+			for i, e := range entries[:n] {
+				members[i] = uint32(e)
+			}
+			entries = entries[n:]
+			switch {
+			case n > s.o.Crowd && n > len(b.members)/2:
+				s.some(b.members, fresh)
+				return
+			case n > s.o.Crowd && deep < depth:
+				s.cut(bucket{band, members}, deep+1)
+			case n > 1:
+				s.all(members, fresh)
+			}
+		}
+	}
+}
+
+// met reports whether two documents share a band before the given one that is
+// no crowd: then they are a pair already.
+func (s *search) met(a, b uint32, before int) bool {
+	x, y := &s.bands[a/block][a%block], &s.bands[b/block][b%block]
+	for e := range before {
+		if x[e] == y[e] {
+			if _, crowd := s.crowded[uint64(e)<<32|uint64(x[e])]; !crowd {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// pair takes a fresh pair, unless its sizes forbid the threshold.
+func (s *search) pair(a, b uint32, fresh func(a, b uint32) bool) {
+	x, y := s.sizes[a], s.sizes[b]
+	if float64(min(x, y))/float64(max(x, y)) < Threshold || !fresh(a, b) {
+		return
 	}
 	if s.n == s.o.Candidates {
 		s.r.Cut = true

@@ -30,6 +30,9 @@ type Options struct {
 	// Candidates is how many pairs are compared; 16 million when 0. From half of
 	// it on, large groups of alike texts are no longer compared pair by pair.
 	Candidates int
+	// Crowd is how many texts in one bucket are too many to compare each with
+	// all others there; 1,000 when 0.
+	Crowd int
 }
 
 // Item is a text of the second reading.
@@ -133,14 +136,17 @@ func (r *Result) join(a, b uint32) {
 // pair stands for the groups of its two documents, which are the first of
 // theirs. The index cannot be used after it.
 func (x *Index) Near(ctx context.Context, r *Result, texts Texts, o Options, near func(Pair)) error {
-	if o.Workers < 1 || o.Memory < 0 || o.Candidates < 0 || o.Candidates > math.MaxInt32 {
-		return errors.New("duplicate: workers must be at least 1, memory and candidates not negative")
+	if o.Workers < 1 || o.Memory < 0 || o.Candidates < 0 || o.Candidates > math.MaxInt32 || o.Crowd < 0 {
+		return errors.New("duplicate: workers must be at least 1, memory, candidates and crowd not negative")
 	}
 	if o.Memory == 0 {
 		o.Memory = 128 << 20
 	}
 	if o.Candidates == 0 {
 		o.Candidates = 16 << 20
+	}
+	if o.Crowd == 0 {
+		o.Crowd = 1000
 	}
 	x.exact = nil
 	found, err := x.candidates(ctx, r, o)

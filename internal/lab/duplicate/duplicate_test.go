@@ -212,6 +212,19 @@ func TestLittleMemoryTakesMoreReadingsAndFindsTheSame(t *testing.T) {
 	}
 }
 
+// TestCrowdsHideNoPairs makes crowds of the texts that begin with one
+// instruction: what else they have in common is still found.
+func TestCrowdsHideNoPairs(t *testing.T) {
+	texts := conversations(3, 2500)
+	want := truth(texts)
+	for _, crowd := range []int{5, 20} {
+		got, r := find(t, texts, duplicate.Options{Crowd: crowd})
+		if missed := len(want) - len(got); missed*100 > len(want) {
+			t.Errorf("crowds of %d: %d of %d pairs missed, sparse %t", crowd, missed, len(want), r.Sparse)
+		}
+	}
+}
+
 func TestCrowdsAreNotQuadratic(t *testing.T) {
 	// All texts alike in all but the last word: one cluster of everything.
 	var texts []string
