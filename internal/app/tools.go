@@ -52,6 +52,7 @@ func toolList(k *kit) []tool.Tool {
 		k.hands.Delete,
 		k.look.WebFetch,
 		k.look.HubSearch,
+		k.look.InspectModel,
 		k.look.Query,
 		k.look.Audit,
 		k.look.Leaderboard,

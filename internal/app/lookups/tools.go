@@ -18,6 +18,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/tools/data"
 	"github.com/ml-intern/ml-intern/internal/tools/docs"
 	ghtools "github.com/ml-intern/ml-intern/internal/tools/github"
+	"github.com/ml-intern/ml-intern/internal/tools/models"
 	"github.com/ml-intern/ml-intern/internal/tools/papers"
 	"github.com/ml-intern/ml-intern/internal/tools/web"
 )
@@ -28,7 +29,7 @@ type Tools struct {
 	Papers                                    tool.Tool
 	Inspect, Query, Audit                     tool.Tool
 	FindExamples, ListRepos, ReadFile, Search tool.Tool
-	HubSearch, Leaderboard                    tool.Tool
+	HubSearch, Leaderboard, InspectModel      tool.Tool
 	WebSearch, WebFetch                       tool.Tool
 }
 
@@ -36,7 +37,7 @@ type Tools struct {
 func (t *Tools) All() []tool.Tool {
 	return []tool.Tool{
 		t.ExploreDocs, t.FetchDocs, t.FindAPI, t.Papers, t.Inspect, t.Query, t.Audit,
-		t.FindExamples, t.ListRepos, t.ReadFile, t.Search, t.HubSearch, t.Leaderboard, t.WebSearch, t.WebFetch,
+		t.FindExamples, t.ListRepos, t.ReadFile, t.Search, t.HubSearch, t.Leaderboard, t.InspectModel, t.WebSearch, t.WebFetch,
 	}
 }
 
@@ -115,6 +116,9 @@ func (d *Door) makeGitHub(client fetch.Getter, t *Tools) error {
 func (d *Door) makeCatalog(client fetch.Getter, t *Tools) (err error) {
 	if t.HubSearch, err = catalog.NewSearch(catalog.Options{Fetch: client}); err == nil {
 		t.Leaderboard, err = catalog.NewLeaderboard(catalog.Options{Fetch: client})
+	}
+	if err == nil {
+		t.InspectModel, err = models.New(models.Options{Fetch: client})
 	}
 	return err
 }
