@@ -139,7 +139,7 @@ func (r *run) operate(op string, a, b any) (any, error) {
 	}
 	i, isInt := a.(int64)
 	j, alsoInt := b.(int64)
-	if isInt && alsoInt && op != "/" && math.Abs(m) < 1<<31 && math.Abs(n) < 1<<31 {
+	if isInt && alsoInt && op != "/" && math.Abs(m) < 1<<61 && math.Abs(n) < 1<<61 && (op != "*" || math.Abs(m*n) < 1<<61) {
 		return whole(op, i, j)
 	}
 	return real(op, m, n)
@@ -160,7 +160,8 @@ func (r *run) times(s string, v any) (any, error) {
 	return strings.Repeat(s, int(n)), nil
 }
 
-// whole computes with whole numbers below 2^31, as Python does.
+// whole computes with whole numbers whose sums and products have room, as
+// Python does.
 func whole(op string, a, b int64) (any, error) {
 	switch op {
 	case "+":
@@ -289,6 +290,9 @@ func (r *run) element(x syntax.Index) (any, error) {
 	if name, ok := key.(string); ok {
 		if member, ok := value.Member(v, name); ok {
 			return member, nil
+		}
+		if f, ok := value.Method(v, name); ok {
+			return f, nil
 		}
 		return undefined{Name: name}, nil
 	}

@@ -174,7 +174,7 @@ func (r *run) holds(name string, v any, args []any) (bool, error) {
 	case *value.Dict:
 		return name == "mapping" || name == "iterable" || name == "sequence", nil
 	case bool:
-		return name == "boolean", nil
+		return name == "boolean" || name == "number", nil
 	case value.Func:
 		return name == "callable", nil
 	case float64:

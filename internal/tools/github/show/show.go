@@ -47,7 +47,7 @@ type Page struct {
 
 // NewPage keeps room for the sources' lines; addresses are their lengths.
 func NewPage(env tool.Env, addresses ...string) *Page {
-	room := min(env.Room(), lookup.MaxOutput) - 200 // for the words behind the rows
+	room := lookup.Room(env, 0) - 200 // for the words behind the rows
 	for _, a := range addresses {
 		room -= utf8.RuneCountInString(a) + Citation
 	}

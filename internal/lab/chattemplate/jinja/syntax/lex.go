@@ -286,6 +286,25 @@ func unescape(b *strings.Builder, s string) (n int) {
 	return digits + 1
 }
 
+// exponent is how long the e10 or e-5 at the beginning of s is; 0 for none.
+func exponent(s string) int {
+	if s == "" || s[0] != 'e' && s[0] != 'E' {
+		return 0
+	}
+	i := 1
+	if i < len(s) && (s[i] == '-' || s[i] == '+') {
+		i++
+	}
+	digits := 0
+	for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+		i, digits = i+1, digits+1
+	}
+	if digits == 0 {
+		return 0
+	}
+	return i
+}
+
 func (l *lexer) number() error {
 	rest := l.src[l.at:]
 	n := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
@@ -297,6 +316,9 @@ func (l *lexer) number() error {
 		float = true
 		for n++; n < len(rest) && rest[n] >= '0' && rest[n] <= '9'; n++ {
 		}
+	}
+	if e := exponent(rest[n:]); e > 0 {
+		float, n = true, n+e
 	}
 	var v any
 	var err error

@@ -116,7 +116,16 @@ func (p *parser) concat() (Expr, error)  { return p.chain(op, p.product, "~") }
 func (p *parser) product() (Expr, error) { return p.chain(op, p.power, "*", "//", "/", "%") }
 func (p *parser) power() (Expr, error)   { return p.chain(op, p.sign, "**") }
 
+// sign reads an operand; a sign binds closer than filters and tests do.
 func (p *parser) sign() (Expr, error) {
+	x, err := p.signed()
+	if err != nil {
+		return nil, err
+	}
+	return p.filtered(x)
+}
+
+func (p *parser) signed() (Expr, error) {
 	for _, o := range []string{"-", "+"} {
 		if !p.is(op, o) {
 			continue
@@ -126,7 +135,7 @@ func (p *parser) sign() (Expr, error) {
 		}
 		defer func() { p.depth-- }()
 		p.next()
-		x, err := p.sign()
+		x, err := p.signed()
 		return Unary{o, x}, err
 	}
 	x, err := p.primary()
@@ -234,6 +243,18 @@ func (p *parser) postfix(x Expr) (Expr, error) {
 			c := Call{Fn: x}
 			c.Args, err = p.maybeArguments()
 			x = c
+		default:
+			return x, nil
+		}
+	}
+	return nil, err
+}
+
+// filtered reads the filters and tests behind an operand.
+func (p *parser) filtered(x Expr) (Expr, error) {
+	var err error
+	for err == nil {
+		switch {
 		case p.is(op, "|"):
 			var chain []Filter
 			chain, err = p.filters(true)
@@ -243,6 +264,10 @@ func (p *parser) postfix(x Expr) (Expr, error) {
 			}
 		case p.take(name, "is"):
 			x, err = p.test(x)
+		case p.is(op, "("):
+			c := Call{Fn: x}
+			c.Args, err = p.maybeArguments()
+			x = c
 		default:
 			return x, nil
 		}
@@ -297,7 +322,7 @@ func (p *parser) test(x Expr) (Expr, error) {
 		}
 		t.Args.Places = []Expr{arg}
 	case (t.Name == "in" || t.Name == "divisibleby" || t.Name == "eq" || t.Name == "equalto" || t.Name == "sameas") && (k.kind == name || k.kind == op && (k.text == "[" || k.text == "(")):
-		arg, err := p.sign()
+		arg, err := p.signed()
 		if err != nil {
 			return nil, err
 		}

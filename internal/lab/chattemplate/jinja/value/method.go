@@ -113,10 +113,17 @@ func textMethod(s, name string) (Func, bool) {
 		"removeprefix": func(_ *Meter, a Args) (any, error) { x, err := one(a); return strings.TrimPrefix(s, x), err },
 		"removesuffix": func(_ *Meter, a Args) (any, error) { x, err := one(a); return strings.TrimSuffix(s, x), err },
 		"find":         func(_ *Meter, a Args) (any, error) { x, err := one(a); return place(s, strings.Index(s, x)), err },
-		"rfind":        func(_ *Meter, a Args) (any, error) { x, err := one(a); return place(s, strings.LastIndex(s, x)), err },
-		"count":        func(_ *Meter, a Args) (any, error) { x, err := one(a); return int64(strings.Count(s, x)), err },
-		"split":        func(m *Meter, a Args) (any, error) { return split(m, s, a, false) },
-		"rsplit":       func(m *Meter, a Args) (any, error) { return split(m, s, a, true) },
+		"index": func(_ *Meter, a Args) (any, error) {
+			x, err := one(a)
+			if err == nil && !strings.Contains(s, x) {
+				err = errors.New("the text does not have this part")
+			}
+			return place(s, strings.Index(s, x)), err
+		},
+		"rfind":  func(_ *Meter, a Args) (any, error) { x, err := one(a); return place(s, strings.LastIndex(s, x)), err },
+		"count":  func(_ *Meter, a Args) (any, error) { x, err := one(a); return int64(strings.Count(s, x)), err },
+		"split":  func(m *Meter, a Args) (any, error) { return split(m, s, a, false) },
+		"rsplit": func(m *Meter, a Args) (any, error) { return split(m, s, a, true) },
 		"splitlines": func(m *Meter, _ Args) (any, error) {
 			return texts(m, strings.Split(strings.TrimSuffix(s, "\n"), "\n"))
 		},

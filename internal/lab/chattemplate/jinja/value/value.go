@@ -28,12 +28,12 @@ const (
 
 // Meter counts what a rendering has cost.
 type Meter struct {
-	ctx          context.Context
+	ended        func() error
 	steps, bytes int
 }
 
 // NewMeter returns a meter that ends with ctx at the latest.
-func NewMeter(ctx context.Context) *Meter { return &Meter{ctx: ctx} } //nolint:containedctx // it is the rendering
+func NewMeter(ctx context.Context) *Meter { return &Meter{ended: ctx.Err} }
 
 // Step pays for n steps.
 func (m *Meter) Step(n int) error {
@@ -42,7 +42,7 @@ func (m *Meter) Step(n int) error {
 		return fmt.Errorf("it takes more than %d steps", MaxSteps)
 	}
 	if before>>10 != m.steps>>10 {
-		return m.ctx.Err()
+		return m.ended()
 	}
 	return nil
 }
