@@ -94,7 +94,7 @@ var rooms = map[string][]string{
 	"internal/hubsim/seed":       append([]string{"internal/hubsim/neighbour"}, simulatorOnRepos...),
 
 	"internal/app": {"internal"},
-	"cmd":          {"internal/app", "internal/platform/proc", "internal/platform/markup/pdf"},
+	"cmd":          {"internal/app", "internal/platform/proc"},
 	"bench":        {"internal"},
 }
 

@@ -9,11 +9,10 @@ import (
 	"runtime/pprof"
 
 	"github.com/ml-intern/ml-intern/internal/app/command"
-	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
 
 func main() {
-	if handled, code := proc.SandboxMain(os.Args); handled {
+	if handled, code := command.Child(os.Args); handled {
 		os.Exit(code)
 	}
 	os.Exit(run(os.Getenv("ML_INTERN_BENCH_PROFILE")))

@@ -18,7 +18,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ml-intern/ml-intern/internal/app/command"
-	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
 
 var update = flag.Bool("update", false, "write the golden parts of the scripts anew")
@@ -28,7 +27,7 @@ const asProgram = "ML_INTERN_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	run := func() {
-		if fenced, code := proc.SandboxMain(os.Args); fenced {
+		if fenced, code := command.Child(os.Args); fenced {
 			os.Exit(code)
 		}
 		os.Exit(command.Main(context.Background(), command.System()))
