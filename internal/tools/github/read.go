@@ -132,7 +132,7 @@ func readFile(ctx context.Context, l *look, env tool.Env, args json.RawMessage) 
 	case err != nil:
 		return l.failed(fmt.Sprintf("read %s in %s", p.Path, p.Repo), err)
 	case c.Entries != nil:
-		return l.folder(env, p, c)
+		return l.folder(ctx, env, p, c)
 	case c.Data == nil && c.File.Type != "file":
 		return l.link(env, p, c)
 	}
@@ -187,11 +187,19 @@ func (l *look) link(env tool.Env, p ReadFile, c *api.Content) tool.Result {
 
 const maxEntries = 200
 
-// folder lists what a folder holds.
-func (l *look) folder(env tool.Env, p ReadFile, c *api.Content) tool.Result {
+// folder lists what a folder holds; that of the whole repository begins with
+// what the repository is.
+func (l *look) folder(ctx context.Context, env tool.Env, p ReadFile, c *api.Content) tool.Result {
 	address := p.page("tree")
-	out := show.NewPage(env, address)
+	cites := []lookup.Source{l.from(c.Response, p.Repo+"/"+p.Path, address)}
+	out := show.NewPage(env, address, address)
 	out.Add(p.head("directory"))
+	if p.Path == "" {
+		if repo, resp, err := l.gh.Repo(ctx, p.Repo); err == nil { // the list stands without it
+			out.Add(show.About(*repo))
+			cites = append(cites, l.from(resp, p.Repo, api.Site+"/"+p.Repo))
+		}
+	}
 	shown := c.Entries[:min(len(c.Entries), maxEntries)]
 	for _, dirs := range []bool{true, false} {
 		for _, e := range shown {
@@ -212,7 +220,7 @@ func (l *look) folder(env tool.Env, p ReadFile, c *api.Content) tool.Result {
 	if len(c.Entries) == 0 {
 		text += "It is empty.\n"
 	}
-	return lookup.Cite(env, text, l.from(c.Response, p.Repo+"/"+p.Path, address))
+	return lookup.Cite(env, text, cites...)
 }
 
 func entryName(e api.Entry) string {

@@ -37,6 +37,9 @@ func TestCheck34_ReadFile(t *testing.T) {
 		return r.Output
 	}
 	has(t, read("trl/scripts", ""), "sft.py  4,568 bytes", "dpo.py")
+	s.File(strings.TrimSuffix(at, "/"), 200, "gh-contents-dir.json")
+	s.File("/github/repos/huggingface/trl", 200, "gh-repo-trl.json")
+	has(t, read("", ""), "Train transformer language models with reinforcement learning.\n⭐ 17,000 stars | License: Apache-2.0 | Last push: 2026-07-24", "Branch: main\n\n", "sft.py  4,568 bytes")
 	notebook := read("examples/notebooks/tiny.ipynb", "")
 	has(t, notebook, "# Tiny notebook", "print('hello')")
 	lacks(t, notebook, "noise", "secret_setup")

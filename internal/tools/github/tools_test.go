@@ -288,7 +288,6 @@ func TestSearch(t *testing.T) {
 func TestSearchOfTheRecordedCode(t *testing.T) {
 	s := lookuptest.New(t)
 	s.File("/github/search/code", 200, "gh-search-code.json")
-	s.File("/github/repos/huggingface/trl", 200, "gh-repo-trl.json")
 	r := run(t, s, github.NewSearch, `{"kind":"code","query":"SFTConfig"}`)
 	has(t, r.Output, "1. **trl/scripts/sft.py** in huggingface/trl", "from trl import ModelConfig", "showing 1")
 }

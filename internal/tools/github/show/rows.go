@@ -31,25 +31,7 @@ func Repo(n int, r api.Repo) string {
 	}
 	name := Line(r.FullName, 200)
 	fmt.Fprintf(&b, "%d. **%s**\n   ⭐ %s stars | 🍴 %s forks | Language: %s\n", n, name, source.Thousands(r.Stars), source.Thousands(r.Forks), Line(language, 40))
-	var facts []string
-	if r.License.ID != "" && r.License.ID != "NOASSERTION" {
-		facts = append(facts, "License: "+Line(r.License.ID, 40))
-	} else {
-		facts = append(facts, "License: not stated")
-	}
-	if !r.Pushed.IsZero() {
-		facts = append(facts, "Last push: "+r.Pushed.UTC().Format(time.DateOnly))
-	}
-	if !r.Created.IsZero() {
-		facts = append(facts, "Created: "+r.Created.UTC().Format(time.DateOnly))
-	}
-	if r.Archived {
-		facts = append(facts, "archived")
-	}
-	if r.Fork {
-		facts = append(facts, "fork")
-	}
-	fmt.Fprintf(&b, "   %s\n", strings.Join(facts, " | "))
+	fmt.Fprintf(&b, "   %s\n", strings.Join(facts(r), " | "))
 	if d := Line(r.Description, 100); d != "" {
 		fmt.Fprintf(&b, "   %s\n", d)
 	}
@@ -59,6 +41,38 @@ func Repo(n int, r api.Repo) string {
 	}
 	fmt.Fprintf(&b, "   Use in tools: {'repo': '%s'}\n\n", name)
 	return b.String()
+}
+
+// facts are the licence, the age and the state of a repository.
+func facts(r api.Repo) []string {
+	var out []string
+	if r.License.ID != "" && r.License.ID != "NOASSERTION" {
+		out = append(out, "License: "+Line(r.License.ID, 40))
+	} else {
+		out = append(out, "License: not stated")
+	}
+	if !r.Pushed.IsZero() {
+		out = append(out, "Last push: "+r.Pushed.UTC().Format(time.DateOnly))
+	}
+	if !r.Created.IsZero() {
+		out = append(out, "Created: "+r.Created.UTC().Format(time.DateOnly))
+	}
+	if r.Archived {
+		out = append(out, "archived")
+	}
+	if r.Fork {
+		out = append(out, "fork")
+	}
+	return out
+}
+
+// About is what a repository is, above the list of its files.
+func About(r api.Repo) string {
+	text := fmt.Sprintf("⭐ %s stars | %s | Branch: %s\n", source.Thousands(r.Stars), strings.Join(facts(r), " | "), Line(r.Branch, 100))
+	if d := Line(r.Description, 300); d != "" {
+		text = d + "\n" + text
+	}
+	return text + "\n"
 }
 
 // fragmentLimit is the most characters of a piece of code that is shown.
