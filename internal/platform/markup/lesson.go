@@ -68,7 +68,7 @@ func (c lessonCell) markdown(language string) string {
 // tags into several places.
 func (c lessonCell) hidden() bool {
 	var meta struct {
-		Tags    []string `json:"tags"`
+		Tags []string `json:"tags"`
 	}
 	if json.Unmarshal(c.Metadata, &meta) != nil {
 		return false // metadata of another form tells nothing
