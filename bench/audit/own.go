@@ -24,7 +24,9 @@ import (
 // play is one run of ours in this process.
 func play(ctx context.Context, role string, args []string) error {
 	switch {
-	case role == "audit" && len(args) == 1:
+	case role == "copies" && len(args) == 1:
+		return audited(ctx, args[0], audit.Duplicates)
+	case role == "everything" && len(args) == 1:
 		return audited(ctx, args[0])
 	case role == "pairs" && len(args) == 2:
 		return paired(ctx, args[0], args[1])
@@ -59,11 +61,11 @@ func rows(path string) iter.Seq2[record.Row, error] {
 	}
 }
 
-// audited is the audit's check for copies.
-func audited(ctx context.Context, path string) error {
+// audited is the audit with the given checks, all when there are none.
+func audited(ctx context.Context, path string, checks ...audit.Check) error {
 	begun := time.Now()
 	r, err := audit.Run(ctx, audit.Input{
-		Dataset: "chat", Splits: []audit.Split{{Name: "train", Rows: rows(path)}}, Checks: []audit.Check{audit.Duplicates},
+		Dataset: "chat", Splits: []audit.Split{{Name: "train", Rows: rows(path)}}, Checks: checks,
 	})
 	if err != nil {
 		return err

@@ -144,7 +144,7 @@ type Input struct {
 
 	// Workers is how many goroutines compute; 0 means one a processor.
 	Workers int
-	// Progress is called now and then from one goroutine; nil for nobody.
+	// Progress is called now and then, never twice at once; nil for nobody.
 	Progress func(Progress)
 }
 
