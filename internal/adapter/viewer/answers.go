@@ -289,7 +289,7 @@ type Parquet struct {
 // File is a Parquet file of a split.
 type File struct {
 	Config, Split, URL, Name string
-	Bytes                    int64
+	Bytes                    int64 // -1 where it is not known
 }
 
 func readParquet(data []byte) (*Parquet, error) {

@@ -142,11 +142,6 @@ func (c *Client) Size(ctx context.Context, dataset string) (*Size, error) {
 	return ask(ctx, c, call{path: "/size", at: At{Dataset: dataset}}, readSize)
 }
 
-// Parquet lists the files that the data set has been converted to.
-func (c *Client) Parquet(ctx context.Context, dataset string) (*Parquet, error) {
-	return ask(ctx, c, call{path: "/parquet", at: At{Dataset: dataset}}, readParquet)
-}
-
 // IsValid tells what the viewer can do with the data set.
 func (c *Client) IsValid(ctx context.Context, dataset string) (*Valid, error) {
 	return ask(ctx, c, call{path: "/is-valid", at: At{Dataset: dataset}}, readValid)

@@ -135,7 +135,7 @@ func search(ctx context.Context, l *look, env tool.Env, args json.RawMessage) to
 			return tool.Failed(l.spec.Name + ": unauthorized: GitHub searches code only with a token, and GITHUB_TOKEN is not set. The user can set it; meanwhile github_find_examples finds files by their paths and kind=issues works without one.")
 		}
 		found, resp, err := l.gh.SearchCode(ctx, q)
-		return render(l, env, p, "code", found, resp, err, show.Code)
+		return render(l, env, p, "pieces of code", found, resp, err, show.Code)
 	case "issues":
 		found, resp, err := l.gh.SearchIssues(ctx, q)
 		return render(l, env, p, "issues", found, resp, err, show.Issue)

@@ -268,7 +268,7 @@ func TestSearch(t *testing.T) {
 	s.Answer("/github/search/repositories", 200, `{"total_count":0,"items":[]}`)
 	s.Answer("/github/search/commits", 200, `{"total_count":1,"items":[{"sha":"abcdef012","html_url":"https://github.com/o/r/commit/abcdef012","commit":{"message":"Fix loss\n\nLong","author":{"name":"A","date":"2026-01-02T00:00:00Z"}},"repository":{"full_name":"o/r"}}]}`)
 	r := run(t, s, github.NewSearch, `{"kind":"code","query":"SFTConfig","repo":"o/r","language":"python","path":"trl/scripts","state":"open"}`)
-	has(t, r.Output, "**Found 9 code for 'SFTConfig':** (showing 1)", "Not applied to code: state.", "x = SFTConfig()", `github_read_file {"repo":"o/r","path":"a.py"}`)
+	has(t, r.Output, "**Found 9 pieces of code for 'SFTConfig':** (showing 1)", "Not applied to code: state.", "x = SFTConfig()", `github_read_file {"repo":"o/r","path":"a.py"}`)
 	if q := s.Requests("/github/search/code")[0]; q.Query.Get("q") != "SFTConfig repo:o/r language:python path:trl/scripts" || !strings.Contains(q.Header.Get("Accept"), "text-match") {
 		t.Errorf("%+v", q)
 	}

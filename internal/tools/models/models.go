@@ -5,6 +5,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -159,7 +160,7 @@ func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (too
 	sources := []lookup.Source{source(v.answer, p.Model, hub+"/"+p.Model)}
 	for _, name := range v.wanted() {
 		if f := v.files[name]; f.resp != nil {
-			sources = append(sources, source(f.resp, p.Model+"/"+name, ""))
+			sources = append(sources, source(f.resp, p.Model+"/"+name, hub+"/"+p.Model+"/blob/"+cmp.Or(p.Revision, "main")+"/"+name))
 		}
 	}
 	return lookup.Cite(env, text, sources...), nil

@@ -194,7 +194,11 @@ func Files(p *viewer.Parquet) string {
 	}
 	var b strings.Builder
 	for _, name := range order[:min(len(order), maxRows)] {
-		fmt.Fprintf(&b, "- %s: %d file(s) (%.1f MB)\n", name, groups[name].files, float64(groups[name].bytes)/1e6)
+		size := "size not known"
+		if bytes := groups[name].bytes; bytes >= 0 {
+			size = fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+		}
+		fmt.Fprintf(&b, "- %s: %d file(s) (%s)\n", name, groups[name].files, size)
 	}
 	if more := len(order) - maxRows; more > 0 {
 		fmt.Fprintf(&b, "- … %d more splits\n", more)
