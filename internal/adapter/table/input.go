@@ -18,12 +18,14 @@ const readBuffer = 1 << 20
 
 // input is an opened file: as it lies on disk, and as text.
 type input struct {
-	ctx    context.Context
-	file   *os.File
-	size   int64
-	text   *bufio.Reader
-	closes []func()
-	told   func(int64)
+	ctx  context.Context
+	file *os.File
+	size int64
+	// longest is how many bytes a row of a text may have.
+	longest int
+	text    *bufio.Reader
+	closes  []func()
+	told    func(int64)
 }
 
 func open(ctx context.Context, path string, progress func(int64)) (*input, error) {
@@ -31,7 +33,7 @@ func open(ctx context.Context, path string, progress func(int64)) (*input, error
 	if err != nil {
 		return nil, errors.Unwrap(err)
 	}
-	in := &input{ctx: ctx, file: f, told: progress, closes: []func(){func() { _ = f.Close() }}}
+	in := &input{ctx: ctx, file: f, longest: maxRow, told: progress, closes: []func(){func() { _ = f.Close() }}}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = errors.New("it is no regular file")

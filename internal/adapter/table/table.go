@@ -47,21 +47,27 @@ func formatOf(path string) format {
 }
 
 // Open lists the splits of a file or a folder. In a folder, and in those below
-// it, files are put together by the split their names tell (train-00000.parquet
-// and train.jsonl are train); hidden files and unknown formats are left out.
-// Splits come in the order train, validation, test, then by name.
-func Open(path string) ([]Split, error) {
+// it, files are put together by the split that their names or folders tell
+// (train-00000.parquet and train/a.jsonl are train). Others are splits by their
+// own names; where no name tells a split, all files together are train. Hidden
+// files and unknown formats are left out. Links to files count where follow, which
+// may be nil, agrees; links to folders do not. Splits come in the order train,
+// validation, test, then by name.
+func Open(path string, follow func(link string) bool) ([]Split, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the data at %s: %w", path, errors.Unwrap(err))
 	}
 	if !info.IsDir() {
+		if !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("open the data at %s: it is no regular file", path)
+		}
 		if !Known(path) {
 			return nil, fmt.Errorf("open the data at %s: %w (known: .csv, .tsv, .jsonl, .json, .parquet, also .gz and .zst)", path, ErrFormat)
 		}
 		return []Split{{Name: SplitName(path), Files: []string{path}, Bytes: info.Size()}}, nil
 	}
-	found, err := walk(path)
+	found, err := walk(path, follow)
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +80,13 @@ func Open(path string) ([]Split, error) {
 // maxFiles bounds the files of a folder.
 const maxFiles = 10_000
 
-func walk(root string) ([]Split, error) {
+// notes are files that libraries lay beside data.
+var notes = []string{"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"}
+
+func walk(root string, follow func(string) bool) ([]Split, error) {
 	byName := map[string]*Split{}
-	count := 0
+	count, named := 0, false
+	root = strings.TrimRight(root, string(filepath.Separator)) + string(filepath.Separator) // it may be a link
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -86,17 +96,18 @@ func walk(root string) ([]Split, error) {
 				return fs.SkipDir
 			}
 			return nil
-		case !d.Type().IsRegular() || !Known(path):
+		case !Known(path) || d.IsDir() || slices.Contains(notes, d.Name()) || d.Type()&fs.ModeSymlink != 0 && (follow == nil || !follow(path)):
 			return nil
+		}
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() {
+			return nil // a link to nowhere, a pipe
 		}
 		if count++; count > maxFiles {
 			return fmt.Errorf("more than %d data files", maxFiles)
 		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		name := SplitName(path)
+		name, known := splitOf(root, path)
+		named = named || known
 		if byName[name] == nil {
 			byName[name] = &Split{Name: name}
 		}
@@ -106,6 +117,9 @@ func walk(root string) ([]Split, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look for data files in %s: %w", root, err)
+	}
+	if !named {
+		byName = together(byName)
 	}
 	var all []Split
 	for _, s := range byName {
@@ -118,6 +132,36 @@ func walk(root string) ([]Split, error) {
 		return strings.Compare(a.Name, b.Name)
 	})
 	return all, nil
+}
+
+// together makes one split of all.
+func together(byName map[string]*Split) map[string]*Split {
+	all := Split{Name: "train"}
+	for _, s := range byName {
+		all.Files, all.Bytes = append(all.Files, s.Files...), all.Bytes+s.Bytes
+	}
+	if len(all.Files) == 0 {
+		return nil
+	}
+	slices.Sort(all.Files)
+	return map[string]*Split{all.Name: &all}
+}
+
+// splitOf is the split that a file's name tells, or else the nearest of the
+// folders below root that it lies in; false when none does.
+func splitOf(root, path string) (string, bool) {
+	if split, ok := told(filepath.Base(path)); ok {
+		return split, true
+	}
+	if below, err := filepath.Rel(root, filepath.Dir(path)); err == nil {
+		folders := strings.Split(below, string(filepath.Separator))
+		for _, folder := range slices.Backward(folders) {
+			if split, ok := told(folder); ok {
+				return split, true
+			}
+		}
+	}
+	return SplitName(path), false
 }
 
 // splitNames maps what file names say to the names of splits.
@@ -144,16 +188,25 @@ func rank(split string) int {
 // "train", else the name without its extension.
 func SplitName(path string) string {
 	base := filepath.Base(path)
+	if split, ok := told(base); ok {
+		return split
+	}
 	base, _, _ = strings.Cut(base, ".")
+	return base
+}
+
+// told is the split that a word of the name tells.
+func told(name string) (string, bool) {
+	base, _, _ := strings.Cut(name, ".")
 	words := strings.FieldsFunc(strings.ToLower(base), func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
 	for _, w := range words {
 		for _, known := range splitNames {
 			if w == known.word {
-				return known.split
+				return known.split, true
 			}
 		}
 	}
-	return base
+	return "", false
 }
 
 // format reads the rows of one file. read is told the bytes read so far.

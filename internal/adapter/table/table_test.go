@@ -22,7 +22,7 @@ import (
 // rows reads everything, a line a row: its index and the columns with values.
 func rows(t *testing.T, path string) (string, error) {
 	t.Helper()
-	splits, err := table.Open(path)
+	splits, err := table.Open(path, nil)
 	if err != nil {
 		return "", err
 	}
@@ -162,10 +162,10 @@ func TestFaultsNameThePlace(t *testing.T) {
 			t.Errorf("%s %q: %v, want %q", c.name, c.content[:min(20, len(c.content))], err, c.want)
 		}
 	}
-	if _, err := table.Open(filepath.Join(t.TempDir(), "none.csv")); err == nil || !strings.Contains(err.Error(), "no such file") {
+	if _, err := table.Open(filepath.Join(t.TempDir(), "none.csv"), nil); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("a missing file: %v", err)
 	}
-	if _, err := table.Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "holds no data files") {
+	if _, err := table.Open(t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "holds no data files") {
 		t.Errorf("an empty folder: %v", err)
 	}
 }
@@ -193,7 +193,7 @@ func TestFolderIsPutTogetherBySplit(t *testing.T) {
 
 func TestReadingStops(t *testing.T) {
 	path := file(t, "a.jsonl", []byte(strings.Repeat(`{"a":1}`+"\n", 500_000)))
-	splits, err := table.Open(path)
+	splits, err := table.Open(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func FuzzRows(f *testing.F) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		splits, err := table.Open(path)
+		splits, err := table.Open(path, nil)
 		if err != nil {
 			return
 		}
@@ -260,7 +260,7 @@ func BenchmarkJSONLines(b *testing.B) {
 	if err := os.WriteFile(path, []byte(strings.Repeat(line, 10_000)), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	splits, err := table.Open(path)
+	splits, err := table.Open(path, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

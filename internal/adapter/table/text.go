@@ -15,8 +15,31 @@ import (
 	"github.com/ml-intern/ml-intern/internal/lab/record"
 )
 
-// maxRow bounds one row of a text file, in bytes.
-const maxRow = 64 << 20
+// Bounds of one row of a text file: its bytes, and the columns of a table.
+const (
+	maxRow     = 64 << 20
+	maxColumns = 10_000
+)
+
+func errLong() error { return fmt.Errorf("the row is longer than %d MiB", maxRow>>20) }
+
+func (in *input) bounded() *bounded { return &bounded{in.text, in.longest} }
+
+// bounded gives out so many bytes and then fails. Readers that take a row of
+// any length into memory read through it; who reads the rows refills it.
+type bounded struct {
+	r    io.Reader
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errLong()
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
 
 // csvRows reads a table whose first line names the columns. Values are JSON
 // strings; empty ones are null, as data set libraries read them. A row may have
@@ -24,7 +47,8 @@ const maxRow = 64 << 20
 func csvRows(comma rune) format {
 	return func(in *input) iter.Seq2[Row, error] {
 		return func(yield func(Row, error) bool) {
-			r := csv.NewReader(in.text)
+			rest := in.bounded()
+			r := csv.NewReader(rest)
 			r.Comma, r.ReuseRecord, r.FieldsPerRecord, r.LazyQuotes = comma, true, -1, true
 			head, err := r.Read()
 			if errors.Is(err, io.EOF) {
@@ -34,18 +58,23 @@ func csvRows(comma rune) format {
 				yield(Row{}, err)
 				return
 			}
-			columns := slices.Clone(head)
+			if len(head) > maxColumns {
+				yield(Row{}, fmt.Errorf("line 1 names %d columns, more than %d", len(head), maxColumns))
+				return
+			}
+			columns, line := slices.Clone(head), 1
 			for {
+				rest.left = in.longest
 				fields, err := r.Read()
 				if errors.Is(err, io.EOF) {
 					return
 				}
-				line, _ := r.FieldPos(0)
-				if err == nil && len(fields) > len(columns) {
-					err = fmt.Errorf("line %d has %d values for %d columns", line, len(fields), len(columns))
-				}
 				if err != nil {
-					yield(Row{}, err)
+					yield(Row{}, fmt.Errorf("after line %d: %w", line, err))
+					return
+				}
+				if line, _ = r.FieldPos(0); len(fields) > len(columns) {
+					yield(Row{}, fmt.Errorf("line %d has %d values for %d columns", line, len(fields), len(columns)))
 					return
 				}
 				cells := make([]record.Cell, len(columns))
@@ -93,10 +122,10 @@ func jsonRows(in *input) iter.Seq2[Row, error] {
 			return
 		}
 		if first == '[' {
-			elements(in.text, yield)
+			elements(in, yield)
 			return
 		}
-		lines(in.text, yield)
+		lines(in, yield)
 	}
 }
 
@@ -113,9 +142,9 @@ func firstByte(r *bufio.Reader) (byte, error) {
 	}
 }
 
-func lines(r *bufio.Reader, yield func(Row, error) bool) {
+func lines(in *input, yield func(Row, error) bool) {
 	for number := 1; ; number++ {
-		line, err := readLine(r)
+		line, err := readLine(in.text, in.longest)
 		if err != nil && !errors.Is(err, io.EOF) {
 			yield(Row{}, fmt.Errorf("line %d: %w", number, err))
 			return
@@ -136,14 +165,14 @@ func lines(r *bufio.Reader, yield func(Row, error) bool) {
 	}
 }
 
-// readLine returns one line of at most maxRow bytes in memory of its own.
-func readLine(r *bufio.Reader) ([]byte, error) {
+// readLine returns one line of at most so many bytes in memory of its own.
+func readLine(r *bufio.Reader, most int) ([]byte, error) {
 	var line []byte
 	for {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
-		if len(line) > maxRow {
-			return nil, fmt.Errorf("the row is longer than %d MiB", maxRow>>20)
+		if len(line) > most {
+			return nil, errLong()
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return line, err
@@ -151,13 +180,15 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-func elements(r io.Reader, yield func(Row, error) bool) {
-	dec := json.NewDecoder(r)
+func elements(in *input, yield func(Row, error) bool) {
+	rest := in.bounded()
+	dec := json.NewDecoder(rest)
 	if _, err := dec.Token(); err != nil {
 		yield(Row{}, err)
 		return
 	}
 	for number := 1; dec.More(); number++ {
+		rest.left = in.longest
 		var raw json.RawMessage
 		err := dec.Decode(&raw)
 		var row Row

@@ -29,13 +29,14 @@ func (d *Door) Auditor(dir string) (*audit.Auditor, error) {
 		}
 		return filepath.Clean(path)
 	}
-	return d.auditor(func(path string) (string, error) { return absolute(path), nil }, func(path string) bool {
+	exists := func(path string) bool {
 		_, err := os.Stat(absolute(path))
 		return err == nil
-	})
+	}
+	return d.auditor(func(path string) (string, error) { return absolute(path), nil }, exists, func(string) bool { return true })
 }
 
-func (d *Door) auditor(local func(string) (string, error), exists func(string) bool) (*audit.Auditor, error) {
+func (d *Door) auditor(local func(string) (string, error), exists, follow func(string) bool) (*audit.Auditor, error) {
 	client, err := d.Client()
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func (d *Door) auditor(local func(string) (string, error), exists func(string) b
 		return nil, err
 	}
 	return audit.New(audit.Options{
-		Source: source.New(source.Options{Viewer: v}), Local: local, Exists: exists, Tokenizer: d.Tokenizer,
+		Source: source.New(source.Options{Viewer: v, Follow: follow}), Local: local, Exists: exists, Tokenizer: d.Tokenizer,
 	})
 }
 

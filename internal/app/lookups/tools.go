@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -146,16 +145,14 @@ func (d *Door) makeWeb(client fetch.Getter, t *Tools) error {
 // lie elsewhere, none.
 func (d *Door) sessionAuditor() (*audit.Auditor, error) {
 	if d.Loaded.Config.ToolRuntime == "sandbox" {
-		return d.auditor(nil, nil)
+		return d.auditor(nil, nil, nil)
 	}
 	root := d.Loaded.Workspace
-	return d.auditor(func(path string) (string, error) { return within(root, d.Loaded.Dir, path) }, func(path string) bool {
-		real, err := within(root, d.Loaded.Dir, path)
-		if err == nil {
-			_, err = os.Stat(real)
-		}
+	inside := func(path string) bool { // which exist, too
+		_, err := within(root, d.Loaded.Dir, path)
 		return err == nil
-	})
+	}
+	return d.auditor(func(path string) (string, error) { return within(root, d.Loaded.Dir, path) }, inside, inside)
 }
 
 // within is the real path of path below dir, which must lie in root.

@@ -8,8 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	lab "github.com/ml-intern/ml-intern/internal/lab/audit"
+	"github.com/ml-intern/ml-intern/internal/lab/tokenizer"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
 	"github.com/ml-intern/ml-intern/internal/tools/audit/source"
 )
@@ -81,55 +84,76 @@ func New(o Options) (*Auditor, error) {
 // Audit reads and judges. progress is told what is going on; nil for nobody. An
 // unreadable tokenizer or benchmark costs only what needs it.
 func (a *Auditor) Audit(ctx context.Context, r Request, progress func(lab.Progress)) (*Result, error) {
-	if progress == nil {
-		progress = func(lab.Progress) {}
+	name, local, err := a.place(r.Dataset)
+	if err != nil {
+		return nil, &source.ArgumentError{Field: "dataset", Err: err}
 	}
-	data, err := a.open(ctx, r, progress)
+	if !local {
+		r.Sample = cmp.Or(r.Sample, DefaultSample)
+	}
+	if !local && r.Sample > MaxSample {
+		return nil, &source.ArgumentError{Field: "sample", Err: fmt.Errorf("%d rows; of a data set on the Hub at most %d are read", r.Sample, MaxSample)}
+	}
+	tell := &teller{show: progress, files: local && r.Sample == 0}
+	data, err := a.o.Source.Open(ctx, source.Wanted{
+		Name: name, Shown: strings.TrimSpace(r.Dataset), Local: local, Config: r.Config, Split: r.Split, Compare: r.CompareSplits,
+		Sample: r.Sample, Seed: r.Seed, Progress: tell.read,
+	})
 	if err != nil {
 		return nil, err
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	if local {
+		strict(data.Splits, stop)
+	}
 	in := lab.Input{
-		Dataset: r.Dataset, Source: data.Origin, Splits: data.Splits, Columns: data.Columns, TextColumns: r.TextColumns,
+		Dataset: r.Dataset, Source: data.Origin, Load: data.Load, Splits: data.Splits, Columns: data.Columns, TextColumns: r.TextColumns,
 		MaxLength: r.MaxLength, Sample: r.Sample, Seed: r.Seed, Licence: data.Licence, Entities: data.Entities,
-		Warnings: data.Warnings, Failed: map[lab.Check]error{},
-		Progress: func(p lab.Progress) {
-			if p.Total > 0 { // else the files themselves tell how far it is
-				progress(p)
-			}
-		},
-	}
-	if data.Origin != "local files" {
-		in.Sample = cmp.Or(r.Sample, DefaultSample)
-	}
-	for _, c := range r.Checks {
-		in.Checks = append(in.Checks, lab.Check(c))
+		Checks: checks(r), Warnings: data.Warnings, Failed: map[lab.Check]error{}, Progress: tell.judge,
 	}
 	if data.NoLicence != nil {
 		in.Failed[lab.Licence] = data.NoLicence
 	}
 	result := &Result{Answers: data.Answers}
 	a.tokenizer(ctx, r, &in, result)
-	a.benchmarks(ctx, r, &in, result, progress)
+	a.benchmarks(ctx, r, &in, result, tell)
 	if result.Report, err = lab.Run(ctx, in); err != nil {
-		return nil, err
+		return nil, cmp.Or(context.Cause(ctx), err)
 	}
 	return result, nil
 }
 
-// open finds the rows of the data set.
-func (a *Auditor) open(ctx context.Context, r Request, progress func(lab.Progress)) (*source.Data, error) {
-	name, local, err := a.place(r.Dataset)
-	if err != nil {
-		return nil, fmt.Errorf("dataset: %w", err)
+// checks are those asked for; who names a benchmark wants to know of it.
+func checks(r Request) []lab.Check {
+	var out []lab.Check
+	for _, c := range r.Checks {
+		out = append(out, lab.Check(c))
 	}
-	w := source.Wanted{
-		Name: name, Local: local, Config: r.Config, Split: r.Split, Compare: r.CompareSplits, Sample: r.Sample, Seed: r.Seed,
-		Progress: func(what string, done, total int64) { progress(lab.Progress{Phase: what, Done: done, Total: total}) },
+	if len(out) > 0 && len(r.Benchmarks) > 0 && !slices.Contains(out, lab.Contamination) {
+		out = append(out, lab.Contamination)
 	}
-	if !local && w.Sample == 0 {
-		w.Sample = DefaultSample
+	return out
+}
+
+// strict ends the audit when an audited file is broken: numbers of the rows
+// before the fault would look like those of the whole.
+func strict(splits []lab.Split, stop context.CancelCauseFunc) {
+	for i, s := range splits {
+		if s.Compared {
+			continue
+		}
+		splits[i].Rows = func(yield func(lab.Row, error) bool) {
+			for row, err := range s.Rows {
+				if err != nil {
+					stop(err)
+				}
+				if !yield(row, err) {
+					return
+				}
+			}
+		}
 	}
-	return a.o.Source.Open(ctx, w)
 }
 
 // place is a path that may be read, or the id of a data set.
@@ -155,6 +179,9 @@ func (a *Auditor) tokenizer(ctx context.Context, r Request, in *lab.Input, resul
 		return
 	}
 	in.Tokenizer, in.TokenizerName = counter, r.Tokenizer
+	if t, ok := counter.(*tokenizer.Tokenizer); ok && t.Approximate != "" {
+		in.Warnings = append(in.Warnings, fmt.Sprintf("the tokenizer of %s is followed but for this, so that counts may differ a little: %s", r.Tokenizer, t.Approximate))
+	}
 	if answer != nil {
 		result.Answers = append(result.Answers, source.Answer{Response: answer, Operation: "tokenizer", Page: "https://huggingface.co/" + r.Tokenizer})
 	}
@@ -162,9 +189,12 @@ func (a *Auditor) tokenizer(ctx context.Context, r Request, in *lab.Input, resul
 
 // benchmarks opens what the rows should not contain: the split that is tested
 // on.
-func (a *Auditor) benchmarks(ctx context.Context, r Request, in *lab.Input, result *Result, progress func(lab.Progress)) {
-	for _, name := range r.Benchmarks {
-		data, err := a.benchmark(ctx, name, progress)
+func (a *Auditor) benchmarks(ctx context.Context, r Request, in *lab.Input, result *Result, tell *teller) {
+	for i, name := range r.Benchmarks {
+		if slices.Contains(r.Benchmarks[:i], name) {
+			continue
+		}
+		data, err := a.benchmark(ctx, name, tell)
 		if err != nil {
 			in.Warnings = append(in.Warnings, fmt.Sprintf("benchmark %s could not be read: %v", name, err))
 			continue
@@ -180,13 +210,13 @@ func (a *Auditor) benchmarks(ctx context.Context, r Request, in *lab.Input, resu
 	}
 }
 
-func (a *Auditor) benchmark(ctx context.Context, name string, progress func(lab.Progress)) (*source.Data, error) {
+func (a *Auditor) benchmark(ctx context.Context, name string, tell *teller) (*source.Data, error) {
 	place, local, err := a.place(name)
 	if err != nil {
 		return nil, err
 	}
-	w := source.Wanted{Name: place, Local: local, Split: "test", Compare: []string{}, Progress: func(what string, done, total int64) {
-		progress(lab.Progress{Phase: name + ": " + what, Done: done, Total: total})
+	w := source.Wanted{Name: place, Local: local, Split: "test", Compare: []string{}, RowsOnly: true, Progress: func(what string, done, total int64) {
+		tell.read(what+" of "+name, done, total)
 	}}
 	if !local {
 		w.Sample = benchmarkSample

@@ -4,12 +4,15 @@ import (
 	"context"
 	_ "embed" // the tool's description
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	lab "github.com/ml-intern/ml-intern/internal/lab/audit"
+	"github.com/ml-intern/ml-intern/internal/platform/fetch"
 )
 
 //go:embed hf_dataset_audit.json
@@ -75,9 +78,20 @@ func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (too
 		return tool.Result{}, ctx.Err()
 	}
 	if err != nil {
-		return lookup.Failed("hf_dataset_audit of "+p.Dataset, err), nil
+		return failed(p.Dataset, err), nil
 	}
 	return lookup.Cite(env, result.Markdown(), sources(p.Dataset, result)...), nil
+}
+
+// failed tells why there is no report: what a service said, else what is wrong
+// with the arguments or the files.
+func failed(dataset string, err error) tool.Result {
+	var f *fetch.Error
+	if errors.As(err, &f) {
+		return lookup.Failed("hf_dataset_audit of "+dataset, err)
+	}
+	return tool.Failed(fmt.Sprintf("hf_dataset_audit of %s failed (%s): %s. Correct the arguments or the data and call again.",
+		lookup.Line(dataset, 300), fetch.BadArgument, strings.TrimRight(lookup.Line(err.Error(), 1_000), ". ")))
 }
 
 // sources are the answers that the report was made from, one for each page and

@@ -6,8 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -74,6 +74,8 @@ func (f *flags) check() error {
 		return console.Usage("--max-length is %d: it must be above 0", f.MaxLength)
 	case f.Sample < 0:
 		return console.Usage("--sample is %d: it must be above 0", f.Sample)
+	case f.out != "" && !writable(f.out):
+		return console.Usage("--out is %q: there is no folder for it, or it is one", f.out)
 	}
 	for _, c := range f.Checks {
 		if !known(c) {
@@ -81,6 +83,16 @@ func (f *flags) check() error {
 		}
 	}
 	return nil
+}
+
+// writable reports whether a file could lie at path: an audit takes too long to
+// find out at its end.
+func writable(path string) bool {
+	if info, err := os.Stat(path); err == nil {
+		return !info.IsDir()
+	}
+	dir, err := os.Stat(filepath.Dir(path))
+	return err == nil && dir.IsDir()
 }
 
 func known(check string) bool {
@@ -119,13 +131,10 @@ func (f *flags) run(ctx context.Context, s *console.Streams) error {
 	bar := newBar(s.Err)
 	result, err := auditor.Audit(ctx, f.Request, bar.show)
 	bar.clear()
-	var path *fs.PathError
-	switch {
-	case errors.Is(err, source.ErrClash) || errors.Is(err, source.ErrNoSplit):
+	if wrong := (*source.ArgumentError)(nil); errors.As(err, &wrong) {
 		return console.Usage("%v", err)
-	case errors.As(err, &path):
-		return fmt.Errorf("audit %s: %w", f.Dataset, path)
-	case err != nil:
+	}
+	if err != nil {
 		return err
 	}
 	if err := f.write(s, result.Report); err != nil {

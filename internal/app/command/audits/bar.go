@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	lab "github.com/ml-intern/ml-intern/internal/lab/audit"
 )
 
@@ -36,6 +37,7 @@ func newBar(out io.Writer) *bar {
 }
 
 func (b *bar) show(p lab.Progress) {
+	p.Phase = console.OneLine(p.Phase) // it has names of files and splits
 	now := time.Now()
 	if p.Phase != b.phase {
 		b.phase, b.begun = p.Phase, now
@@ -50,7 +52,8 @@ func (b *bar) show(p lab.Progress) {
 		return
 	}
 	b.drawn = now
-	fmt.Fprintf(b.out, "\r%-*s", lineLen, line(p, now.Sub(b.begun)))
+	text := []rune(line(p, now.Sub(b.begun)))
+	fmt.Fprintf(b.out, "\r%-*s", lineLen, string(text[:min(len(text), lineLen)]))
 }
 
 // line is a phase with its share done and the time that is left, an estimate.

@@ -20,8 +20,12 @@ func card(path string) *licence.Record {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		dir = filepath.Dir(path)
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "README.md"))
-	if err != nil || len(data) > maxCard {
+	path = filepath.Join(dir, "README.md")
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || info.Size() > maxCard {
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
 		return nil
 	}
 	text, ok := strings.CutPrefix(strings.ReplaceAll(string(data), "\r\n", "\n"), "---\n")

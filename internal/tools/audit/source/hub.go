@@ -37,6 +37,9 @@ func (h hubData) open(ctx context.Context) (*Data, error) {
 		return nil, why
 	}
 	at, err := splits.Choose(id, h.Config, "")
+	if err != nil && h.Config != "" && len(splits.All) > 0 {
+		return nil, &ArgumentError{"config", err}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -47,8 +50,10 @@ func (h hubData) open(ctx context.Context) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Data{Origin: "the dataset viewer"}
-	d.record(ctx, h.viewer, id)
+	d := &Data{Origin: "the dataset viewer", Load: loadHub(id, h.Config), Warnings: few(splits.Of(at.Config), compared)}
+	if !h.RowsOnly {
+		d.record(ctx, h.viewer, id)
+	}
 	totals := h.sizes(ctx, d, at)
 	for _, name := range splits.Of(at.Config) {
 		if name != at.Split && !compared[name] {
@@ -56,10 +61,15 @@ func (h hubData) open(ctx context.Context) (*Data, error) {
 		}
 		one := viewer.At{Dataset: id, Config: at.Config, Split: name}
 		s := audit.Split{Name: name, Compared: name != at.Split}
-		if err := h.rows(ctx, d, &s, one, totals[name]); err != nil {
+		err := h.rows(ctx, d, &s, one, totals[name])
+		if err != nil && (!s.Compared || ctx.Err() != nil) {
 			return nil, err
 		}
-		if !s.Compared {
+		if err != nil {
+			d.Warnings = append(d.Warnings, fmt.Sprintf("leakage: split %s could not be read: %s", name, words(err)))
+			continue
+		}
+		if !s.Compared && !h.RowsOnly {
 			h.facts(ctx, d, &s, one)
 		}
 		d.Splits = append(d.Splits, s)
@@ -104,16 +114,22 @@ func (h hubData) rows(ctx context.Context, d *Data, s *audit.Split, at viewer.At
 	if err != nil {
 		return err
 	}
-	d.Columns = columns(first.Features)
+	if !s.Compared {
+		d.Columns = columns(first.Features)
+	}
 	if first.Total >= 0 {
 		total = first.Total
 	}
+	total = max(total, int64(len(first.Rows))) // where nobody says how many
 	s.Total = total
 	want := total
 	if h.Sample > 0 {
 		want = min(want, int64(h.Sample))
 	}
 	offsets := pages(total, want, viewer.MaxRows, random(h.Seed, at.Split))
+	if len(offsets) == 0 { // no rows
+		offsets = []int64{0}
+	}
 	found, cut := h.pages(ctx, at, offsets, map[int64]*viewer.Page{0: first})
 	if err := ctx.Err(); err != nil {
 		return err

@@ -19,7 +19,10 @@ var ErrClash = errors.New("the name has two meanings")
 func Place(name string, exists func(path string) bool) (target string, local bool, err error) {
 	name = strings.TrimSpace(name)
 	if id, ok := strings.CutPrefix(name, "hf:"); ok {
-		_, err := viewer.ID(id)
+		if strings.HasPrefix(id, "//") {
+			id = name
+		}
+		id, err := viewer.ID(id)
 		return id, false, err
 	}
 	for _, begin := range []string{"./", "../", "/", "~", `.\`, `..\`} {
@@ -30,7 +33,8 @@ func Place(name string, exists func(path string) bool) (target string, local boo
 	if name == "." || name == ".." || table.Known(name) || drive(name) {
 		return name, true, nil
 	}
-	if _, err := viewer.ID(name); err != nil {
+	id, err := viewer.ID(name)
+	if err != nil {
 		if exists(name) {
 			return name, true, nil
 		}
@@ -39,7 +43,7 @@ func Place(name string, exists func(path string) bool) (target string, local boo
 	if exists(name) {
 		return "", false, fmt.Errorf("%q: %w: write ./%s for the path, or hf:%s for the data set on the Hub", name, ErrClash, name, name)
 	}
-	return name, false, nil
+	return id, false, nil
 }
 
 // drive tells a path such as C:\data.

@@ -20,9 +20,10 @@ import (
 
 // Wanted says which rows to read.
 type Wanted struct {
-	// Name is a path or the id of a data set; Local says which.
-	Name  string
-	Local bool
+	// Name is a path or the id of a data set; Local says which. Shown is the path
+	// as people wrote it, Name where empty.
+	Name, Shown string
+	Local       bool
 	// Config and Split are those to audit, empty for the usual: train, else the
 	// first. Compare are splits to look for copies in; nil is all others.
 	Config, Split string
@@ -30,6 +31,8 @@ type Wanted struct {
 	// Sample is the most rows of a split, 0 for all; Seed chooses them.
 	Sample int
 	Seed   int64
+	// RowsOnly leaves out what is known of the data beside its rows.
+	RowsOnly bool
 	// Progress is told what is being read and how far, in rows or bytes; nil
 	// for nobody.
 	Progress func(what string, done, total int64)
@@ -37,8 +40,10 @@ type Wanted struct {
 
 // Data is what was found. Rows of a data set on the Hub are in memory.
 type Data struct {
-	// Origin says where the rows came from, for the report.
-	Origin  string
+	// Origin says where the rows came from, for the report, and Load is the Python
+	// expression that loads them.
+	Origin, Load string
+
 	Splits  []audit.Split
 	Columns []audit.Column
 	Licence *licence.Record
@@ -56,6 +61,15 @@ type Answer struct {
 	Operation, Page string
 }
 
+// ArgumentError is a mistake in what was asked for.
+type ArgumentError struct {
+	Field string
+	Err   error
+}
+
+func (e *ArgumentError) Error() string { return e.Field + ": " + e.Err.Error() }
+func (e *ArgumentError) Unwrap() error { return e.Err }
+
 // ErrNoSplit is in the chain of an error for a split that does not exist.
 var ErrNoSplit = errors.New("no split is")
 
@@ -63,6 +77,8 @@ var ErrNoSplit = errors.New("no split is")
 type Options struct {
 	// Viewer is asked for data sets of the Hub; nil refuses them.
 	Viewer *viewer.Client
+	// Follow says whether a link in a folder may be followed; nil is never.
+	Follow func(link string) bool
 }
 
 // Opener opens data.
@@ -77,7 +93,7 @@ func (o *Opener) Open(ctx context.Context, w Wanted) (*Data, error) {
 		w.Progress = func(string, int64, int64) {}
 	}
 	if w.Local {
-		return openLocal(ctx, w)
+		return openLocal(ctx, w, o.o.Follow)
 	}
 	if o.o.Viewer == nil {
 		return nil, errors.New("data sets of the Hub cannot be read here")
@@ -86,8 +102,8 @@ func (o *Opener) Open(ctx context.Context, w Wanted) (*Data, error) {
 }
 
 // openLocal reads files of this machine.
-func openLocal(ctx context.Context, w Wanted) (*Data, error) {
-	found, err := table.Open(w.Name)
+func openLocal(ctx context.Context, w Wanted, follow func(string) bool) (*Data, error) {
+	found, err := table.Open(w.Name, follow)
 	if err != nil {
 		return nil, err
 	}
@@ -96,13 +112,15 @@ func openLocal(ctx context.Context, w Wanted) (*Data, error) {
 		names[i] = s.Name
 	}
 	if w.Config != "" {
-		return nil, fmt.Errorf("config: local files have no configurations, so %q is none", w.Config)
+		return nil, &ArgumentError{"config", fmt.Errorf("local files have no configurations, so %q is none", w.Config)}
 	}
 	main, compared, err := choose(names, w.Split, w.Compare)
 	if err != nil {
 		return nil, err
 	}
 	d := &Data{Origin: "local files", Licence: card(w.Name)}
+	d.Load = load(w, found)
+	d.Warnings = few(names, compared)
 	for _, s := range found {
 		if s.Name != main && !compared[s.Name] {
 			continue
@@ -158,7 +176,7 @@ func choose(names []string, split string, compare []string) (main string, compar
 		main = "train"
 	}
 	if !has[main] {
-		return "", nil, fmt.Errorf("split: %w named %q; there are %s", ErrNoSplit, main, strings.Join(names, ", "))
+		return "", nil, &ArgumentError{"split", fmt.Errorf("%w named %q; there are %s", ErrNoSplit, main, some(names))}
 	}
 	compared = map[string]bool{}
 	if compare == nil {
@@ -166,9 +184,40 @@ func choose(names []string, split string, compare []string) (main string, compar
 	}
 	for _, n := range compare {
 		if !has[n] {
-			return "", nil, fmt.Errorf("compare_splits: %w named %q; there are %s", ErrNoSplit, n, strings.Join(names, ", "))
+			return "", nil, &ArgumentError{"compare_splits", fmt.Errorf("%w named %q; there are %s", ErrNoSplit, n, some(names))}
 		}
 		compared[n] = n != main
 	}
 	return main, compared, nil
+}
+
+// some is a list of names, of which there may be thousands.
+func some(names []string) string {
+	const listed = 20
+	if len(names) <= listed {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:listed], ", "), len(names)-listed)
+}
+
+// maxCompared is how many splits are compared with: more than anybody holds
+// back, fewer than the files of a folder that each became one.
+const maxCompared = 32
+
+// few leaves out splits that are too many to compare with, and says so.
+func few(names []string, compared map[string]bool) (warnings []string) {
+	n, out := 0, 0
+	for _, name := range names {
+		if !compared[name] {
+			continue
+		}
+		if n++; n > maxCompared {
+			compared[name] = false
+			out++
+		}
+	}
+	if out > 0 {
+		return []string{fmt.Sprintf("leakage: %d of %d other splits were not looked at: name those that matter in compare_splits", out, n)}
+	}
+	return nil
 }
