@@ -215,7 +215,11 @@ func TestLittleMemoryTakesMoreReadingsAndFindsTheSame(t *testing.T) {
 // TestCrowdsHideNoPairs makes crowds of the texts that begin with one
 // instruction: what else they have in common is still found.
 func TestCrowdsHideNoPairs(t *testing.T) {
-	texts := conversations(3, 2500)
+	n := 2500
+	if raceEnabled || testing.Short() {
+		n = 800
+	}
+	texts := conversations(3, n)
 	want := truth(texts)
 	for _, crowd := range []int{5, 20} {
 		got, r := find(t, texts, duplicate.Options{Crowd: crowd})
@@ -267,7 +271,7 @@ func TestFindStops(t *testing.T) {
 }
 
 func TestOrderDoesNotMatter(t *testing.T) {
-	base := conversations(5, 300)
+	base := conversations(5, 120)
 	want, _ := find(t, base, duplicate.Options{})
 	rapid.Check(t, func(rt *rapid.T) {
 		order := rapid.Permutation(numbers(len(base))).Draw(rt, "order")
