@@ -15,6 +15,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/demo"
 	"github.com/ml-intern/ml-intern/internal/app/simulation"
 	"github.com/ml-intern/ml-intern/internal/config/environ"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
@@ -24,9 +25,9 @@ func newDemo(s *console.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch it work, without a key, an account or a network",
-		Long: `Run a small task from beginning to end: look at data, write and run a
-training script, evaluate, report, push the model to a simulated Hub and repeat
-the training there as a job. The tools, the commands and every number are
+		Long: `Run a small task from beginning to end: read up, audit the data, write and
+run a training script, evaluate, report, push the model to a simulated Hub and
+repeat the training there as a job. The tools, the commands and every number are
 real; only the model's words are recorded. Needs python3, nothing else.`,
 		Args: cobra.NoArgs,
 		RunE: console.Do(func(ctx context.Context, _ []string) error {
@@ -81,7 +82,25 @@ func runDemo(ctx context.Context, s *console.Streams, keep string) error {
 		return firstOf(err, console.Silent(code))
 	}
 	fmt.Fprintln(s.Err, "\n"+sim.Bill().String())
-	return demoEnd(s, dir)
+	read, err := lookedUp(ctx, a, session.ID)
+	if err != nil {
+		return err
+	}
+	return demoEnd(s, dir, read)
+}
+
+// lookedUp is the evidence of a session that has ended.
+func lookedUp(ctx context.Context, a *app.App, id string) ([]event.Evidence, error) {
+	library, err := a.Library()
+	if err != nil {
+		return nil, err
+	}
+	entry, err := library.Resolve(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := library.Load(ctx, entry)
+	return doc.Evidence(), err
 }
 
 func firstOf(errs ...error) error {
@@ -125,11 +144,12 @@ func demoEnviron(environment []string, dir string) []string {
 }
 
 // demoEnd checks the results and tells where everything lies.
-func demoEnd(s *console.Streams, dir string) error {
-	sum, err := demo.Check(dir)
+func demoEnd(s *console.Streams, dir string, read []event.Evidence) error {
+	sum, err := demo.Check(dir, read)
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(s.Err, "\nLooked up: %d sources. The report cites %d of them, and nothing else.\n", sum.Read, sum.Cited)
 	fmt.Fprintf(s.Err, "\nEverything lies in %s:\n", sum.Dir)
 	for _, f := range sum.Files {
 		fmt.Fprintf(s.Err, "  %-22s %s\n", relative(dir, f.Path), f.About)

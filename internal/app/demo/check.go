@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
 )
 
 // Summary is what a finished demo has to show.
@@ -23,6 +25,9 @@ type Summary struct {
 	Accuracy, Low, High, Baseline float64
 	// Epochs is how many the training ran, Kept the one whose weights count.
 	Epochs, Kept int
+	// Read is how many sources the session looked up, Cited how many of them
+	// the report cites by their marks.
+	Read, Cited int
 }
 
 // File is a file the demo left.
@@ -35,6 +40,7 @@ type File struct {
 var left = []struct{ name, about string }{
 	{"report.md", "the report"},
 	{"curve.svg", "accuracy by epoch"},
+	{"evidence.md", "what was looked up, and what it says"},
 	{"card.md", "the card of the model's repository"},
 	{"metrics.json", "the result, in numbers"},
 	{"history.json", "the data and every epoch"},
@@ -89,9 +95,10 @@ type trained struct {
 }
 
 // Check looks at what a run has left in dir: that all files are there, that
-// the numbers fit each other and could be true, and that the report tells
-// them. Its error names everything that is wrong.
-func Check(dir string) (Summary, error) {
+// the numbers fit each other and could be true, that the report tells them, and
+// that it cites nothing but what the session has read. Its error names
+// everything that is wrong.
+func Check(dir string, read []event.Evidence) (Summary, error) {
 	root, err := filepath.Abs(dir)
 	if err != nil {
 		return Summary{}, fmt.Errorf("check the demo folder: %w", err)
@@ -122,7 +129,9 @@ func Check(dir string) (Summary, error) {
 	}
 	sum.HeldOut, sum.Accuracy, sum.Baseline = m.HeldOut, m.Accuracy, m.Baseline
 	sum.Low, sum.High, sum.Epochs, sum.Kept = m.Interval[0], m.Interval[1], len(h.Epochs), m.Epoch
-	wrong = append(wrong, checkMetrics(m), checkTraining(m, h, mod), checkCurve(root), checkReport(root, m, h))
+	sum.Read = len(read)
+	sum.Cited, err = checkEvidence(root, read)
+	wrong = append(wrong, checkMetrics(m), checkTraining(m, h, mod), checkCurve(root), checkReport(root, m, h), err)
 	if err := errors.Join(wrong...); err != nil {
 		return sum, fmt.Errorf("check the demo's results: %w", err)
 	}

@@ -14,13 +14,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/replay"
 	"github.com/ml-intern/ml-intern/internal/app/demo"
+	"github.com/ml-intern/ml-intern/internal/domain/evidence"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
@@ -211,7 +211,7 @@ func TestStory(t *testing.T) {
 			t.Errorf("the tools took %v of the demo's minute", took)
 		}
 		t.Logf("%s", p.said)
-		sum, err := demo.Check(p.dir)
+		sum, err := demo.Check(p.dir, p.env.Sources())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,6 +223,12 @@ func TestStory(t *testing.T) {
 		}
 		if want := fmt.Sprintf("is %.1f%% to %.1f%%; always naming the biggest desk gives %.1f%%", 100*sum.Low, 100*sum.High, 100*sum.Baseline); !strings.Contains(p.said, want) {
 			t.Errorf("the answer does not say %q: %s", want, p.said)
+		}
+		if sum.Read < 8 || sum.Cited < 4 || sum.Cited >= sum.Read {
+			t.Errorf("%d sources were read and %d are cited", sum.Read, sum.Cited)
+		}
+		if bad := evidence.Unverified(p.said, p.env.Sources()); len(bad) > 0 || len(evidence.References(p.said)) == 0 {
+			t.Errorf("the answer cites what was not read: %q", bad)
 		}
 		for _, f := range sum.Files {
 			if !filepath.IsAbs(f.Path) || f.About == "" {
@@ -247,6 +253,10 @@ func TestCheck(t *testing.T) {
 	done.play(t)
 
 	right := regexp.MustCompile(`"right": \d+`)
+	read := done.env.Sources()
+	cut := func(from, to string) func([]byte) []byte {
+		return func(b []byte) []byte { return regexp.MustCompile(`(?s)`+from+`.*?`+to).ReplaceAll(b, []byte(to)) }
+	}
 	for name, c := range map[string]struct {
 		file   string
 		change func([]byte) []byte
@@ -255,14 +265,21 @@ func TestCheck(t *testing.T) {
 		"report": {"report.md", func(b []byte) []byte {
 			return regexp.MustCompile(`\*\*[\d.]+%\*\*`).ReplaceAll(b, []byte("**99.9%**"))
 		}, "report.md does not say"},
-		"label":    {"report.md", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("are a script"), nil) }, "are a script"},
-		"counts":   {"metrics.json", func(b []byte) []byte { return right.ReplaceAll(b, []byte(`"right": 1`)) }, "does not add up"},
-		"leak":     {"metrics.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"leaked": 0`), []byte(`"leaked": 2`), 1) }, "held-out texts occur"},
-		"no json":  {"history.json", func([]byte) []byte { return []byte("{") }, "history.json"},
-		"split":    {"history.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"train": `), []byte(`"train": 1`), 1) }, "do not add up"},
-		"curve":    {"curve.svg", func(b []byte) []byte { return b[:len(b)/2] }, "curve.svg"},
-		"empty":    {"model.json", func([]byte) []byte { return nil }, "model.json is empty"},
-		"too good": {"history.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"accuracy": 0`), []byte(`"accuracy": 7`), 1) }, "cannot be true"},
+		"label":        {"report.md", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("are a script"), nil) }, "are a script"},
+		"evidence":     {"report.md", cut("## Evidence\n", "## Limits"), "no section Evidence"},
+		"no marks":     {"report.md", cut("- \\[S", "- No mark"), "cites nothing"},
+		"another mark": {"report.md", func(b []byte) []byte { return bytes.Replace(b, []byte("- [S"), []byte("- [S9"), 1) }, "was not looked up"},
+		"another place": {"report.md", func(b []byte) []byte {
+			return bytes.ReplaceAll(b, []byte("/acme/audit-mini"), []byte("/acme/toy-chat"))
+		}, "the address of"},
+		"not found": {"report.md", func(b []byte) []byte { return bytes.Replace(b, []byte("  Found: "), []byte("  Found: unknown, "), 1) }, "is unknown"},
+		"counts":    {"metrics.json", func(b []byte) []byte { return right.ReplaceAll(b, []byte(`"right": 1`)) }, "does not add up"},
+		"leak":      {"metrics.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"leaked": 0`), []byte(`"leaked": 2`), 1) }, "held-out texts occur"},
+		"no json":   {"history.json", func([]byte) []byte { return []byte("{") }, "history.json"},
+		"split":     {"history.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"train": `), []byte(`"train": 1`), 1) }, "do not add up"},
+		"curve":     {"curve.svg", func(b []byte) []byte { return b[:len(b)/2] }, "curve.svg"},
+		"empty":     {"model.json", func([]byte) []byte { return nil }, "model.json is empty"},
+		"too good":  {"history.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"accuracy": 0`), []byte(`"accuracy": 7`), 1) }, "cannot be true"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -281,12 +298,12 @@ func TestCheck(t *testing.T) {
 			if err := os.WriteFile(path, after, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := demo.Check(dir); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := demo.Check(dir, read); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
 	}
-	if _, err := demo.Check(t.TempDir()); err == nil || !strings.Contains(err.Error(), "report.md") || !strings.Contains(err.Error(), "model.json") {
+	if _, err := demo.Check(t.TempDir(), read); err == nil || !strings.Contains(err.Error(), "report.md") || !strings.Contains(err.Error(), "model.json") {
 		t.Errorf("an empty folder: %v", err)
 	}
 }
@@ -328,173 +345,3 @@ func scriptText(t *testing.T) []byte {
 	return raw
 }
 
-// player is the smallest agent: it plays the script and runs its calls.
-type player struct {
-	shell, dir string
-	reverse    bool // the calls of a message, which may run at once
-	said       string
-	failed     []string // ids of calls
-	planned    []string // states of the last plan
-}
-
-func (p *player) play(t *testing.T) {
-	t.Helper()
-	quick := regexp.MustCompile(`"delay_ms": \d+`).ReplaceAll(scriptText(t), []byte(`"delay_ms": 0`))
-	m, err := replay.New(replay.Options{Scripts: fstest.MapFS{"demo.json": {Data: quick}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	history := []llm.Message{{Role: llm.User, Text: demo.Prompt}}
-	for {
-		answer := p.ask(t, m, history)
-		history = append(history, answer)
-		for _, bad := range []string{"unknown", "{{", "}}"} {
-			if strings.Contains(answer.Text, bad) {
-				t.Errorf("%q in %q", bad, answer.Text)
-			}
-		}
-		p.said = answer.Text
-		if len(answer.ToolCalls) == 0 {
-			break
-		}
-		calls := slices.Clone(answer.ToolCalls)
-		if p.reverse {
-			slices.Reverse(calls)
-		}
-		for _, c := range calls {
-			out, ok := p.run(t, c)
-			if !ok {
-				p.failed = append(p.failed, c.ID)
-			}
-			history = append(history, llm.Message{Role: llm.ToolRole, ToolCallID: c.ID, Name: c.Name, Text: out})
-		}
-	}
-	if diff := cmp.Diff([]string{"trial"}, p.failed); diff != "" {
-		t.Errorf("the calls that failed: %s", diff)
-	}
-	if diff := cmp.Diff([]string{"completed"}, slices.Compact(p.planned)); diff != "" {
-		t.Errorf("the plan at the end: %s", diff)
-	}
-}
-
-func (p *player) ask(t *testing.T, m *replay.Model, history []llm.Message) llm.Message {
-	t.Helper()
-	for chunk, err := range m.Stream(t.Context(), llm.Request{Model: demo.Model, SessionID: "s", Messages: history}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if done, ok := chunk.(llm.Done); ok {
-			return done.Message
-		}
-	}
-	t.Fatal("the model said nothing")
-	return llm.Message{}
-}
-
-// run does a call the plain way, strictly: unknown parameters are refused.
-func (p *player) run(t *testing.T, c llm.ToolCall) (string, bool) {
-	t.Helper()
-	var args struct {
-		Command, Description string
-		Path, Content        string
-		Limit                int
-		Old                  string `json:"old_str"`
-		New                  string `json:"new_str"`
-		Todos                []struct{ ID, Content, Status string }
-		Hub
-	}
-	dec := json.NewDecoder(strings.NewReader(c.Arguments))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&args); err != nil {
-		t.Fatalf("arguments of %s: %v", c.ID, err)
-	}
-	path := filepath.Join(p.dir, args.Path)
-	switch c.Name {
-	case "bash":
-		cmd := exec.CommandContext(t.Context(), p.shell, "-c", args.Command)
-		cmd.Dir = p.dir
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			return fmt.Sprintf("%s\n[exit code: %d]", out, cmd.ProcessState.ExitCode()), false
-		}
-		return string(out), true
-	case "read":
-		data := mustRead(t, path)
-		var b strings.Builder
-		for i, line := range strings.Split(strings.TrimSuffix(data, "\n"), "\n") {
-			if args.Limit == 0 || i < args.Limit {
-				fmt.Fprintf(&b, "%6d\t%s\n", i+1, line)
-			}
-		}
-		return b.String(), true
-	case "write":
-		if _, err := os.Stat(path); err == nil {
-			t.Errorf("%s writes %s, which exists", c.ID, args.Path)
-		}
-		if err := os.WriteFile(path, []byte(args.Content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprintf("Wrote %d bytes to %s", len(args.Content), args.Path), true
-	case "edit":
-		before := mustRead(t, path)
-		if n := strings.Count(before, args.Old); n != 1 {
-			t.Fatalf("%s: old_str is found %d times", c.ID, n)
-		}
-		after := strings.Replace(before, args.Old, args.New, 1)
-		if want := mustRead(t, filepath.Join("story", args.Path)); after != want {
-			t.Errorf("after %s %s is not the final one", c.ID, args.Path)
-		}
-		if err := os.WriteFile(path, []byte(after), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return "Edited " + args.Path, true
-	case "plan_tool":
-		p.planned = nil
-		for _, todo := range args.Todos {
-			p.planned = append(p.planned, todo.Status)
-		}
-		return "Plan updated:", true
-	case "hf_repo_git":
-		return "**Repository created:** " + args.RepoID, true
-	case "hf_repo_files":
-		for _, name := range append(args.Patterns, args.LocalPath) {
-			if _, err := os.Stat(filepath.Join(p.dir, name)); err != nil {
-				t.Errorf("%s: %v", c.ID, err)
-			}
-		}
-		return "**Uploaded:** files", true
-	case "hf_jobs":
-		elsewhere := prepare(t)
-		cmd := exec.CommandContext(t.Context(), "python3", filepath.Join(p.dir, args.Script), "--data", filepath.Join(p.dir, "data", "messages.csv"))
-		cmd.Dir = elsewhere
-		out, err := cmd.CombinedOutput()
-		return string(out), err == nil
-	}
-	t.Fatalf("no tool named %s", c.Name)
-	return "", false
-}
-
-// Hub are the parameters of the tools that act on the Hub, as far as the story
-// gives them.
-type Hub struct {
-	Operation string   `json:"operation"`
-	RepoID    string   `json:"repo_id"`
-	RepoType  string   `json:"repo_type"`
-	LocalPath string   `json:"local_path"`
-	Patterns  []string `json:"patterns"`
-	Message   string   `json:"commit_message"`
-	Script    string   `json:"script"`
-	Args      []string `json:"script_args"`
-	Flavor    string   `json:"hardware_flavor"`
-	Timeout   string   `json:"timeout"`
-	Volumes   []any    `json:"volumes"`
-}
-
-func mustRead(t *testing.T, path string) string {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}

@@ -1,4 +1,4 @@
-"""Write report.md and curve.svg from metrics.json and history.json."""
+"""Write report.md, curve.svg and card.md from metrics.json, history.json and evidence.md."""
 import json
 
 STYLE = """
@@ -93,7 +93,7 @@ def table(head, rows):
     return "\n".join("| " + " | ".join(str(c) for c in line) + " |" for line in lines)
 
 
-def report(metrics, history):
+def report(metrics, history, evidence):
     desks, dropped = metrics["desks"], history["dropped"]
     first, last = history["epochs"][0], history["epochs"][-1]
     mistakes = ["- %s: said `%s` (%s sure), the label says `%s`: “%s”"
@@ -103,7 +103,7 @@ def report(metrics, history):
 
 *Written by `report.py` in a run of `ml-intern demo`. The words of the model in
 that demo are a script; every command was really run and every number below was
-measured by it.*
+measured by it, but for what the paper under Evidence says.*
 
 ## Task
 
@@ -112,9 +112,10 @@ Send a reader's message to the right desk of the library: %s.
 ## Data
 
 `data/messages.csv` holds %d messages. Before splitting, %d were dropped:
-%d without a word in them, %d copies of another message, and %d copies whose
-labels contradict each other. %d remain: %d for training, %d for choosing the
-epoch, %d held out. Held-out texts that also occur in the other parts: %d.
+%d without a word in them, %d copies of another message, %d near copies, and %d
+copies whose labels contradict each other. %d remain: %d for training, %d for
+choosing the epoch, %d held out. Held-out texts that have a copy or near copy in
+the other parts: %d.
 
 ## Method
 
@@ -149,6 +150,14 @@ The most confident mistakes; some look like wrong labels or fit two desks:
 
 %s
 
+## Evidence
+
+What was looked up before the training. The marks are those of the session, which
+keeps address, time and hash of each. The Hub was a simulated one: paper, code,
+data set and page were made for it, and only in the demo do the addresses lead
+to them.
+
+%s
 ## Limits
 
 - %d held-out messages allow no more precision than the interval says.
@@ -162,11 +171,11 @@ The most confident mistakes; some look like wrong labels or fit two desks:
 
 `train.py`, `evaluate.py`, `report.py`: run in this order to repeat everything.
 `model.json`: the weights. `history.json`: the data and every epoch.
-`metrics.json`: the result. `curve.svg`: the plot.
+`metrics.json`: the result. `curve.svg`: the plot. `evidence.md`: what was read.
 """ % (
         ", ".join("`%s`" % d for d in desks),
         history["rows"], history["rows"] - history["kept"],
-        dropped.get("empty", 0), dropped.get("duplicate", 0), dropped.get("contradictory", 0),
+        dropped.get("empty", 0), dropped.get("duplicate", 0), dropped.get("near", 0), dropped.get("contradictory", 0),
         history["kept"], history["train"], history["validation"], metrics["held_out"], metrics["leaked"],
         history["seed"], len(history["epochs"]), metrics["epoch"],
         table(["Measure", "Held-out messages"], [
@@ -179,7 +188,7 @@ The most confident mistakes; some look like wrong labels or fit two desks:
             for d, m in ((d, metrics["per_desk"][d]) for d in desks)]),
         first["loss"], last["loss"], curve_text(history),
         table([""] + desks, [[d] + row for d, row in zip(desks, metrics["confusion"])]),
-        "\n".join(mistakes) or "- none", metrics["held_out"])
+        "\n".join(mistakes) or "- none", evidence, metrics["held_out"])
 
 
 def card(metrics, history):
@@ -227,10 +236,12 @@ def main():
         metrics = json.load(f)
     with open("history.json", encoding="utf-8") as f:
         history = json.load(f)
+    with open("evidence.md", encoding="utf-8") as f:
+        evidence = f.read()
     with open("curve.svg", "w", encoding="utf-8") as f:
         f.write(curve_svg(metrics, history))
     with open("report.md", "w", encoding="utf-8") as f:
-        f.write(report(metrics, history))
+        f.write(report(metrics, history, evidence))
     with open("card.md", "w", encoding="utf-8") as f:
         f.write(card(metrics, history))
     print("wrote report.md curve.svg card.md")

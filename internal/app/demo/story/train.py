@@ -17,6 +17,7 @@ DATA = "data/messages.csv"
 SEED = 20
 VALIDATION, HELD_OUT = 0.15, 0.25  # shares of every desk's messages
 RATE, DECAY = 0.4, 0.002
+GROUP, NEAR = 5, 0.8  # near copies share this part of their groups of words
 
 
 def words(text):
@@ -35,8 +36,19 @@ def read_rows(path, limit=0):
     return rows[:limit] if limit else rows
 
 
+def groups(text):
+    """The groups of neighbouring words in a message."""
+    w = words(text)
+    return {tuple(w[i:i + GROUP]) for i in range(max(1, len(w) - GROUP + 1))}
+
+
+def near(a, b):
+    """Whether two sets of groups are of near copies."""
+    return not a.isdisjoint(b) and len(a & b) >= NEAR * len(a | b)
+
+
 def clean(rows):
-    """Drop what would mislead: empty rows, copies, copies that disagree."""
+    """Drop what would mislead: empty rows, copies, near copies."""
     dropped = Counter()
     by_text = defaultdict(list)
     for row in rows:
@@ -44,12 +56,17 @@ def clean(rows):
             dropped["empty"] += 1
             continue
         by_text[" ".join(row["text"].lower().split())].append(row)
-    kept = []
+    kept, known = [], []
     for copies in by_text.values():
         if len({row["desk"] for row in copies}) > 1:
             dropped["contradictory"] += len(copies)
             continue
         dropped["duplicate"] += len(copies) - 1
+        found = groups(copies[0]["text"])
+        if any(near(found, other) for other in known):
+            dropped["near"] += 1
+            continue
+        known.append(found)
         kept.append(copies[0])
     return kept, dropped
 
@@ -108,8 +125,8 @@ def main():
 
     rows = read_rows(args.data, args.rows)
     kept, dropped = clean(rows)
-    print("rows=%d kept=%d empty=%d duplicate=%d contradictory=%d"
-          % (len(rows), len(kept), dropped["empty"], dropped["duplicate"], dropped["contradictory"]))
+    print("rows=%d kept=%d empty=%d duplicate=%d near=%d contradictory=%d"
+          % (len(rows), len(kept), dropped["empty"], dropped["duplicate"], dropped["near"], dropped["contradictory"]))
     train, validation, held_out = split(kept, rng)
     print("train=%d validation=%d held_out=%d" % (len(train), len(validation), len(held_out)))
 
