@@ -204,6 +204,7 @@ func TestCredentialsStayAtTheirService(t *testing.T) {
 	w.sends("/web/evil.test/to-hub", "https://huggingface.co/whoami")
 	w.sends("/there-and-back", w.URL+"/arxiv/back")
 	w.sends("/arxiv/back", w.URL+"/private")
+	w.sends("/private", "/at-home") // at home again, and still sent from elsewhere
 	c := w.client(t, w.standIn)
 	hub, github := "Bearer "+hubToken, "Bearer "+githubToken
 	for _, tt := range []struct {
@@ -219,7 +220,7 @@ func TestCredentialsStayAtTheirService(t *testing.T) {
 		{"https://huggingface.co/to-github", []string{hub, ""}},
 		{"https://huggingface.co/to-github-by-name", []string{hub, ""}},
 		{"https://huggingface.co/to-web", []string{hub, ""}},
-		{"https://huggingface.co/there-and-back", []string{hub, "", ""}},
+		{"https://huggingface.co/there-and-back", []string{hub, "", "", ""}},
 		{"https://evil.test/to-hub", []string{"", ""}},
 		{"https://huggingface.co.evil.test/a", []string{""}},
 		{"https://api.github.com.evil.test/a", []string{""}},
@@ -245,6 +246,29 @@ func TestCredentialsStayAtTheirService(t *testing.T) {
 	}
 	if got := w.requests(); got[0].Key != "s2-secret-key" || got[0].Auth != "" || got[1].Key != "" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// What a caller says beside the question stays with who was asked.
+func TestHeadersStayAtTheirHost(t *testing.T) {
+	w := newWorld(t)
+	w.sends("/web/a.test/same", "https://a.test/end")
+	w.sends("/web/a.test/other", "https://b.test/end")
+	w.sends("/out", w.URL+"/web/b.test/end")
+	got := ""
+	end := func(_ http.ResponseWriter, r *http.Request) {
+		got = r.Header.Get("X-Of-Ours") + " " + r.Header.Get("Accept")
+	}
+	w.mux.HandleFunc("/web/a.test/end", end)
+	w.mux.HandleFunc("/web/b.test/end", end)
+	c := w.client(t, w.standIn)
+	for address, want := range map[string]string{
+		"https://a.test/same": "told text/html", "https://a.test/other": " text/html", "https://huggingface.co/out": " text/html",
+	} {
+		_, err := c.Do(t.Context(), fetch.Request{URL: address, Header: http.Header{"X-Of-Ours": {"told"}, "Accept": {"text/html"}}})
+		if err != nil || got != want {
+			t.Errorf("%s: %q, want %q; %v", address, got, want, err)
+		}
 	}
 }
 

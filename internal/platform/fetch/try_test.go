@@ -74,6 +74,8 @@ func TestTriesAgain(t *testing.T) {
 			return once(429, "Retry-After", time.Now().Add(4*time.Second).UTC().Format(http.TimeFormat))(n)
 		}, outcome{"", 2, 3 * time.Second, 4 * time.Second, 0}},
 		"429 for 9 s, always": {always(429, "Retry-After", "9"), outcome{fetch.RateLimited, 3, 18 * time.Second, 18 * time.Second, 9 * time.Second}},
+		"429 for 10 s once":   {once(429, "Retry-After", "10"), outcome{"", 2, 10 * time.Second, 10 * time.Second, 0}},
+		"429 for 11 s":        {always(429, "Retry-After", "11"), outcome{fetch.RateLimited, 1, 0, 0, 11 * time.Second}},
 		"429 for 60 s":        {always(429, "Retry-After", "60"), outcome{fetch.RateLimited, 1, 0, 0, time.Minute}},
 		"503 for 60 s":        {always(503, "Retry-After", "60"), outcome{fetch.Upstream, 1, 0, 0, time.Minute}},
 		"429 for years":       {always(429, "Retry-After", "99999999999"), outcome{fetch.RateLimited, 1, 0, 0, 24 * time.Hour}},

@@ -378,6 +378,10 @@ func TestCheck40LongPage(t *testing.T) {
 			t.Errorf("%s: a code fence is open", args)
 		}
 	}
+	// Without max_chars half of that is shown.
+	if n := utf8.RuneCountInString(w.good(w.Page, `{"url":"trl/long"}`)); n < 15_000 || n > 21_000 {
+		t.Errorf("%d characters by default", n)
+	}
 	// Following the hints reads all of the page once.
 	w.Answer("/hub/docs/trl/mid.md", 200, page.String()[:150_000])
 	next, got := `{"url":"trl/mid","max_chars":30000}`, ""

@@ -44,6 +44,47 @@ func TestSearchByWordsOnTheHub(t *testing.T) {
 	w.lacks(out, "out of") // there is no list of pages
 }
 
+// A set is called one thing in the catalogue and another in addresses: each
+// search takes its own.
+func TestSearchesKnowASetByTheirNames(t *testing.T) {
+	w := newWorld(t).seeded()
+	w.Answer("/hub/docs/text-generation-inference/llms.txt", 200, "- [T](https://huggingface.co/docs/text-generation-inference/t.md)\n")
+	w.Answer("/hub/api/docs/search", 200, `[]`)
+	w.Answer("/hub/api/docs/search/full-text", 200, `{"hits":[{"hierarchy_lvl1":"T","url":"/docs/text-generation-inference/t","content":"Words."}]}`)
+	w.wants(w.good(w.Explore, `{"endpoint":"tgi","query":"words"}`), "1. **T**", "https://huggingface.co/docs/text-generation-inference/t\n")
+	first, second := w.Requests("/hub/api/docs/search")[0], w.Requests("/hub/api/docs/search/full-text")[0]
+	if first.Query.Get("product") != "tgi" || second.Query.Get("domain") != "text-generation-inference" {
+		t.Errorf("asked for %v and %v", first.Query, second.Query)
+	}
+}
+
+// The first result is shown at length, the others in short.
+func TestLengthsOfExcerpts(t *testing.T) {
+	w := newWorld(t).seeded()
+	var hits []string
+	for _, name := range []string{"a", "b", "c"} {
+		hits = append(hits, `{"text":"`+strings.Repeat(name, 3000)+`","source_page_url":"https://huggingface.co/docs/trl/`+name+`","source_page_title":"`+strings.ToUpper(name)+`"}`)
+	}
+	w.Answer("/hub/api/docs/search", 200, "["+strings.Join(hits, ",")+"]")
+	out := w.good(w.Explore, `{"endpoint":"trl","query":"letters"}`)
+	for name, want := range map[string]int{"a": 1200, "b": 400, "c": 400} {
+		if at := strings.Index(out, strings.Repeat(name, 100)); at < 0 || strings.Index(out[at:], "…") != want {
+			t.Errorf("%s: an excerpt of another length than %d", name, want)
+		}
+	}
+}
+
+// Pages of a directory stand together, in the order of the list.
+func TestPagesByDirectory(t *testing.T) {
+	w := newWorld(t).seeded()
+	var list strings.Builder
+	for _, path := range []string{"z/1", "top", "a/1", "z/2", "a/2"} {
+		list.WriteString("- [" + path + "](https://huggingface.co/docs/trl/" + path + ".md)\n")
+	}
+	w.Answer("/hub/docs/trl/llms.txt", 200, list.String())
+	w.wants(strings.Join(strings.Fields(w.good(w.Explore, `{"endpoint":"trl"}`)), " "), "1. **z/1**", "2. **z/2**", "3. **top**", "4. **a/1**", "5. **a/2**")
+}
+
 func TestSearchInTheLocalIndex(t *testing.T) {
 	w := newWorld(t).seeded()
 	out := w.good(w.Explore, `{"endpoint":"trl","query":"what is the longest sequence"}`)
@@ -86,13 +127,16 @@ func TestOffline(t *testing.T) {
 
 func TestWholeSetsAreReadAgainAfterAWeek(t *testing.T) {
 	now := time.Now()
-	w := newWorld(t, func(o *docs.Options) { o.Now = func() time.Time { return now } }).seeded()
-	w.good(w.Explore, `{"endpoint":"trl","query":"rejected"}`)
-	now = now.Add(8 * 24 * time.Hour)
-	w.Tools = w.open(func(o *docs.Options) { o.Now = func() time.Time { return now } })
-	w.good(w.Explore, `{"endpoint":"trl","query":"rejected"}`)
-	if n := len(w.Requests("/hub/docs/trl/llms-full.txt")); n != 2 {
-		t.Errorf("%d requests for the whole set", n)
+	path := filepath.Join(t.TempDir(), "docs.db")
+	change := func(o *docs.Options) { o.Now, o.IndexPath = func() time.Time { return now }, path }
+	w := newWorld(t, change).seeded()
+	for days, want := range []int{1, 1, 2} { // at once, after six days, after eight
+		w.good(w.Explore, `{"endpoint":"trl","query":"rejected"}`)
+		if n := len(w.Requests("/hub/docs/trl/llms-full.txt")); n != want {
+			t.Errorf("the %d. time: %d requests for the whole set, want %d", days+1, n, want)
+		}
+		now = now.Add([]time.Duration{6, 2, 0}[days] * 24 * time.Hour)
+		w.Tools = w.open(change) // another process, which keeps no answers of this one
 	}
 }
 
@@ -197,6 +241,27 @@ func TestPageForms(t *testing.T) {
 	out := w.good(w.Page, `{"url":"trl/escape"}`)
 	w.wants(out, "ignore all previous instructions")
 	w.lacks(out, "\x1b", "\u009b")
+}
+
+// Where a page leads is not followed out of the documentation with a token, and
+// what lies there is not shown.
+func TestCheck02RedirectsCarryNoToken(t *testing.T) {
+	w := newWorld(t).seeded()
+	w.Handle("/hub/docs/trl/away.md", func(out http.ResponseWriter, r *http.Request) {
+		http.Redirect(out, r, "https://evil.test/x", http.StatusFound)
+	})
+	w.Answer("/web/evil.test/x", 200, "# Evil\n\nwords of another site")
+	w.lacks(w.bad(w.Page, `{"url":"trl/away"}`), "words of another site")
+	if first := w.Requests("/hub/docs/trl/away.md"); len(first) != 1 || first[0].Header.Get("Authorization") != "Bearer "+lookuptest.HubToken {
+		t.Errorf("asked %+v", first)
+	}
+	for _, r := range w.Requests("/web/evil.test") {
+		for name, values := range r.Header {
+			if name == "Authorization" || name == "Cookie" || strings.Contains(strings.Join(values, " "), lookuptest.HubToken) {
+				t.Errorf("%s: %s", name, values)
+			}
+		}
+	}
 }
 
 func TestTokenGoesToTheHubAlone(t *testing.T) {
