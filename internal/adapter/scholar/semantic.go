@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/scholar/loose"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
+	"github.com/ml-intern/ml-intern/internal/platform/loose"
 )
 
 const (

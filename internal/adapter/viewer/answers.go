@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
+	"github.com/ml-intern/ml-intern/internal/platform/loose"
 )
 
 // Source is the answer that a result was read from.
@@ -41,7 +42,7 @@ func readSplits(data []byte) (*Splits, error) {
 		Splits []Place `json:"splits"`
 		Progress
 	}
-	err := lenient(data, &wire)
+	err := loose.Decode(data, &wire)
 	return &Splits{All: wire.Splits, Progress: wire.Progress}, err
 }
 
@@ -96,7 +97,7 @@ func readInfo(data []byte, config string) (*Info, error) {
 		Info json.RawMessage `json:"dataset_info"`
 		Progress
 	}
-	if err := lenient(data, &wire); err != nil {
+	if err := loose.Decode(data, &wire); err != nil {
 		return nil, err
 	}
 	info := &Info{Progress: wire.Progress}
@@ -118,7 +119,7 @@ func readConfig(name string, data json.RawMessage) ConfigInfo {
 		Licence  string          `json:"license"`
 		Builder  string          `json:"builder_name"`
 	}
-	_ = lenient(data, &wire)
+	_ = loose.Decode(data, &wire)
 	c := ConfigInfo{Name: name, Licence: wire.Licence, Builder: wire.Builder}
 	features, _ := Members(wire.Features)
 	for _, m := range features {
@@ -130,7 +131,7 @@ func readConfig(name string, data json.RawMessage) ConfigInfo {
 			Rows  float64 `json:"num_examples"`
 			Bytes float64 `json:"num_bytes"`
 		}
-		_ = lenient(m.Value, &one)
+		_ = loose.Decode(m.Value, &one)
 		c.Splits = append(c.Splits, SplitInfo{m.Name, whole(one.Rows), whole(one.Bytes)})
 	}
 	return c
@@ -181,7 +182,7 @@ func readPage(data []byte) (*Page, error) {
 		Truncated bool     `json:"truncated"`
 		Partial   bool     `json:"partial"`
 	}
-	if err := lenient(data, &wire); err != nil {
+	if err := loose.Decode(data, &wire); err != nil {
 		return nil, err
 	}
 	page := &Page{Total: -1, Truncated: wire.Truncated, Partial: wire.Partial}
@@ -246,7 +247,7 @@ func readSize(data []byte) (*Size, error) {
 		} `json:"size"`
 		Progress
 	}
-	err := lenient(data, &wire)
+	err := loose.Decode(data, &wire)
 	read := func(a amount) Amount {
 		return Amount{
 			a.Config, a.Split, whole(a.Rows), whole(a.Estimated), whole(a.Original), whole(a.Parquet),
@@ -303,7 +304,7 @@ func readParquet(data []byte) (*Parquet, error) {
 		} `json:"parquet_files"`
 		Progress
 	}
-	err := lenient(data, &wire)
+	err := loose.Decode(data, &wire)
 	p := &Parquet{Progress: wire.Progress}
 	for _, f := range wire.Files {
 		p.Files = append(p.Files, File{f.Config, f.Split, f.URL, f.Name, whole(f.Size)})
@@ -319,7 +320,7 @@ type Valid struct {
 
 func readValid(data []byte) (*Valid, error) {
 	var wire struct{ Preview, Viewer, Search, Filter, Statistics bool }
-	err := lenient(data, &wire)
+	err := loose.Decode(data, &wire)
 	return &Valid{
 		Preview: wire.Preview, Viewer: wire.Viewer, Search: wire.Search, Filter: wire.Filter, Statistics: wire.Statistics,
 	}, err

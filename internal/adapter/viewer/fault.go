@@ -1,13 +1,13 @@
 package viewer
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
+	"github.com/ml-intern/ml-intern/internal/platform/loose"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
@@ -63,7 +63,7 @@ func explain(err error) error {
 		Cause   string `json:"cause_exception"`
 		Message string `json:"cause_message"`
 	}
-	if lenient(f.Body, &body) != nil {
+	if loose.Decode(f.Body, &body) != nil {
 		body.Error = ""
 	}
 	known := *f
@@ -110,14 +110,4 @@ func kind(code string, status int, other fetch.Kind) fetch.Kind {
 	default:
 		return other
 	}
-}
-
-// lenient decodes JSON; members of a wrong type are left out.
-func lenient(data []byte, into any) error {
-	err := json.Unmarshal(data, into)
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) && wrong.Field != "" {
-		return nil
-	}
-	return err
 }

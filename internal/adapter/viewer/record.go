@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
+	"github.com/ml-intern/ml-intern/internal/platform/loose"
 )
 
 const hubService = "the Hub"
@@ -64,7 +65,7 @@ func readRecord(data []byte) (*Record, error) {
 			Path string `json:"rfilename"`
 		} `json:"siblings"`
 	}
-	if err := lenient(data, &wire); err != nil {
+	if err := loose.Decode(data, &wire); err != nil {
 		return nil, err
 	}
 	r := &Record{
@@ -100,7 +101,7 @@ func (r *Record) Words(name string) []string {
 		return []string{one}
 	}
 	var many []string
-	_ = lenient(data, &many)
+	_ = loose.Decode(data, &many)
 	return many
 }
 
@@ -140,7 +141,7 @@ func (c *Client) search(ctx context.Context, text string) ([]string, error) {
 	var found []struct {
 		ID string `json:"id"`
 	}
-	_ = lenient(resp.Body, &found)
+	_ = loose.Decode(resp.Body, &found)
 	var names []string
 	for _, f := range found[:min(len(found), 5)] {
 		if _, err := ID(f.ID); err == nil {

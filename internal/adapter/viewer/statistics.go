@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/platform/loose"
 )
 
 // Statistics describes the columns of a split.
@@ -52,7 +54,7 @@ func readStatistics(data []byte) (*Statistics, error) {
 			Stats json.RawMessage `json:"column_statistics"`
 		} `json:"statistics"`
 	}
-	if err := lenient(data, &wire); err != nil {
+	if err := loose.Decode(data, &wire); err != nil {
 		return nil, err
 	}
 	s := &Statistics{Rows: whole(wire.Rows), Partial: wire.Partial}
@@ -79,7 +81,7 @@ func readColumn(name, kind string, data json.RawMessage) Column {
 			Edges  []json.RawMessage `json:"bin_edges"`
 		} `json:"histogram"`
 	}
-	_ = lenient(data, &wire)
+	_ = loose.Decode(data, &wire)
 	c := Column{
 		Name: name, Type: kind, Nulls: whole(wire.Nulls), NullShare: wire.NullShare, NoLabel: whole(wire.NoLabel),
 		Min: number(wire.Min), Max: number(wire.Max), Mean: number(wire.Mean), Median: number(wire.Median), Std: number(wire.Std),
@@ -124,7 +126,7 @@ func readPresidio(data []byte) (*Presidio, error) {
 		Rows    float64  `json:"num_scanned_rows"`
 		Full    bool     `json:"full_scan"`
 	}
-	if err := lenient(data, &wire); err != nil {
+	if err := loose.Decode(data, &wire); err != nil {
 		return nil, err
 	}
 	p := &Presidio{Columns: wire.Columns, Rows: whole(wire.Rows), Full: wire.Full}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ml-intern/ml-intern/internal/platform/loose"
+
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
@@ -65,14 +67,13 @@ func (p *Leaderboard) check() (most float64, err error) {
 
 // result is a line of a leaderboard.
 type result struct {
-	Rank     loose[float64] `json:"rank"`
-	Model    loose[string]  `json:"modelId"`
-	Value    loose[float64] `json:"value"`
-	Verified loose[bool]    `json:"verified"`
-	File     loose[string]  `json:"filename"`
-	Notes    loose[string]  `json:"notes"`
-	Pull     loose[float64] `json:"pullRequest"`
-	Source   loose[struct {
+	Rank     loose.Value[float64] `json:"rank"`
+	Model    loose.Value[string]  `json:"modelId"`
+	Value    loose.Value[float64] `json:"value"`
+	Verified loose.Value[bool]    `json:"verified"`
+	File     loose.Value[string]  `json:"filename"`
+	Notes    loose.Value[string]  `json:"notes"`
+	Source   loose.Value[struct {
 		URL  string `json:"url"`
 		Name string `json:"name"`
 	}] `json:"source"`
@@ -111,7 +112,7 @@ func board(ctx context.Context, l *look, env tool.Env, args json.RawMessage) too
 	var all []result
 	for _, raw := range items {
 		var r result
-		if json.Unmarshal(raw, &r) == nil && r.Model.v != "" && (r.Verified.v || !p.VerifiedOnly) {
+		if json.Unmarshal(raw, &r) == nil && r.Model.V != "" && (r.Verified.V || !p.VerifiedOnly) {
 			all = append(all, r)
 		}
 	}
@@ -141,13 +142,13 @@ func (l *look) benchmark(ctx context.Context, p Leaderboard) (id, text string, c
 	var names []string
 	for _, raw := range items {
 		var e entry
-		if json.Unmarshal(raw, &e) != nil || checkID("id", e.ID.v) != nil {
+		if json.Unmarshal(raw, &e) != nil || checkID("id", e.ID.V) != nil {
 			continue
 		}
-		if _, name, _ := strings.Cut(e.ID.v, "/"); strings.EqualFold(name, p.Query) || strings.EqualFold(e.ID.v, p.Query) {
-			return e.ID.v, "", cite, nil
+		if _, name, _ := strings.Cut(e.ID.V, "/"); strings.EqualFold(name, p.Query) || strings.EqualFold(e.ID.V, p.Query) {
+			return e.ID.V, "", cite, nil
 		}
-		names = append(names, e.ID.v)
+		names = append(names, e.ID.V)
 	}
 	switch len(names) {
 	case 0:
@@ -169,13 +170,13 @@ func (l *look) lookUp(ctx context.Context, all []result, limit int, filtered boo
 	var wg sync.WaitGroup
 	for i := range all[:n] {
 		r := &all[i]
-		if checkID("id", r.Model.v) != nil {
+		if checkID("id", r.Model.V) != nil {
 			continue
 		}
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			resp, err := l.ask(ctx, "/api/models/"+r.Model.v, url.Values{"expand": {"safetensors", "tags"}})
+			resp, err := l.ask(ctx, "/api/models/"+r.Model.V, url.Values{"expand": {"safetensors", "tags"}})
 			r.known = err == nil && json.Unmarshal(resp.Body, &r.model) == nil
 		})
 	}
@@ -226,19 +227,19 @@ func (r result) row() string {
 	if r.known {
 		licence = first(r.model.tag("license:"), "not stated")
 	}
-	if r.Verified.v {
+	if r.Verified.V {
 		verified = "yes"
 	}
-	if r.Rank.ok {
-		rank = strconv.FormatFloat(r.Rank.v, 'f', -1, 64)
+	if r.Rank.Set {
+		rank = strconv.FormatFloat(r.Rank.V, 'f', -1, 64)
 	}
-	if r.Value.ok {
-		value = strconv.FormatFloat(r.Value.v, 'g', 8, 64)
+	if r.Value.Set {
+		value = strconv.FormatFloat(r.Value.V, 'g', 8, 64)
 	}
-	source := first(r.Source.v.URL, r.Source.v.Name, r.File.v)
-	if r.Notes.v != "" {
-		source += " (" + r.Notes.v + ")"
+	source := first(r.Source.V.URL, r.Source.V.Name, r.File.V)
+	if r.Notes.V != "" {
+		source += " (" + r.Notes.V + ")"
 	}
 	cell := func(s string, n int) string { return strings.ReplaceAll(lookup.Line(s, n), "|", "\\|") }
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s |\n", rank, cell(r.Model.v, 200), value, verified, params, cell(licence, 40), cell(source, 200))
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s |\n", rank, cell(r.Model.V, 200), value, verified, params, cell(licence, 40), cell(source, 200))
 }

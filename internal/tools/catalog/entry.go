@@ -8,66 +8,53 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/platform/loose"
+
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 )
 
 // entry is a line of a list. What the Hub leaves out stays empty; what it sends
 // in another form than expected, too.
 type entry struct {
-	ID          loose[string]   `json:"id"`
-	Slug        loose[string]   `json:"slug"` // of collections
-	Author      loose[string]   `json:"author"`
-	Title       loose[string]   `json:"title"`
-	Downloads   loose[float64]  `json:"downloads"`
-	Likes       loose[float64]  `json:"likes"`
-	Upvotes     loose[float64]  `json:"upvotes"`
-	Tags        loose[[]string] `json:"tags"`
-	Gated       json.RawMessage `json:"gated"`
-	Private     loose[bool]     `json:"private"`
-	Modified    loose[string]   `json:"lastModified"`
-	Updated     loose[string]   `json:"lastUpdated"`
-	Task        loose[string]   `json:"pipeline_tag"`
-	Library     loose[string]   `json:"library_name"`
-	SDK         loose[string]   `json:"sdk"`
-	About       loose[string]   `json:"ai_short_description"`
-	Description loose[string]   `json:"description"`
-	Relevance   loose[float64]  `json:"semanticRelevancyScore"`
-	Safetensors loose[struct {
+	ID          loose.Value[string]   `json:"id"`
+	Slug        loose.Value[string]   `json:"slug"` // of collections
+	Title       loose.Value[string]   `json:"title"`
+	Downloads   loose.Value[float64]  `json:"downloads"`
+	Likes       loose.Value[float64]  `json:"likes"`
+	Upvotes     loose.Value[float64]  `json:"upvotes"`
+	Tags        loose.Value[[]string] `json:"tags"`
+	Gated       json.RawMessage       `json:"gated"`
+	Private     loose.Value[bool]     `json:"private"`
+	Modified    loose.Value[string]   `json:"lastModified"`
+	Updated     loose.Value[string]   `json:"lastUpdated"`
+	Task        loose.Value[string]   `json:"pipeline_tag"`
+	Library     loose.Value[string]   `json:"library_name"`
+	SDK         loose.Value[string]   `json:"sdk"`
+	About       loose.Value[string]   `json:"ai_short_description"`
+	Description loose.Value[string]   `json:"description"`
+	Relevance   loose.Value[float64]  `json:"semanticRelevancyScore"`
+	Safetensors loose.Value[struct {
 		Total float64 `json:"total"`
 	}] `json:"safetensors"`
-	GGUF loose[struct {
+	GGUF loose.Value[struct {
 		Total float64 `json:"total"`
 	}] `json:"gguf"`
-	Runtime loose[struct {
+	Runtime loose.Value[struct {
 		Stage string `json:"stage"`
 	}] `json:"runtime"`
-	Card loose[struct {
+	Card loose.Value[struct {
 		Title string `json:"title"`
 		About string `json:"short_description"`
 	}] `json:"cardData"`
-	Items loose[[]struct {
+	Items loose.Value[[]struct {
 		Type string `json:"type"`
 		ID   string `json:"id"`
 	}] `json:"items"`
 }
 
-// loose is a value that is absent when it has another form.
-type loose[T any] struct {
-	v  T
-	ok bool
-}
-
-func (l *loose[T]) UnmarshalJSON(data []byte) error {
-	var v T
-	if string(data) != "null" && json.Unmarshal(data, &v) == nil {
-		l.v, l.ok = v, true
-	}
-	return nil
-}
-
 // tag is the rest of the first tag with a prefix.
 func (e entry) tag(prefix string) string {
-	for _, t := range e.Tags.v {
+	for _, t := range e.Tags.V {
 		if rest, ok := strings.CutPrefix(t, prefix); ok {
 			return rest
 		}
@@ -76,7 +63,7 @@ func (e entry) tag(prefix string) string {
 }
 
 // parameters is how many a model has; 0 is unknown.
-func (e entry) parameters() float64 { return max(e.Safetensors.v.Total, e.GGUF.v.Total) }
+func (e entry) parameters() float64 { return max(e.Safetensors.V.Total, e.GGUF.V.Total) }
 
 // gate is how access is limited.
 func (e entry) gate() string {
@@ -98,27 +85,27 @@ func (e entry) gate() string {
 func (e entry) line(kind string) string {
 	var facts []string
 	add := func(format string, args ...any) { facts = append(facts, fmt.Sprintf(format, args...)) }
-	name := e.ID.v
+	name := e.ID.V
 	switch kind {
 	case "collections":
-		name = e.Slug.v
+		name = e.Slug.V
 	case "spaces":
-		name = e.ID.v
-		if title := first(e.Title.v, e.Card.v.Title); title != "" {
+		name = e.ID.V
+		if title := first(e.Title.V, e.Card.V.Title); title != "" {
 			add("%s", lookup.Line(title, 80))
 		}
-		if e.SDK.v != "" {
-			add("%s", lookup.Line(e.SDK.v, 20))
+		if e.SDK.V != "" {
+			add("%s", lookup.Line(e.SDK.V, 20))
 		}
-		if e.Runtime.v.Stage != "" {
-			add("%s", lookup.Line(e.Runtime.v.Stage, 30))
+		if e.Runtime.V.Stage != "" {
+			add("%s", lookup.Line(e.Runtime.V.Stage, 30))
 		}
 	default:
-		if task := first(e.Task.v, e.tag("task_categories:")); task != "" {
+		if task := first(e.Task.V, e.tag("task_categories:")); task != "" {
 			add("%s", lookup.Line(task, 60))
 		}
-		if e.Library.v != "" {
-			add("%s", lookup.Line(e.Library.v, 40))
+		if e.Library.V != "" {
+			add("%s", lookup.Line(e.Library.V, 40))
 		}
 		if n := e.parameters(); n > 0 {
 			add("%s params", short(n))
@@ -127,37 +114,37 @@ func (e entry) line(kind string) string {
 			add("%s rows", lookup.Line(rows, 30))
 		}
 	}
-	if e.Downloads.ok {
-		add("downloads %s", short(e.Downloads.v))
+	if e.Downloads.Set {
+		add("downloads %s", short(e.Downloads.V))
 	}
-	if e.Likes.ok {
-		add("likes %s", short(e.Likes.v))
+	if e.Likes.Set {
+		add("likes %s", short(e.Likes.V))
 	}
-	if e.Upvotes.ok {
-		add("upvotes %s", short(e.Upvotes.v))
+	if e.Upvotes.Set {
+		add("upvotes %s", short(e.Upvotes.V))
 	}
 	if kind != "collections" {
 		if licence := e.tag("license:"); licence != "" {
 			add("%s", lookup.Line(licence, 40))
-		} else if e.Tags.ok {
+		} else if e.Tags.Set {
 			add("licence not stated")
 		}
 		if g := e.gate(); g != "" {
 			add("%s", g)
 		}
 	}
-	if e.Private.v {
+	if e.Private.V {
 		add("private")
 	}
-	if day := first(e.Modified.v, e.Updated.v); day != "" {
+	if day := first(e.Modified.V, e.Updated.V); day != "" {
 		add("changed %s", lookup.Line(day[:min(len(day), len(time.DateOnly))], 20))
 	}
-	if e.Relevance.ok {
-		add("relevance %.2f", e.Relevance.v)
+	if e.Relevance.Set {
+		add("relevance %.2f", e.Relevance.V)
 	}
 	text := lookup.Line(name, 200)
-	if kind == "collections" && e.Title.v != "" {
-		text += " “" + lookup.Line(e.Title.v, 120) + "”"
+	if kind == "collections" && e.Title.V != "" {
+		text += " “" + lookup.Line(e.Title.V, 120) + "”"
 	}
 	return strings.Join(append([]string{text}, facts...), " | ") + e.more(kind)
 }
@@ -166,17 +153,17 @@ func (e entry) line(kind string) string {
 func (e entry) more(kind string) string {
 	switch kind {
 	case "spaces":
-		if about := first(e.About.v, e.Card.v.About); about != "" {
+		if about := first(e.About.V, e.Card.V.About); about != "" {
 			return "\n   " + lookup.Line(about, 160)
 		}
 	case "collections":
 		text := ""
-		if e.Description.v != "" {
-			text = "\n   " + lookup.Line(e.Description.v, 160)
+		if e.Description.V != "" {
+			text = "\n   " + lookup.Line(e.Description.V, 160)
 		}
-		if n := len(e.Items.v); n > 0 {
+		if n := len(e.Items.V); n > 0 {
 			names := make([]string, 0, 4)
-			for _, item := range e.Items.v[:min(n, 4)] {
+			for _, item := range e.Items.V[:min(n, 4)] {
 				names = append(names, lookup.Line(item.Type+" "+item.ID, 100))
 			}
 			text += "\n   holds: " + strings.Join(names, ", ")

@@ -155,13 +155,11 @@ func (p Search) repos(q *question) {
 		q.unused = append(q.unused, "min_params/max_params")
 	default:
 		var span []string
-		for name, value := range map[string]string{"min:": p.MinParams, "max:": p.MaxParams} {
-			if value != "" {
-				span = append(span, name+strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(value), ",", "")))
+		for _, bound := range [...]struct{ name, value string }{{"min:", p.MinParams}, {"max:", p.MaxParams}} {
+			if bound.value != "" {
+				span = append(span, bound.name+strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(bound.value), ",", "")))
 			}
 		}
-		slices.Sort(span)
-		slices.Reverse(span)
 		set("num_parameters", strings.Join(span, ","))
 	}
 	for _, m := range members {
@@ -207,9 +205,9 @@ func (p Search) kernels(q *question) {
 	rest.License, rest.Gated = "", nil
 	q.unused = append(q.unused, rest.narrowing(false)...)
 	q.present = func(e entry) bool {
-		owner, _, _ := strings.Cut(e.ID.v, "/")
+		owner, _, _ := strings.Cut(e.ID.V, "/")
 		for _, f := range p.Filters {
-			if !slices.Contains(e.Tags.v, f) {
+			if !slices.Contains(e.Tags.V, f) {
 				return false
 			}
 		}
@@ -236,7 +234,7 @@ func (p Search) byMeaning(q *question) {
 	rest.License, rest.Filters = "", nil
 	q.unused = append(q.unused, rest.narrowing(false)...)
 	q.present = func(e entry) bool {
-		owner, _, _ := strings.Cut(e.ID.v, "/")
+		owner, _, _ := strings.Cut(e.ID.V, "/")
 		return p.Author == "" || strings.EqualFold(owner, p.Author)
 	}
 }
@@ -283,7 +281,7 @@ func search(ctx context.Context, l *look, env tool.Env, args json.RawMessage) to
 	var lines []string
 	for _, raw := range items {
 		var e entry
-		if json.Unmarshal(raw, &e) != nil || e.ID.v == "" && e.Slug.v == "" || !q.present(e) {
+		if json.Unmarshal(raw, &e) != nil || e.ID.V == "" && e.Slug.V == "" || !q.present(e) {
 			continue
 		}
 		if len(lines) == p.Limit {

@@ -119,7 +119,7 @@ func (v *view) config(context.Context) string {
 	f, tried := v.files["config.json"]
 	if !tried {
 		text := "\n## Config\n\nThere is no config.json.\n"
-		if g := v.record.GGUF.v; g.Architecture != "" {
+		if g := v.record.GGUF.V; g.Architecture != "" {
 			text += fmt.Sprintf("GGUF: architecture %s, context %.0f tokens.\n", lookup.Line(g.Architecture, 60), g.Context)
 		}
 		return text + v.memory(settings{}, memory.Shape{})
@@ -253,7 +253,7 @@ func (v *view) memory(whole settings, s memory.Shape) string {
 }
 
 func (v *view) weights(b *strings.Builder, n float64) {
-	types := v.record.Safetensors.v.Parameters
+	types := v.record.Safetensors.V.Parameters
 	bytes, unknown := memory.Weights(types)
 	if len(types) == 0 || bytes <= 0 || bytes > 1e17 {
 		fmt.Fprintf(b, "- Weights: %s = 2 bytes × %s (their types are not known)\n", memory.Words(2*n), count(n))

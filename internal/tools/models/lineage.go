@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/platform/loose"
+
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 )
 
@@ -54,29 +56,28 @@ func (v *view) lineage(context.Context) string {
 // eval are the results that are stated for the model.
 func (v *view) eval(context.Context) string {
 	var answer struct {
-		Results loose[[]struct {
-			Verified loose[bool]   `json:"verified"`
-			File     loose[string] `json:"filename"`
-			Data     loose[struct {
+		Results loose.Value[[]struct {
+			Verified loose.Value[bool]   `json:"verified"`
+			File     loose.Value[string] `json:"filename"`
+			Data     loose.Value[struct {
 				Dataset struct {
 					ID   string `json:"id"`
 					Task string `json:"task_id"`
 				} `json:"dataset"`
 				Value json.RawMessage `json:"value"`
-				Date  string          `json:"date"`
 			}] `json:"data"`
 		}] `json:"evalResults"`
 		Index json.RawMessage `json:"model-index"`
 	}
 	_ = json.Unmarshal(v.more["eval"], &answer) // another form has no results
 	var rows []string
-	for _, r := range answer.Results.v {
-		d := r.Data.v
+	for _, r := range answer.Results.V {
+		d := r.Data.V
 		verified := ""
-		if r.Verified.v {
+		if r.Verified.V {
 			verified = ", verified"
 		}
-		rows = append(rows, fmt.Sprintf("| %s %s | | %s | %s%s |\n", cell(d.Dataset.ID), cell(d.Dataset.Task), cell(string(d.Value)), cell(r.File.v), verified))
+		rows = append(rows, fmt.Sprintf("| %s %s | | %s | %s%s |\n", cell(d.Dataset.ID), cell(d.Dataset.Task), cell(string(d.Value)), cell(r.File.V), verified))
 	}
 	index := v.record.Index
 	if len(answer.Index) > 0 && string(answer.Index) != "null" {
@@ -104,7 +105,7 @@ func indexed(raw json.RawMessage) []string {
 			} `json:"metrics"`
 		} `json:"results"`
 	}
-	if json.Unmarshal(raw, &models) != nil {
+	if loose.Decode(raw, &models) != nil {
 		return nil
 	}
 	var rows []string

@@ -8,52 +8,39 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/platform/loose"
+
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/lab/memory"
 )
 
-// loose is a value that is absent when it has another form than expected.
-type loose[T any] struct {
-	v  T
-	ok bool
-}
-
-func (l *loose[T]) UnmarshalJSON(data []byte) error {
-	var v T
-	if string(data) != "null" && json.Unmarshal(data, &v) == nil {
-		l.v, l.ok = v, true
-	}
-	return nil
-}
-
 // record is what the Hub knows of a model.
 type record struct {
-	ID          loose[string]   `json:"id"`
-	SHA         loose[string]   `json:"sha"`
-	Task        loose[string]   `json:"pipeline_tag"`
-	Library     loose[string]   `json:"library_name"`
-	Tags        loose[[]string] `json:"tags"`
-	Downloads   loose[float64]  `json:"downloads"`
-	Likes       loose[float64]  `json:"likes"`
-	Modified    loose[string]   `json:"lastModified"`
-	Gated       json.RawMessage `json:"gated"`
-	Private     loose[bool]     `json:"private"`
-	Used        loose[float64]  `json:"usedStorage"`
-	Safetensors loose[struct {
+	SHA         loose.Value[string]   `json:"sha"`
+	Task        loose.Value[string]   `json:"pipeline_tag"`
+	Library     loose.Value[string]   `json:"library_name"`
+	Tags        loose.Value[[]string] `json:"tags"`
+	Downloads   loose.Value[float64]  `json:"downloads"`
+	Likes       loose.Value[float64]  `json:"likes"`
+	Modified    loose.Value[string]   `json:"lastModified"`
+	Gated       json.RawMessage       `json:"gated"`
+	Private     loose.Value[bool]     `json:"private"`
+	Used        loose.Value[float64]  `json:"usedStorage"`
+	Safetensors loose.Value[struct {
 		Parameters map[string]float64 `json:"parameters"`
 		Total      float64            `json:"total"`
 	}] `json:"safetensors"`
-	GGUF loose[struct {
+	GGUF loose.Value[struct {
 		Total        float64 `json:"total"`
 		Architecture string  `json:"architecture"`
 		Context      float64 `json:"context_length"`
 	}] `json:"gguf"`
-	Config loose[struct {
-		Tokenizer json.RawMessage `json:"tokenizer_config"`
-		Template  loose[string]   `json:"chat_template_jinja"`
+	Config loose.Value[struct {
+		Tokenizer json.RawMessage     `json:"tokenizer_config"`
+		Template  loose.Value[string] `json:"chat_template_jinja"`
 	}] `json:"config"`
-	Siblings loose[[]sibling] `json:"siblings"`
-	Index    json.RawMessage  `json:"model-index"`
+	Siblings loose.Value[[]sibling] `json:"siblings"`
+	Index    json.RawMessage        `json:"model-index"`
 }
 
 type sibling struct {
@@ -62,13 +49,13 @@ type sibling struct {
 }
 
 func (r *record) has(name string) bool {
-	return slices.ContainsFunc(r.Siblings.v, func(s sibling) bool { return s.Name == name })
+	return slices.ContainsFunc(r.Siblings.V, func(s sibling) bool { return s.Name == name })
 }
 
 // tagged are the rests of the tags with a prefix.
 func (r *record) tagged(prefix string) []string {
 	var out []string
-	for _, t := range r.Tags.v {
+	for _, t := range r.Tags.V {
 		if rest, ok := strings.CutPrefix(t, prefix); ok {
 			out = append(out, rest)
 		}
@@ -78,7 +65,7 @@ func (r *record) tagged(prefix string) []string {
 
 // total is how many parameters there are; 0 is unknown.
 func (r *record) total() float64 {
-	n := max(r.Safetensors.v.Total, r.GGUF.v.Total)
+	n := max(r.Safetensors.V.Total, r.GGUF.V.Total)
 	if n < 0 || n > 1e16 {
 		return 0
 	}
@@ -96,17 +83,17 @@ func or(s, other string) string {
 func (v *view) overview(context.Context) string {
 	r := v.record
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n## Overview\n\n- Task: %s | Library: %s | Licence: %s\n", or(r.Task.v, "not stated"), or(r.Library.v, "not stated"), or(strings.Join(r.tagged("license:"), ", "), "not stated"))
+	fmt.Fprintf(&b, "\n## Overview\n\n- Task: %s | Library: %s | Licence: %s\n", or(r.Task.V, "not stated"), or(r.Library.V, "not stated"), or(strings.Join(r.tagged("license:"), ", "), "not stated"))
 	fmt.Fprintf(&b, "- Access: %s\n", v.access())
-	fmt.Fprintf(&b, "- Downloads: %.0f | Likes: %.0f | Last change: %s | Commit: %s\n", r.Downloads.v, r.Likes.v, or(day(r.Modified.v), "?"), or(r.SHA.v, "?"))
+	fmt.Fprintf(&b, "- Downloads: %.0f | Likes: %.0f | Last change: %s | Commit: %s\n", r.Downloads.V, r.Likes.V, or(day(r.Modified.V), "?"), or(r.SHA.V, "?"))
 	if n := r.total(); n > 0 {
-		fmt.Fprintf(&b, "- Parameters: %s%s\n", count(n), byType(r.Safetensors.v.Parameters))
+		fmt.Fprintf(&b, "- Parameters: %s%s\n", count(n), byType(r.Safetensors.V.Parameters))
 	} else {
 		b.WriteString("- Parameters: unknown (no safetensors metadata)\n")
 	}
 	var weights int64
 	kinds := map[string]bool{}
-	for _, s := range r.Siblings.v {
+	for _, s := range r.Siblings.V {
 		for _, ending := range []string{".safetensors", ".bin", ".gguf", ".pt", ".pth"} {
 			if strings.HasSuffix(s.Name, ending) {
 				weights += max(s.Size, 0)
@@ -118,8 +105,8 @@ func (v *view) overview(context.Context) string {
 	if weights > 0 {
 		disk = append(disk, "weight files "+memory.Words(float64(weights)))
 	}
-	if r.Used.v > 0 {
-		disk = append(disk, "whole repository with its history "+memory.Words(r.Used.v))
+	if r.Used.V > 0 {
+		disk = append(disk, "whole repository with its history "+memory.Words(r.Used.V))
 	}
 	fmt.Fprintf(&b, "- On disk: %s\n", or(strings.Join(disk, ", "), "unknown"))
 	if len(kinds) > 0 && !kinds[".safetensors"] && !kinds[".gguf"] {
@@ -142,7 +129,7 @@ func (v *view) access() string {
 	} else if string(v.record.Gated) == "true" {
 		text = "gated"
 	}
-	if v.record.Private.v {
+	if v.record.Private.V {
 		text += ", private"
 	}
 	f, tried := v.files["config.json"]
@@ -195,10 +182,10 @@ func count(n float64) string {
 func (v *view) list(context.Context) string {
 	const most = 200
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n## Files (%d)\n\n", len(v.record.Siblings.v))
-	for i, s := range v.record.Siblings.v {
+	fmt.Fprintf(&b, "\n## Files (%d)\n\n", len(v.record.Siblings.V))
+	for i, s := range v.record.Siblings.V {
 		if i == most {
-			fmt.Fprintf(&b, "… and %d more\n", len(v.record.Siblings.v)-most)
+			fmt.Fprintf(&b, "… and %d more\n", len(v.record.Siblings.V)-most)
 			break
 		}
 		size := ""

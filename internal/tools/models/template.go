@@ -18,7 +18,7 @@ var tokenNames = [...]string{"bos_token", "eos_token", "pad_token", "unk_token",
 // tokens are the special tokens, by their names.
 func (v *view) tokens() map[string]string {
 	out := map[string]string{}
-	for _, raw := range [][]byte{v.record.Config.v.Tokenizer, v.files["special_tokens_map.json"].data(), v.files["tokenizer_config.json"].data()} {
+	for _, raw := range [][]byte{v.record.Config.V.Tokenizer, v.files["special_tokens_map.json"].data(), v.files["tokenizer_config.json"].data()} {
 		var s settings
 		if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
 			continue
@@ -87,7 +87,7 @@ func (v *view) source() (text, from string) {
 	}{
 		{"chat_template.json", v.files["chat_template.json"].data()},
 		{"tokenizer_config.json", v.files["tokenizer_config.json"].data()},
-		{"the record", v.record.Config.v.Tokenizer},
+		{"the record", v.record.Config.V.Tokenizer},
 	} {
 		var s settings
 		if len(place.data) == 0 || json.Unmarshal(place.data, &s) != nil {
@@ -112,7 +112,7 @@ func (v *view) source() (text, from string) {
 			return several[at].Template, fmt.Sprintf("%s (%q, one of %d)", place.name, lookup.Line(several[at].Name, 40), len(several))
 		}
 	}
-	return v.record.Config.v.Template.v, "the record"
+	return v.record.Config.V.Template.V, "the record"
 }
 
 // template is what the chat template does.

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/scholar/loose"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
+	"github.com/ml-intern/ml-intern/internal/platform/loose"
 )
 
 const (
@@ -74,7 +74,6 @@ type Repo struct {
 	Task        string `json:"pipeline_tag"`
 	Library     string `json:"library_name"`
 	Description string
-	Short       string `json:"shortDescription"`
 	Tags        []string
 }
 

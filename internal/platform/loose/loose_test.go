@@ -1,11 +1,12 @@
 package loose_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/scholar/loose"
+	"github.com/ml-intern/ml-intern/internal/platform/loose"
 )
 
 type record struct {
@@ -50,6 +51,32 @@ func TestDecode(t *testing.T) {
 	}
 	if err := loose.Decode([]byte(`{"error":"x"}`), &list); err == nil {
 		t.Error("an object was read as a list")
+	}
+}
+
+func TestValue(t *testing.T) {
+	type answer struct {
+		Name  loose.Value[string]
+		Likes loose.Value[float64]
+		Inner loose.Value[struct{ Total int }]
+		Tags  loose.Value[[]string]
+	}
+	read := func(in string) (a answer) {
+		if err := json.Unmarshal([]byte(in), &a); err != nil {
+			t.Fatalf("%s: %v", in, err)
+		}
+		return a
+	}
+	if d := cmp.Diff(answer{
+		Name: loose.Value[string]{V: "a", Set: true}, Likes: loose.Value[float64]{Set: true},
+		Inner: loose.Value[struct{ Total int }]{V: struct{ Total int }{3}, Set: true},
+	}, read(`{"name":"a","likes":0,"inner":{"total":3},"tags":null}`)); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+	for _, in := range []string{`{}`, `{"name":5,"likes":"many","inner":[1],"tags":[1]}`, `{"name":"a","name":{}}`} {
+		if d := cmp.Diff(answer{}, read(in)); d != "" {
+			t.Errorf("%s: -want +got\n%s", in, d)
+		}
 	}
 }
 

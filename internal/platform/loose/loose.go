@@ -1,5 +1,6 @@
 // Package loose reads JSON of services that leave values out, send null, or now
-// and then another type than they promise. It knows no service.
+// and then another type than they promise: [Decode] reads a whole answer, a
+// [Value] is one member of it. It knows no service and no field.
 package loose
 
 import (
@@ -30,6 +31,24 @@ func Decode(data []byte, v any) error {
 	}
 	if err != nil {
 		return fmt.Errorf("the answer is no JSON: %w", err)
+	}
+	return nil
+}
+
+// Value is a member that is absent when it is null or of another type than T.
+type Value[T any] struct {
+	V T
+	// Set reports whether there was one.
+	Set bool
+}
+
+// UnmarshalJSON reads the value. What does not fit is no error: the rest of the
+// answer is still of use.
+func (x *Value[T]) UnmarshalJSON(data []byte) error {
+	*x = Value[T]{}
+	var v T
+	if string(data) != "null" && json.Unmarshal(data, &v) == nil {
+		x.V, x.Set = v, true
 	}
 	return nil
 }
