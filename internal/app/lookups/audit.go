@@ -78,11 +78,10 @@ func (d *Door) Tokenizer(ctx context.Context, model string) (audit.Counter, *fet
 	if err != nil {
 		return nil, nil, err
 	}
-	d.tokenizers.mu.Lock()
-	defer d.tokenizers.mu.Unlock()
-	if k, ok := d.tokenizers.kept[id]; ok {
+	if k, ok := d.tokenizers.of(id); ok {
 		return k.Tokenizer, k.Response, nil
 	}
+	// The client makes one request of many, and waiting for it can be stopped.
 	answer, err := client.Do(ctx, fetch.Request{
 		URL: "https://huggingface.co/" + id + "/resolve/main/tokenizer.json", Limit: tokenizerBytes, Fresh: tokenizerFresh, Timeout: 2 * time.Minute,
 	})
@@ -94,9 +93,22 @@ func (d *Door) Tokenizer(ctx context.Context, model string) (audit.Counter, *fet
 		return nil, nil, err
 	}
 	answer.Body = nil // only where it came from is of interest
-	if d.tokenizers.kept == nil || len(d.tokenizers.kept) >= keptTokenizers {
-		d.tokenizers.kept = map[string]kept{}
-	}
-	d.tokenizers.kept[id] = kept{t, answer}
+	d.tokenizers.keep(id, kept{t, answer})
 	return t, answer, nil
+}
+
+func (s *tokenizers) of(id string) (kept, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.kept[id]
+	return k, ok
+}
+
+func (s *tokenizers) keep(id string, k kept) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kept == nil || len(s.kept) >= keptTokenizers {
+		s.kept = map[string]kept{}
+	}
+	s.kept[id] = k
 }
