@@ -111,6 +111,7 @@ type Hub struct {
 
 	mu      sync.Mutex
 	origin  [2]string // of hub and content host, known after Start
+	inside  [2]*pipes // the ways to them that need no network
 	servers []*http.Server
 	stop    context.CancelFunc
 	ended   sync.WaitGroup // the servers' goroutines
@@ -196,8 +197,9 @@ func (h *Hub) Start(ctx context.Context) error {
 	_, port, _ := net.SplitHostPort(cdn.Addr().String())
 	h.origin = [2]string{"http://" + hub.Addr().String(), "http://localhost:" + port}
 	ctx, h.stop = context.WithCancel(ctx)
-	h.serve(ctx, h.Faults.Listener(fault.Hub, hub), h.guarded(hub, h.hub))
-	h.serve(ctx, h.Faults.Listener(fault.CDN, cdn), h.guarded(cdn, h.cdn))
+	h.inside = [2]*pipes{newPipes(hub.Addr()), newPipes(cdn.Addr())}
+	h.serve(ctx, h.guarded(hub, h.hub), h.Faults.Listener(fault.Hub, hub), h.Faults.Listener(fault.Hub, h.inside[0]))
+	h.serve(ctx, h.guarded(cdn, h.cdn), h.Faults.Listener(fault.CDN, cdn), h.Faults.Listener(fault.CDN, h.inside[1]))
 	return nil
 }
 
@@ -225,14 +227,16 @@ func (h *Hub) guarded(l net.Listener, next http.Handler) http.Handler {
 }
 
 // serve runs a server; the caller holds the lock.
-func (h *Hub) serve(ctx context.Context, l net.Listener, handler http.Handler) {
+func (h *Hub) serve(ctx context.Context, handler http.Handler, listeners ...net.Listener) {
 	s := &http.Server{
 		Handler:           handler,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: time.Minute,
 	}
 	h.servers = append(h.servers, s)
-	h.ended.Go(func() { _ = s.Serve(l) }) // ends with Close
+	for _, l := range listeners {
+		h.ended.Go(func() { _ = s.Serve(l) }) // ends with Close
+	}
 }
 
 // URL is the endpoint, HF_ENDPOINT; empty before Start.

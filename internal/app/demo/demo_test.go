@@ -344,4 +344,3 @@ func scriptText(t *testing.T) []byte {
 	}
 	return raw
 }
-

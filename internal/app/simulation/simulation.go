@@ -143,7 +143,7 @@ func Start(ctx context.Context, s Scenario, o Options) (*Simulation, error) {
 	if err := h.Start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the simulated Hub: %w", err), h.Close())
 	}
-	sim := &Simulation{Scenario: s, Guard: &Guard{}, hub: h}
+	sim := &Simulation{Scenario: s, Guard: &Guard{inside: h.Inside}, hub: h}
 	if s.credits {
 		for _, e := range h.Accounts().Entities() {
 			poor := *e
