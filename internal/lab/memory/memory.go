@@ -158,17 +158,3 @@ func (s Shape) Active(total float64) float64 {
 	}
 	return 0
 }
-
-// Words writes bytes as 1.5 GB.
-func Words(bytes float64) string {
-	units := []string{"B", "kB", "MB", "GB", "TB", "PB"}
-	i := 0
-	for bytes >= 1000 && i < len(units)-1 {
-		bytes /= 1000
-		i++
-	}
-	if bytes >= 100 || i == 0 || bytes == math.Trunc(bytes) {
-		return fmt.Sprintf("%.0f %s", bytes, units[i])
-	}
-	return fmt.Sprintf("%.1f %s", bytes, units[i])
-}

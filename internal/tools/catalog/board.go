@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	"github.com/ml-intern/ml-intern/internal/platform/loose"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
@@ -222,7 +224,7 @@ func (p Leaderboard) show(env tool.Env, all, rows []result) string {
 func (r result) row() string {
 	params, licence, verified, rank, value := "?", "?", "no", "?", "?"
 	if n := r.model.parameters(); n > 0 {
-		params = short(n)
+		params = amount.Short(n, 2)
 	}
 	if r.known {
 		licence = first(r.model.tag("license:"), "not stated")

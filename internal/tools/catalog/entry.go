@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	"github.com/ml-intern/ml-intern/internal/platform/loose"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
@@ -108,20 +110,20 @@ func (e entry) line(kind string) string {
 			add("%s", lookup.Line(e.Library.V, 40))
 		}
 		if n := e.parameters(); n > 0 {
-			add("%s params", short(n))
+			add("%s params", amount.Short(n, 2))
 		}
 		if rows := e.tag("size_categories:"); rows != "" {
 			add("%s rows", lookup.Line(rows, 30))
 		}
 	}
 	if e.Downloads.Set {
-		add("downloads %s", short(e.Downloads.V))
+		add("downloads %s", amount.Short(e.Downloads.V, 2))
 	}
 	if e.Likes.Set {
-		add("likes %s", short(e.Likes.V))
+		add("likes %s", amount.Short(e.Likes.V, 2))
 	}
 	if e.Upvotes.Set {
-		add("upvotes %s", short(e.Upvotes.V))
+		add("upvotes %s", amount.Short(e.Upvotes.V, 2))
 	}
 	if kind != "collections" {
 		if licence := e.tag("license:"); licence != "" {
@@ -180,24 +182,6 @@ func first(values ...string) string {
 		}
 	}
 	return ""
-}
-
-// short writes 494032768 as 494M.
-func short(n float64) string {
-	for _, unit := range []struct {
-		size float64
-		name string
-	}{{1e12, "T"}, {1e9, "B"}, {1e6, "M"}, {1e3, "k"}} {
-		if n < unit.size || math.IsInf(n, 0) {
-			continue
-		}
-		v := n / unit.size
-		if v < 10 {
-			return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0") + unit.name
-		}
-		return strconv.FormatFloat(v, 'f', 0, 64) + unit.name
-	}
-	return strconv.FormatFloat(n, 'f', 0, 64)
 }
 
 // size reads a number of parameters such as 7B, 500M or 1.5T.

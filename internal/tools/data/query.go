@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/adapter/viewer"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
@@ -230,7 +232,7 @@ func (q *question) lines(page *viewer.Page, room int) string {
 	if written < len(lines) || page.Total > int64(end) {
 		left := "more rows follow"
 		if page.Total >= 0 {
-			left = fmt.Sprintf("%s more rows follow", show.Thousands(page.Total-int64(end)))
+			left = fmt.Sprintf("%s more rows follow", amount.Grouped(page.Total-int64(end)))
 		}
 		fmt.Fprintf(&b, "… %s; go on with %s\n", left, q.call(end))
 	}

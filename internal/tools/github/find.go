@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	api "github.com/ml-intern/ml-intern/internal/adapter/github"
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
@@ -91,10 +93,10 @@ func findExamples(ctx context.Context, l *look, env tool.Env, args json.RawMessa
 	cite := l.from(tree.resp, p.Repo, site)
 	candidates := example.Candidates(tree.files, p.Keyword)
 	hits := example.Rank(candidates, p.Keyword, *p.MinScore)
-	counts := fmt.Sprintf("%s has %s files, %s of them examples; none fits %q with a score of %d or more.", p.Repo, source.Thousands(len(tree.files)), source.Thousands(len(candidates)), p.Keyword, *p.MinScore)
+	counts := fmt.Sprintf("%s has %s files, %s of them examples; none fits %q with a score of %d or more.", p.Repo, amount.Grouped(len(tree.files)), amount.Grouped(len(candidates)), p.Keyword, *p.MinScore)
 	switch {
 	case len(hits) == 0 && p.Keyword == "":
-		return lookup.Cite(env, tree.warn(fmt.Sprintf("%s has %s files; none is in a folder for examples or named like one. See the folders with github_read_file {\"repo\":%q,\"path\":\"\"}.", p.Repo, source.Thousands(len(tree.files)), p.Repo)), cite)
+		return lookup.Cite(env, tree.warn(fmt.Sprintf("%s has %s files; none is in a folder for examples or named like one. See the folders with github_read_file {\"repo\":%q,\"path\":\"\"}.", p.Repo, amount.Grouped(len(tree.files)), p.Repo)), cite)
 	case len(hits) == 0:
 		text, searched := l.inside(ctx, env, p, tree.warn(counts))
 		return lookup.Cite(env, text, cite, searched)
@@ -115,7 +117,7 @@ func (l *look) similar(ctx context.Context, p FindExamples, cause error) tool.Re
 		}
 		text += " Similar repositories:\n\n"
 		for i, r := range found.Items {
-			text += fmt.Sprintf("%d. **%s** (⭐ %s stars)\n   %s\n   URL: %s/%s\n\n", i+1, show.Line(r.FullName, 200), source.Thousands(r.Stars), show.Line(r.Description, 100), api.Site, show.Line(r.FullName, 200))
+			text += fmt.Sprintf("%d. **%s** (⭐ %s stars)\n   %s\n   URL: %s/%s\n\n", i+1, show.Line(r.FullName, 200), amount.Grouped(r.Stars), show.Line(r.Description, 100), api.Site, show.Line(r.FullName, 200))
 		}
 		return tool.Failed(strings.TrimSpace(text))
 	}
@@ -135,7 +137,7 @@ func (l *look) inside(ctx context.Context, env tool.Env, p FindExamples, counts 
 		return counts + " No file's text has it either.", l.from(resp, p.Keyword, "")
 	}
 	out := show.NewPage(env, api.Site+"/"+p.Repo, resp.URL)
-	out.Add(counts + fmt.Sprintf(" Files whose text has it (%d of %s):\n\n", len(found.Items), source.Thousands(found.Total)))
+	out.Add(counts + fmt.Sprintf(" Files whose text has it (%d of %s):\n\n", len(found.Items), amount.Grouped(found.Total)))
 	for i, hit := range found.Items {
 		out.Add(show.Code(i+1, hit))
 	}

@@ -8,12 +8,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	api "github.com/ml-intern/ml-intern/internal/adapter/github"
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
 	"github.com/ml-intern/ml-intern/internal/tools/github/show"
-	"github.com/ml-intern/ml-intern/internal/tools/github/source"
 )
 
 //go:embed github_list_repos.json
@@ -189,7 +190,7 @@ func (p ListRepos) show(env tool.Env, list repoList, site string) string {
 	}
 	text := out.Text()
 	if list.total > len(list.repos) {
-		text += fmt.Sprintf("The first %d of %s by %s; raise limit (at most %d) or narrow with query and language.\n", len(list.repos), source.Thousands(list.total), p.Sort, api.PageSize)
+		text += fmt.Sprintf("The first %d of %s by %s; raise limit (at most %d) or narrow with query and language.\n", len(list.repos), amount.Grouped(list.total), p.Sort, api.PageSize)
 	}
 	return text + list.note
 }

@@ -8,12 +8,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	api "github.com/ml-intern/ml-intern/internal/adapter/github"
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
 	"github.com/ml-intern/ml-intern/internal/tools/github/show"
-	"github.com/ml-intern/ml-intern/internal/tools/github/source"
 )
 
 //go:embed github_search.json
@@ -156,7 +157,7 @@ func render[T any](l *look, env tool.Env, p Search, what string, found api.Found
 	}
 	items := found.Items[:min(len(found.Items), p.Limit)]
 	out := show.NewPage(env, resp.URL)
-	head := fmt.Sprintf("**Found %s %s for '%s':**", source.Thousands(found.Total), what, show.Line(p.Query, 256))
+	head := fmt.Sprintf("**Found %s %s for '%s':**", amount.Grouped(found.Total), what, show.Line(p.Query, 256))
 	if found.Total > len(items) {
 		head += fmt.Sprintf(" (showing %d)", len(items))
 	}

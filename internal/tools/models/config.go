@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/lab/memory"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
@@ -223,18 +225,18 @@ func (v *view) memory(whole settings, s memory.Shape) string {
 	} else {
 		v.weights(&b, n)
 		adapters := s.LoRA(rank)
-		size := fmt.Sprintf("%s adapter parameters at rank %d on all linear layers", count(adapters), rank)
+		size := fmt.Sprintf("%s adapter parameters at rank %d on all linear layers", amount.Short(adapters, 3), rank)
 		if adapters == 0 {
 			adapters = n / 100
-			size = count(adapters) + " adapter parameters, taken as 1 %"
+			size = amount.Short(adapters, 3) + " adapter parameters, taken as 1 %"
 		}
-		fmt.Fprintf(&b, "- Full fine-tune with AdamW: %s = 16 bytes × %s (2 weight + 2 gradient + 4 master copy + 8 moments)\n", memory.Words(memory.FullTune(n)), count(n))
-		fmt.Fprintf(&b, "- LoRA: %s = 2 bytes × %s + 16 bytes × %s\n", memory.Words(memory.Adapters(n, adapters, false)), count(n), size)
-		fmt.Fprintf(&b, "- QLoRA: %s = %g bytes × %s (4 bits with scales) + 16 bytes × %s adapter parameters\n", memory.Words(memory.Adapters(n, adapters, true)), memory.Quarter, count(n), count(adapters))
+		fmt.Fprintf(&b, "- Full fine-tune with AdamW: %s = 16 bytes × %s (2 weight + 2 gradient + 4 master copy + 8 moments)\n", amount.Bytes(memory.FullTune(n)), amount.Short(n, 3))
+		fmt.Fprintf(&b, "- LoRA: %s = 2 bytes × %s + 16 bytes × %s\n", amount.Bytes(memory.Adapters(n, adapters, false)), amount.Short(n, 3), size)
+		fmt.Fprintf(&b, "- QLoRA: %s = %g bytes × %s (4 bits with scales) + 16 bytes × %s adapter parameters\n", amount.Bytes(memory.Adapters(n, adapters, true)), memory.Quarter, amount.Short(n, 3), amount.Short(adapters, 3))
 		if active := s.Active(n); active > 0 {
-			fmt.Fprintf(&b, "- Experts: about %s of %s parameters are active for a token; all must be held.\n", count(active), count(n))
+			fmt.Fprintf(&b, "- Experts: about %s of %s parameters are active for a token; all must be held.\n", amount.Short(active, 3), amount.Short(n, 3))
 		} else if s.Experts > 0 {
-			fmt.Fprintf(&b, "- Experts: all %s parameters must be held; how many are active for a token does not follow from the config.\n", count(n))
+			fmt.Fprintf(&b, "- Experts: all %s parameters must be held; how many are active for a token does not follow from the config.\n", amount.Short(n, 3))
 		}
 		if whole.object("quantization_config") != nil {
 			b.WriteString("- The weights are quantised: types that pack several values count as one, and training needs an unquantised version or adapters.\n")
@@ -245,7 +247,7 @@ func (v *view) memory(whole settings, s memory.Shape) string {
 		b.WriteString("- KV cache: unknown, as the attention's figures are.\n")
 		return b.String()
 	}
-	fmt.Fprintf(&b, "- KV cache per 1,000 tokens of a sequence, 16 bits: %s = 1,000 × %s\n", memory.Words(1000*kv), formula)
+	fmt.Fprintf(&b, "- KV cache per 1,000 tokens of a sequence, 16 bits: %s = 1,000 × %s\n", amount.Bytes(1000*kv), formula)
 	if s.Window > 0 {
 		fmt.Fprintf(&b, "  Layers with the sliding window keep at most %g tokens, so long sequences take less.\n", s.Window)
 	}
@@ -256,17 +258,17 @@ func (v *view) weights(b *strings.Builder, n float64) {
 	types := v.record.Safetensors.V.Parameters
 	bytes, unknown := memory.Weights(types)
 	if len(types) == 0 || bytes <= 0 || bytes > 1e17 {
-		fmt.Fprintf(b, "- Weights: %s = 2 bytes × %s (their types are not known)\n", memory.Words(2*n), count(n))
+		fmt.Fprintf(b, "- Weights: %s = 2 bytes × %s (their types are not known)\n", amount.Bytes(2*n), amount.Short(n, 3))
 		return
 	}
 	var sum []string
 	for dtype, k := range types {
 		if w := memory.Bytes(dtype); w > 0 {
-			sum = append(sum, fmt.Sprintf("%g bytes × %s %s", w, count(k), lookup.Line(dtype, 20)))
+			sum = append(sum, fmt.Sprintf("%g bytes × %s %s", w, amount.Short(k, 3), lookup.Line(dtype, 20)))
 		}
 	}
 	slices.Sort(sum)
-	fmt.Fprintf(b, "- Weights: %s = %s", memory.Words(bytes), strings.Join(sum, " + "))
+	fmt.Fprintf(b, "- Weights: %s = %s", amount.Bytes(bytes), strings.Join(sum, " + "))
 	if len(unknown) > 0 {
 		fmt.Fprintf(b, " (without %s)", or(strings.Join(unknown, ", "), ""))
 	}

@@ -8,10 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	"github.com/ml-intern/ml-intern/internal/platform/loose"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
-	"github.com/ml-intern/ml-intern/internal/lab/memory"
 )
 
 // record is what the Hub knows of a model.
@@ -87,7 +88,7 @@ func (v *view) overview(context.Context) string {
 	fmt.Fprintf(&b, "- Access: %s\n", v.access())
 	fmt.Fprintf(&b, "- Downloads: %.0f | Likes: %.0f | Last change: %s | Commit: %s\n", r.Downloads.V, r.Likes.V, or(day(r.Modified.V), "?"), or(r.SHA.V, "?"))
 	if n := r.total(); n > 0 {
-		fmt.Fprintf(&b, "- Parameters: %s%s\n", count(n), byType(r.Safetensors.V.Parameters))
+		fmt.Fprintf(&b, "- Parameters: %s%s\n", amount.Short(n, 3), byType(r.Safetensors.V.Parameters))
 	} else {
 		b.WriteString("- Parameters: unknown (no safetensors metadata)\n")
 	}
@@ -103,10 +104,10 @@ func (v *view) overview(context.Context) string {
 	}
 	var disk []string
 	if weights > 0 {
-		disk = append(disk, "weight files "+memory.Words(float64(weights)))
+		disk = append(disk, "weight files "+amount.Bytes(float64(weights)))
 	}
 	if r.Used.V > 0 {
-		disk = append(disk, "whole repository with its history "+memory.Words(r.Used.V))
+		disk = append(disk, "whole repository with its history "+amount.Bytes(r.Used.V))
 	}
 	fmt.Fprintf(&b, "- On disk: %s\n", or(strings.Join(disk, ", "), "unknown"))
 	if len(kinds) > 0 && !kinds[".safetensors"] && !kinds[".gguf"] {
@@ -156,26 +157,9 @@ func byType(parameters map[string]float64) string {
 	}
 	var parts []string
 	for _, dtype := range slices.Sorted(maps.Keys(parameters)) {
-		parts = append(parts, lookup.Line(dtype, 20)+" "+count(parameters[dtype]))
+		parts = append(parts, lookup.Line(dtype, 20)+" "+amount.Short(parameters[dtype], 3))
 	}
 	return " (" + strings.Join(parts[:min(len(parts), 12)], ", ") + ")"
-}
-
-// count writes 494032768 as 494M.
-func count(n float64) string {
-	for _, unit := range []struct {
-		size float64
-		name string
-	}{{1e12, "T"}, {1e9, "B"}, {1e6, "M"}, {1e3, "k"}} {
-		if n >= unit.size {
-			s := fmt.Sprintf("%.3g", n/unit.size)
-			if n/unit.size >= 1000 {
-				s = fmt.Sprintf("%.0f", n/unit.size)
-			}
-			return s + unit.name
-		}
-	}
-	return fmt.Sprintf("%.0f", n)
 }
 
 // list are the files.
@@ -190,7 +174,7 @@ func (v *view) list(context.Context) string {
 		}
 		size := ""
 		if s.Size > 0 {
-			size = "  " + memory.Words(float64(s.Size))
+			size = "  " + amount.Bytes(float64(s.Size))
 		}
 		fmt.Fprintf(&b, "%s%s\n", lookup.Line(s.Name, 300), size)
 	}

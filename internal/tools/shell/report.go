@@ -3,10 +3,11 @@ package shell
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
 
 	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
@@ -114,7 +115,7 @@ func Text(o workspace.Output) string {
 	last := excerpt.Tail(o.Last, workspace.LastChars)
 	x, y := int64(utf8.RuneCountInString(first)), int64(utf8.RuneCountInString(last))
 	return fmt.Sprintf("%s\n\n… (%s of %s characters omitted, showing first %s + last %s; %s) …\n\n%s",
-		first, thousands(o.Chars-x-y), thousands(o.Chars), thousands(x), thousands(y), whereabouts(o), last)
+		first, amount.Grouped(o.Chars-x-y), amount.Grouped(o.Chars), amount.Grouped(x), amount.Grouped(y), whereabouts(o), last)
 }
 
 // whereabouts says where the whole output is.
@@ -123,16 +124,7 @@ func whereabouts(o workspace.Output) string {
 	case o.File == "":
 		return "the rest is lost: " + o.Problem
 	case o.Saved < o.Bytes:
-		return fmt.Sprintf("the first %s bytes are in %s: use read with offset and limit", thousands(o.Saved), o.File)
+		return fmt.Sprintf("the first %s bytes are in %s: use read with offset and limit", amount.Grouped(o.Saved), o.File)
 	}
 	return fmt.Sprintf("the full output is in %s: use read with offset and limit", o.File)
-}
-
-// thousands writes n with separators.
-func thousands(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

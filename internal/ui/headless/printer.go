@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
@@ -152,7 +154,7 @@ func (p *textPrinter) event(ev event.Event) {
 		}
 	case event.TypeCompacted:
 		if c, err := event.Decode[event.Compacted](ev); err == nil {
-			p.line(fmt.Sprintf("  context compacted: %s → %s tokens", thousands(c.OldTokens), thousands(c.NewTokens)))
+			p.line(fmt.Sprintf("  context compacted: %s → %s tokens", amount.Grouped(c.OldTokens), amount.Grouped(c.NewTokens)))
 		}
 	case event.TypeResumeComplete:
 		if c, err := event.Decode[event.ResumeComplete](ev); err == nil {
@@ -342,12 +344,4 @@ func lastLines(s string, n int) string {
 		lines = lines[len(lines)-n:]
 	}
 	return strings.Join(lines, "\n")
-}
-
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	"github.com/ml-intern/ml-intern/internal/adapter/viewer"
 	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
@@ -64,7 +66,7 @@ func (t types) cell(name string, r viewer.Row, limit int) string {
 	text := t.json(t.of[name], r.Values[name], r.Cut[name])
 	n := utf8.RuneCountInString(text)
 	if n > limit {
-		text = fmt.Sprintf("%s… (%s characters)", excerpt.Head(text, limit), Thousands(int64(n)))
+		text = fmt.Sprintf("%s… (%s characters)", excerpt.Head(text, limit), amount.Grouped(int64(n)))
 	}
 	if r.Cut[name] {
 		text += " (cut by the viewer)"
@@ -272,30 +274,4 @@ func Name(name string) string {
 		return string([]rune(name)[:nameSize]) + "…"
 	}
 	return name
-}
-
-// Thousands writes 1200 as "1,200".
-func Thousands(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	sign := ""
-	if n < 0 {
-		sign, digits = "-", digits[1:]
-	}
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return sign + digits
-}
-
-// Bytes writes a size such as "1.8 MB".
-func Bytes(n int64) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1_000_000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1_000_000_000:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	"github.com/ml-intern/ml-intern/internal/adapter/viewer"
 )
 
@@ -82,7 +84,7 @@ func (t types) inLine(name string, r viewer.Row, limit int) string {
 		shown = text // no quotes within quotes
 	}
 	if n := utf8.RuneCountInString(shown); n > limit {
-		shown = fmt.Sprintf("%s… (%s characters)", string([]rune(shown)[:limit]), Thousands(int64(n)))
+		shown = fmt.Sprintf("%s… (%s characters)", string([]rune(shown)[:limit]), amount.Grouped(int64(n)))
 	}
 	if cut {
 		shown += " (cut by the viewer)"

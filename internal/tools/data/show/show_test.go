@@ -79,19 +79,6 @@ func TestLinesAreJSON(t *testing.T) {
 	}
 }
 
-func TestNumbers(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1200: "-1,200", -12: "-12"} {
-		if got := show.Thousands(n); got != want {
-			t.Errorf("%d: %s", n, got)
-		}
-	}
-	for n, want := range map[int64]string{0: "0 B", 153600: "153.6 kB", 1843200: "1.8 MB", 2_500_000_000: "2.5 GB"} {
-		if got := show.Bytes(n); got != want {
-			t.Errorf("%d: %s", n, got)
-		}
-	}
-}
-
 func TestAccess(t *testing.T) {
 	for want, r := range map[string]*viewer.Record{
 		"none stated":            {},

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	"github.com/ml-intern/ml-intern/internal/adapter/viewer"
 )
 
@@ -18,7 +20,7 @@ const (
 // Statistics writes one line for each column.
 func Statistics(s *viewer.Statistics) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s rows", Thousands(s.Rows))
+	fmt.Fprintf(&b, "%s rows", amount.Grouped(s.Rows))
 	if s.Partial {
 		b.WriteString(" (partial: only the first 5 GB of the data set)")
 	}
@@ -34,12 +36,12 @@ func Statistics(s *viewer.Statistics) string {
 
 // Column describes a column in one line.
 func Column(c viewer.Column, rows int64) string {
-	parts := []string{fmt.Sprintf("%s null", Thousands(c.Nulls))}
+	parts := []string{fmt.Sprintf("%s null", amount.Grouped(c.Nulls))}
 	if c.Nulls > 0 && rows > 0 {
 		parts[0] += fmt.Sprintf(" (%s)", share(c.Nulls, rows))
 	}
 	if c.NoLabel > 0 {
-		parts = append(parts, Thousands(c.NoLabel)+" without a label")
+		parts = append(parts, amount.Grouped(c.NoLabel)+" without a label")
 	}
 	switch c.Type {
 	case "class_label", "string_label", "bool":
@@ -72,7 +74,7 @@ func frequencies(c viewer.Column) []string {
 	}
 	var parts []string
 	for _, v := range c.Values[:min(len(c.Values), maxValues)] {
-		parts = append(parts, fmt.Sprintf("%s %s (%s)", Name(v.Value), Thousands(v.Count), share(v.Count, total)))
+		parts = append(parts, fmt.Sprintf("%s %s (%s)", Name(v.Value), amount.Grouped(v.Count), share(v.Count, total)))
 	}
 	if more := c.Unique - maxValues; more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more values", more))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/viewer"
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
 )
 
 const (
@@ -58,7 +59,7 @@ func Access(r *viewer.Record) string {
 		fmt.Fprintf(&b, "- Tasks: %s\n", Name(strings.Join(tasks, ", ")))
 	}
 	day, _, _ := strings.Cut(r.LastModified, "T")
-	fmt.Fprintf(&b, "- Last changed %s, %s downloads, %s likes\n", cmp.Or(Name(day), "?"), Thousands(r.Downloads), Thousands(r.Likes))
+	fmt.Fprintf(&b, "- Last changed %s, %s downloads, %s likes\n", cmp.Or(Name(day), "?"), amount.Grouped(r.Downloads), amount.Grouped(r.Likes))
 	return b.String()
 }
 
@@ -114,7 +115,7 @@ func Structure(s *viewer.Splits, size *viewer.Size, info *viewer.Info, config st
 	var b strings.Builder
 	b.WriteString("| Config | Split | Rows | Size |\n| --- | --- | --- | --- |\n")
 	for _, p := range places[:min(len(places), maxRows)] {
-		rows, bytes := amount(p, size, info)
+		rows, bytes := extent(p, size, info)
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", Name(p.Config), Name(p.Split), rows, bytes)
 	}
 	if more := len(places) - maxRows; more > 0 {
@@ -133,20 +134,20 @@ func b2i(b bool) int {
 	return 0
 }
 
-// amount is what is known of a split's rows and bytes.
-func amount(p viewer.Place, size *viewer.Size, info *viewer.Info) (rows, bytes string) {
+// extent is what is known of a split's rows and bytes.
+func extent(p viewer.Place, size *viewer.Size, info *viewer.Info) (rows, bytes string) {
 	if a := size.Of(p.Config, p.Split); a != nil {
-		rows = Thousands(a.Rows)
+		rows = amount.Grouped(a.Rows)
 		if a.Estimated > a.Rows {
-			rows += " (about " + Thousands(a.Estimated) + " in all)"
+			rows += " (about " + amount.Grouped(a.Estimated) + " in all)"
 		}
-		return rows, Bytes(max(a.Memory, a.Parquet))
+		return rows, amount.Bytes(max(a.Memory, a.Parquet))
 	}
 	if info != nil {
 		for _, c := range info.Configs {
 			for _, s := range c.Splits {
 				if c.Name == p.Config && s.Name == p.Split {
-					return Thousands(s.Rows), Bytes(s.Bytes)
+					return amount.Grouped(s.Rows), amount.Bytes(s.Bytes)
 				}
 			}
 		}
@@ -224,11 +225,11 @@ func Paths(files []string) string {
 // Sizes writes the size of a data set and its splits.
 func Sizes(s *viewer.Size) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s rows in all; %s of original files, %s as Parquet, %s in memory\n\n", Thousands(s.Dataset.Rows), Bytes(s.Dataset.Original), Bytes(s.Dataset.Parquet), Bytes(s.Dataset.Memory))
+	fmt.Fprintf(&b, "%s rows in all; %s of original files, %s as Parquet, %s in memory\n\n", amount.Grouped(s.Dataset.Rows), amount.Bytes(s.Dataset.Original), amount.Bytes(s.Dataset.Parquet), amount.Bytes(s.Dataset.Memory))
 	b.WriteString("| Config | Split | Rows | Columns | Parquet | Memory |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, a := range s.Splits[:min(len(s.Splits), maxColumns)] {
-		rows, _ := amount(viewer.Place{Config: a.Config, Split: a.Split}, s, nil)
-		fmt.Fprintf(&b, "| %s | %s | %s | %d | %s | %s |\n", Name(a.Config), Name(a.Split), rows, a.Columns, Bytes(a.Parquet), Bytes(a.Memory))
+		rows, _ := extent(viewer.Place{Config: a.Config, Split: a.Split}, s, nil)
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %s | %s |\n", Name(a.Config), Name(a.Split), rows, a.Columns, amount.Bytes(a.Parquet), amount.Bytes(a.Memory))
 	}
 	if more := len(s.Splits) - maxColumns; more > 0 {
 		fmt.Fprintf(&b, "| … | %d more splits | | | | |\n", more)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	api "github.com/ml-intern/ml-intern/internal/adapter/github"
 	"github.com/ml-intern/ml-intern/internal/platform/markup"
 	"github.com/ml-intern/ml-intern/internal/tools/github/source"
@@ -30,7 +32,7 @@ func Repo(n int, r api.Repo) string {
 		language = "N/A"
 	}
 	name := Line(r.FullName, 200)
-	fmt.Fprintf(&b, "%d. **%s**\n   ⭐ %s stars | 🍴 %s forks | Language: %s\n", n, name, source.Thousands(r.Stars), source.Thousands(r.Forks), Line(language, 40))
+	fmt.Fprintf(&b, "%d. **%s**\n   ⭐ %s stars | 🍴 %s forks | Language: %s\n", n, name, amount.Grouped(r.Stars), amount.Grouped(r.Forks), Line(language, 40))
 	fmt.Fprintf(&b, "   %s\n", strings.Join(facts(r), " | "))
 	if d := Line(r.Description, 100); d != "" {
 		fmt.Fprintf(&b, "   %s\n", d)
@@ -68,7 +70,7 @@ func facts(r api.Repo) []string {
 
 // About is what a repository is, above the list of its files.
 func About(r api.Repo) string {
-	text := fmt.Sprintf("⭐ %s stars | %s | Branch: %s\n", source.Thousands(r.Stars), strings.Join(facts(r), " | "), Line(r.Branch, 100))
+	text := fmt.Sprintf("⭐ %s stars | %s | Branch: %s\n", amount.Grouped(r.Stars), strings.Join(facts(r), " | "), Line(r.Branch, 100))
 	if d := Line(r.Description, 300); d != "" {
 		text = d + "\n" + text
 	}

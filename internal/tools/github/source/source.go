@@ -5,10 +5,11 @@ package source
 
 import (
 	"bytes"
-	"fmt"
 	"path"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
 )
 
 // stubLimit is the size in bytes from which a file is not taken for a note that
@@ -155,17 +156,4 @@ func Kind(name string) string {
 }
 
 // Size writes a number of bytes with the groups of thousands apart.
-func Size(n int64) string { return Thousands(n) + " bytes" }
-
-// Thousands writes 1234567 as 1,234,567.
-func Thousands[T int | int64](n T) string {
-	s := fmt.Sprint(n)
-	sign := ""
-	if n < 0 {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
-}
+func Size(n int64) string { return amount.Grouped(n) + " bytes" }

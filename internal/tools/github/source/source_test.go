@@ -24,11 +24,6 @@ func TestBinaryAndText(t *testing.T) {
 	if got := source.Lines("a\n\nb\n"); !cmp.Equal(got, []string{"a", "", "b"}) || source.Lines("") != nil {
 		t.Errorf("%q", got)
 	}
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1234: "-1,234"} {
-		if got := source.Thousands(n); got != want {
-			t.Errorf("%d: %s", n, got)
-		}
-	}
 	if oid, size, ok := source.Pointer([]byte("version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 7\n")); !ok || oid != "sha256:ab" || size != "7" {
 		t.Error(oid, size, ok)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
@@ -53,15 +55,7 @@ func Grouped(n *int) string {
 	if n == nil {
 		return "?"
 	}
-	s := strconv.Itoa(*n)
-	sign := ""
-	if s[0] == '-' {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
+	return amount.Grouped(*n)
 }
 
 // OrText is a text, or "?" where there is none.

@@ -1,0 +1,57 @@
+// Package amount writes numbers as people read them: thousands apart, large
+// counts in short, sizes with their unit. It does not know what is counted.
+package amount
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Grouped writes 1234567 as 1,234,567.
+func Grouped[T int | int64](n T) string {
+	s := strconv.FormatInt(int64(n), 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Short writes 494032768 as 494M: in thousands, millions, billions (B) or
+// trillions (T), with so many digits as long as they are not before the point.
+func Short(n float64, digits int) string {
+	n, i := scaled(n, 4)
+	if i == 0 {
+		return strconv.FormatFloat(n, 'f', 0, 64)
+	}
+	before := 1
+	for v := math.Abs(n); v >= 10 && before < digits; v /= 10 {
+		before++
+	}
+	s := strconv.FormatFloat(n, 'f', max(digits-before, 0), 64)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return s + "kMBT"[i-1:i]
+}
+
+// Bytes writes a size such as 1.5 GB, in powers of 1,000.
+func Bytes[T int64 | float64](n T) string {
+	v, i := scaled(float64(n), 5)
+	unit := [...]string{"B", "kB", "MB", "GB", "TB", "PB"}[i]
+	if i == 0 || v >= 100 || v == math.Trunc(v) {
+		return fmt.Sprintf("%.0f %s", v, unit)
+	}
+	return fmt.Sprintf("%.1f %s", v, unit)
+}
+
+// scaled divides by 1,000 until at most three digits are before the point, also
+// after rounding, but no more than so many times.
+func scaled(n float64, most int) (float64, int) {
+	i := 0
+	for ; i < most && math.Abs(n) >= 999.5; i++ {
+		n /= 1000
+	}
+	return n, i
+}

@@ -1,0 +1,63 @@
+package amount_test
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+)
+
+func TestGrouped(t *testing.T) {
+	for n, want := range map[int64]string{
+		0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -12: "-12", -999: "-999", -1200: "-1,200", math.MinInt64: "-9,223,372,036,854,775,808",
+	} {
+		if got := amount.Grouped(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.Int().Draw(t, "n")
+		if back, err := strconv.Atoi(strings.ReplaceAll(amount.Grouped(n), ",", "")); err != nil || back != n {
+			t.Fatal(amount.Grouped(n))
+		}
+	})
+}
+
+func TestShort(t *testing.T) {
+	for n, want := range map[float64][2]string{ // with two digits and with three
+		0: {"0", "0"}, 67: {"67", "67"}, 999: {"999", "999"}, 1000: {"1k", "1k"}, 12345: {"12k", "12.3k"}, 494032768: {"494M", "494M"},
+		1_543_714_304: {"1.5B", "1.54B"}, 2e9: {"2B", "2B"}, 999_960: {"1M", "1M"}, 999_600_000: {"1B", "1B"}, 99_960: {"100k", "100k"}, 1.5e12: {"1.5T", "1.5T"}, 4e15: {"4000T", "4000T"},
+	} {
+		if got := [2]string{amount.Short(n, 2), amount.Short(n, 3)}; got != want {
+			t.Errorf("%g: %s, want %s", n, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.Float64Range(0, 1e15).Draw(t, "n")
+		s := amount.Short(n, 3)
+		unit := 1.0
+		if i := strings.Index("kMBT", s[len(s)-1:]); i >= 0 {
+			unit, s = math.Pow(1000, float64(i+1)), s[:len(s)-1]
+		}
+		if v, err := strconv.ParseFloat(s, 64); err != nil || len(s) > 4 || math.Abs(v*unit-n) > n/100+0.5 {
+			t.Fatal(s, unit, n)
+		}
+	})
+}
+
+func TestBytes(t *testing.T) {
+	for n, want := range map[float64]string{
+		0: "0 B", 999: "999 B", 1000: "1 kB", 1500: "1.5 kB", 153600: "154 kB", 999_600: "1.0 MB", 1843200: "1.8 MB", 2e9: "2 GB", 16.06e9: "16.1 GB", 128.48e9: "128 GB", 5e18: "5000 PB",
+	} {
+		if got := amount.Bytes(n); got != want {
+			t.Errorf("%g: %s, want %s", n, got, want)
+		}
+	}
+	if got := amount.Bytes(int64(1843200)); got != "1.8 MB" {
+		t.Error(got)
+	}
+}
