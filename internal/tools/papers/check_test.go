@@ -70,6 +70,14 @@ func TestCheck09_NoFilterIsDroppedSilently(t *testing.T) {
 		}
 	}
 
+	// Each filter that is lost has its name.
+	s = newStage(t)
+	s.refuse("/s2/graph/v1/paper/search/bulk", 60)
+	s.Answer("/arxiv-api/api/query", 404, "down")
+	s.Answer("/hub/api/papers/search", 200, own(t, "daily.json"))
+	s.good(`{"operation":"search","query":"dpo","date_from":"2023-01-01","date_to":"2024-01-01","categories":"Computer Science","min_citations":5,"sort_by":"publicationDate"}`,
+		"NOT applied: date_from, date_to, categories, min_citations, sort_by.\n\n# Papers matching")
+
 	s = newStage(t)
 	s.refuse("/s2/graph/v1/paper/search", 60)
 	s.own("/arxiv-api/api/query", "query.xml")
@@ -239,6 +247,14 @@ func TestCheck12_AnotherServiceStepsIn(t *testing.T) {
 	s.own("/hub/api/papers/2305.18290", "paper.json")
 	s.good(`{"operation":"paper_details","arxiv_id":"2305.18290"}`, "**Citations:** 1,500 | **Venue:** arXiv (Cornell University) | **Year:** 2023",
 		"(counted by OpenAlex, which knows no influence, because not_found: Semantic Scholar answered 404: it does not know the paper")
+}
+
+// Of two failures that is told which says when to try again.
+func TestCheck12_TheLimitIsToldBeforeOtherFailures(t *testing.T) {
+	s := newStage(t)
+	s.Answer(dpo+"/references", 404, `{"error":"Paper not found"}`)
+	s.refuse(dpo+"/citations", 60)
+	s.bad(`{"operation":"citation_graph","arxiv_id":"2305.18290"}`, "rate_limited", "60 s", "S2_API_KEY")
 }
 
 func TestCheck13_WithheldReferences(t *testing.T) {

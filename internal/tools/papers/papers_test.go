@@ -31,9 +31,9 @@ func TestTool(t *testing.T) {
 		Params: request.Params{},
 		Good:   `{"operation":"trending"}`,
 		Bad: map[string]string{
-			`{"operation":"dance"}`:                         "operation",
-			`{"operation":"search"}`:                        "query is required for search",
-			`{"operation":"citation_graph","arxiv_id":" "}`: "arxiv_id is required",
+			`{"operation":"dance"}`:                                                                 "operation",
+			`{"operation":"search"}`:                                                                "query is required for search",
+			`{"operation":"citation_graph","arxiv_id":" "}`:                                         "arxiv_id is required",
 			`{"operation":"citation_graph","arxiv_id":"2305.18290","direction":"up"}`:               "direction",
 			`{"operation":"citation_walk","arxiv_id":"2305.18290","depth":3}`:                       "depth",
 			`{"operation":"search","query":"q","date_from":"2023"}`:                                 "date_from",
@@ -168,6 +168,16 @@ func TestTrendingLooksThroughPages(t *testing.T) {
 		_, _ = w.Write([]byte("[" + strings.TrimSuffix(b.String(), ",") + "]"))
 	})
 	s.good(`{"operation":"trending","query":"tides"}`, "Showing 2 paper(s)", "## 1. Tides\n", "## 2. Tides 1", "Looked through the first 200 papers of the list.")
+	if n := s.asked("/hub", "daily_papers"); n != 3 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// A list without an end is looked through for three pages.
+func TestTrendingLooksThroughThreePages(t *testing.T) {
+	s := newStage(t)
+	s.Answer("/hub/api/daily_papers", 200, "["+strings.TrimSuffix(strings.Repeat(`{"paper":{"id":"2607.00001","title":"Other"}},`, 100), ",")+"]")
+	s.good(`{"operation":"trending","query":"tides"}`, "No trending papers found matching 'tides'")
 	if n := s.asked("/hub", "daily_papers"); n != 3 {
 		t.Errorf("%d requests", n)
 	}

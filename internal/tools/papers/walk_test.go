@@ -135,3 +135,48 @@ func TestOffsetsBehindAPage(t *testing.T) {
 		"## References (3)\n- **Following Instructions** (2022, 9 cites) **[influential]**  arxiv:2203.02155\n- **Learning from Preferences** (2017, 2000 cites)  arxiv:1706.03741\n- **A Bare Title** (?, ? cites)\n")
 	s.good(`{"operation":"citation_graph","arxiv_id":"2305.18290","direction":"references","date_from":"2020-01-01"}`, "## References (1)\n- **Following")
 }
+
+// cites is a link of a graph as Semantic Scholar tells it.
+func cites(n int, title string, influential bool, year, citations int) string {
+	return fmt.Sprintf(`{"isInfluential":%v,"citingPaper":{"paperId":%q,"title":%q,"year":%d,"citationCount":%d}}`, influential, paperID(n), title, year, citations)
+}
+
+// inOrder checks that titles follow each other in a text.
+func inOrder(t *testing.T, text string, titles ...string) {
+	t.Helper()
+	last := -1
+	for _, title := range titles {
+		at := strings.Index(text, title)
+		if at <= last {
+			t.Fatalf("%q is not behind those before it (%q) in:\n%s", title, titles, text)
+		}
+		last = at
+	}
+}
+
+// Rank = 2 × influential links + citations a year + 3 × keyword hits.
+func TestRankOfAWalk(t *testing.T) {
+	s := newStage(t)
+	s.Answer(dpo+"/citations", 200, `{"data":[`+strings.Join([]string{
+		cites(1, "Steady Boats", false, 2024, 15), cites(2, "Leading Boats", true, 2024, 10), cites(3, "Old Boats", false, 2004, 60),
+	}, ",")+`]}`)
+	inOrder(t, s.good(`{"operation":"citation_walk","arxiv_id":"2305.18290","direction":"citations"}`), "Leading Boats", "Steady Boats", "Old Boats")
+	s = newStage(t)
+	twice := strings.Replace(cites(2, "Boats Twice", false, 2024, 3), `{"is`, `{"contexts":["as with boats"],"is`, 1)
+	s.Answer(dpo+"/citations", 200, `{"data":[`+cites(1, "Boats Once", false, 2024, 11)+","+twice+`]}`)
+	inOrder(t, s.good(`{"operation":"citation_walk","arxiv_id":"2305.18290","direction":"citations","query":"boats"}`), "Boats Twice", "Boats Once")
+}
+
+// Who cites is ranked by citations a year, what is cited by citations; the
+// influential first.
+func TestRanksOfAGraph(t *testing.T) {
+	s := newStage(t)
+	s.Answer(dpo+"/citations", 200, `{"data":[`+strings.Join([]string{
+		cites(1, "Old and Loud", false, 2004, 230), cites(2, "Young and Good", false, 2024, 60), cites(3, "Followed", true, 2025, 1),
+	}, ",")+`]}`)
+	s.Answer(dpo+"/references", 200, strings.ReplaceAll(`{"data":[`+strings.Join([]string{
+		cites(4, "A Little", false, 2025, 9), cites(5, "A Lot", false, 1998, 4000), cites(6, "Some", false, 2025, 100),
+	}, ",")+`]}`, "citingPaper", "citedPaper"))
+	inOrder(t, s.good(`{"operation":"citation_graph","arxiv_id":"2305.18290"}`),
+		"## References", "A Lot", "Some", "A Little", "## Citations", "Followed", "Young and Good", "Old and Loud")
+}

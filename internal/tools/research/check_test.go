@@ -100,6 +100,38 @@ func TestCheck36_OnlyReadingCallsRun(t *testing.T) {
 	}
 }
 
+// A call that reads is refused all the same when it would ask somebody, send
+// something out or cost something: nobody is there to be asked.
+func TestCheck36_ReadingIsNotEnough(t *testing.T) {
+	var reached atomic.Int32
+	odd := func(name string, risk tool.Risk) *fake {
+		return &fake{
+			name: name, risk: func(json.RawMessage) tool.Risk { return risk },
+			run: func(context.Context, tool.Env, json.RawMessage) (tool.Result, error) {
+				reached.Add(1)
+				return tool.Success("done"), nil
+			},
+		}
+	}
+	tools := []tool.Tool{
+		odd("hub_search", tool.Risk{Effect: event.Read, Gate: tool.Ask, Operation: "ask"}),
+		odd("web_fetch", tool.Risk{Effect: event.Read, Outward: true, Operation: "send"}),
+		odd("hf_leaderboard", tool.Risk{Effect: event.Read, Cost: &tool.Cost{Kind: event.SpendLLM, Known: true}, Operation: "spend"}),
+	}
+	m := &model{
+		main: []step{use(call("r1", "research", ask)), say("done")},
+		sub: map[string][]step{"recipe": {
+			use(call("a", "hub_search", `{}`), call("b", "web_fetch", `{}`), call("c", "hf_leaderboard", `{}`)), say("nothing"),
+		}},
+	}
+	r := start(t, m, func(s *setup) { s.tools, s.policy.Mode = tools, "yolo" })
+	r.ask("go")
+	r.ending()
+	if n := reached.Load(); n > 0 {
+		t.Errorf("%d of three calls ran", n)
+	}
+}
+
 func TestBashIsThereWithItsSettingOnly(t *testing.T) {
 	var ran []string
 	bash := &fake{

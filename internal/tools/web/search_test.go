@@ -35,6 +35,7 @@ const resultsPage = `<!DOCTYPE html><html><head><title>x at DuckDuckGo</title></
 <div class="result web-result"><h2><a class="result__a" href="/l/?uddg=ftp%3A%2F%2Fthree.example%2F">FTP</a></h2></div>
 <div class="result result--ad"><h2><a class="result__a" href="https://ads.example/">Ad</a></h2></div>
 <div class="result web-result"><h2><a class="result__a" href="https://duckduckgo.com/y.js?ad_domain=x">Ad</a></h2></div>
+<div class="result web-result"><h2><a class="result__a" href="//duckduckgo.com/l/?uddg=https%3A%2F%2Fduckduckgo.com%2Fy.js%3Fad_domain%3Dx">Ad behind a link</a></h2></div>
 </div></body></html>`
 
 func searcher(t *testing.T, c fetch.Getter, change ...func(*websearch.Options)) *websearch.Searcher {
@@ -305,6 +306,20 @@ func TestCheck31ChallengesAreNoResults(t *testing.T) {
 		}
 		if len(env.Sources()) > 0 || len(s.Requests("/web-search")) != 2 {
 			t.Errorf("%d: %d sources, %d requests", status, len(env.Sources()), len(s.Requests("/web-search")))
+		}
+	}
+	// Statuses that refuse do so also with a page that says nothing; hits count
+	// whatever the status is.
+	for _, status := range []int{202, 403, 429} {
+		s := lookuptest.New(t)
+		s.Answer("/web-search", status, "<html><body></body></html>", "Content-Type", "text/html")
+		tl := searchTool(t, s.Client())
+		if r := run(t, tl, &tooltest.Env{}, `{"query":"trl grpo"}`); r.OK || !strings.Contains(r.Output, "(blocked)") {
+			t.Errorf("%d: %s", status, r.Output)
+		}
+		s.Answer("/web-search", status, resultsPage, "Content-Type", "text/html")
+		if f := read(t, run(t, tl, &tooltest.Env{}, `{"query":"with hits"}`)); len(f.urls()) != 3 {
+			t.Errorf("%d: %v", status, f.urls())
 		}
 	}
 	s := lookuptest.New(t)

@@ -151,6 +151,24 @@ func TestCheck15_SectionsByName(t *testing.T) {
 	}
 }
 
+// A heading may be named by some of its words; of several the first is read and
+// the others are named. Roman numbers count as numbers.
+func TestHeadingsByWords(t *testing.T) {
+	d := newDesk(t)
+	var b strings.Builder
+	b.WriteString(`<html><body><article class="ltx_document"><h1 class="ltx_title ltx_title_document">Tides</h1>`)
+	for i, heading := range []string{"Introduction", "Training data", "Training recipe", "Results"} {
+		fmt.Fprintf(&b, `<section class="ltx_section"><h2 class="ltx_title ltx_title_section"><span class="ltx_tag">%s </span>%s</h2><div class="ltx_para"><p class="ltx_p">Text of %s.</p></div></section>`,
+			[]string{"I", "II", "III", "IV"}[i], heading, heading)
+	}
+	d.Answer(html+"2402.00001", 200, b.String()+"</article></body></html>")
+	got := d.good("2402.00001", "training")
+	contains(t, got, "Text of Training data.", "Also fits: III Training recipe")
+	lacks(t, got, "Text of Training recipe", "Text of Results")
+	contains(t, d.good("2402.00001", "III"), "Text of Training recipe.")
+	lacks(t, d.good("2402.00001", "results"), "Also fits")
+}
+
 var offset = regexp.MustCompile(`"offset":(\d+)`)
 
 // follow reads all parts and returns the text without their heads and ends.
