@@ -44,7 +44,7 @@ func TestQueryRecordedPages(t *testing.T) {
 		{"search", "dv-search-imdb.json", `"operation":"search","query":"dog"`, []string{"num_rows_total: 624", `{"row_idx":27,`, `"query":"dog"`}},
 		{"filter", "dv-filter-titanic.json", `"operation":"filter","where":"\"Age\"<18","orderby":"\"Age\" DESC"`, []string{`"Name":"Mrs. Nicholas (Adele Achem) Nasser"`, `"Fare":30.0708`}},
 		{"statistics", "dv-statistics-audit.json", `"operation":"statistics"`, []string{"num_rows_total: 120, partial: false", "- completion (string_text): 1 null (0.8 %), characters min/median/mean/max 0/155/237.4/10079"}},
-		{"size", "dv-size-audit.json", `"operation":"size"`, []string{"num_rows_total: 150, partial: false · acme/d\n", "| default | train | 120 | 4 | 30.0 kB | 52.0 kB |"}},
+		{"size", "dv-size-audit.json", `"operation":"size"`, []string{"num_rows_total: 150, partial: false · acme/d\n", "| default | train | 120 | 4 | 30 kB | 52 kB |"}},
 		{"size", "dv-size-failed.json", `"operation":"size"`, []string{"failed: atomic"}},
 		{"statistics", "dv-statistics-numeric.json", `"operation":"statistics","columns":["alcohol"]`, []string{"- alcohol (float): 0 null, min/median/max/std 8/10.3/14.9/1.193", "!chlorides"}},
 		{"statistics", "dv-statistics-class-label.json", `"operation":"statistics"`, []string{"1 6,742 (11 %)", "!⚠"}},
