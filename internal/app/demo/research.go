@@ -22,6 +22,7 @@ const (
 	leak        = `BLOCKER leakage: (.+)`
 	leakedTrain = `train (\d+) and test \d+ \(exact\)`
 	leakedTest  = `train \d+ and test (\d+) \(exact\)`
+	plantedRows = `\| train, test \| (\d+, \d+) \| exact`
 	ownCopies   = `copies: (.+)`
 	ownNull     = `- (\d+) rows? null`
 )
@@ -57,11 +58,15 @@ func research() []step {
 				"rows among the training rows the same model scores " + from("paper", leakScore) + ", without being any better " +
 				mark("paper") + ". The sub-agent found: " + from("method", `(?m)^In short: (.+)$`) + "\n\nWith the paper comes a data set " +
 				"with planted faults. If the audit finds them there, I can believe what it says about ours.",
-			calls: []call{{"planted", "hf_dataset_audit", map[string]any{"dataset": "acme/audit-mini"}}},
+			calls: []call{
+				{"planted", "hf_dataset_audit", map[string]any{"dataset": "acme/audit-mini"}},
+				papers("answers", map[string]any{"operation": "read_paper", "arxiv_id": from("papers", paperID), "section": "A"}),
+			},
 		},
 		{
-			text: "It does: " + from("planted", leak) + ". Row " + from("planted", leakedTrain) + " of train is row " +
-				from("planted", leakedTest) + " of test, counted from zero " + mark("planted") + ". Now our messages: a look, and the same audit.",
+			text: "The audit: " + from("planted", leak) + ". The exact one is row " + from("planted", leakedTrain) + " of train and row " +
+				from("planted", leakedTest) + " of test, counted from zero " + mark("planted") + ". The paper's own list of what was " +
+				"planted: " + from("answers", plantedRows) + " " + mark("answers") + ". Good. Now our messages: a look, and the same audit.",
 			calls: []call{
 				plan(1),
 				{"look", "read", map[string]any{"path": "data/messages.csv", "limit": 8}},
@@ -112,7 +117,7 @@ func notes() string {
 
 		"- " + mark("planted") + " The data set `" + from("planted", `# Audit of (\S+)`) + "`, audited,\n  " + address("planted") + "\n" +
 		"  Found: " + from("planted", leak) + ".\n  Row " + from("planted", leakedTrain) + " of train is row " +
-		from("planted", leakedTest) + " of test, counted from zero. These faults were\n  planted, so the audit can be believed elsewhere.\n" +
+		from("planted", leakedTest) + " of test, counted from zero; the\n  paper's list of planted rows says " + from("answers", plantedRows) + " " + mark("answers") + ".\n" +
 
 		"- " + mark("card_page") + " “" + from("card_page", `(?m)^# (.+)$`) + "”,\n  " + address("card_page") + "\n" +
 		"  Results belong into the metadata of a model's card, as `model-index`; `card.md`\n  has them there.\n" +

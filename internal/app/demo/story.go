@@ -198,7 +198,7 @@ func publication() []step {
 			"always naming the biggest desk gives {{tool:evaluate:baseline=(\\S+)}}.\n\n" +
 			"- The weakest desk is {{tool:evaluate:weakest=(\\w+)}} (F1 {{tool:evaluate:weakest_f1=(\\S+)}}). Look at the mistakes in " +
 			"the report: some look like wrong labels, some messages fit two desks.\n" +
-			"- Copies in both parts would have flattered this " + mark("paper") + ", so the data were audited, by an audit that finds planted " +
+			"- Copies in both parts would have flattered this " + mark("paper") + ", so the data were audited first, in the way that finds planted " +
 			"ones " + mark("planted") + ". {{tool:train:empty=(\\d+)}} messages without a word, " +
 			"{{tool:train:duplicate=(\\d+)}} copies, {{tool:train:near=(\\d+)}} near copies and {{tool:train:contradictory=(\\d+)}} " +
 			"contradictory copies were left out before the split. Held-out texts with a copy or near copy in the other parts: " +
