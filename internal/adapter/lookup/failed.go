@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,6 +38,17 @@ func Failed(what string, err error, advice ...string) tool.Result {
 		text += " " + Line(next, 10*messageChars)
 	}
 	return tool.Failed(text)
+}
+
+// Refused returns the failed result for arguments that cannot be: what is wrong
+// with them, and a call that is right.
+func Refused(spec tool.Spec, err error) tool.Result {
+	var example bytes.Buffer
+	if json.Compact(&example, spec.Example) != nil {
+		example.Reset()
+	}
+	return tool.Failed(fmt.Sprintf("%s failed (%s): %s. A good call: %s %s", spec.Name, fetch.BadArgument,
+		strings.TrimRight(Line(err.Error(), 5*messageChars), "."), spec.Name, example.String()))
 }
 
 // when says when to try again.

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/domain/tool/tooltest"
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
 )
@@ -217,6 +218,14 @@ func TestFailedSaysWhatWasTriedAndWhatToDoNext(t *testing.T) {
 	}
 	if unknown := lookup.Failed("x", &fetch.Error{Kind: fetch.RateLimited, Service: "s", Status: 429}).Output; !strings.Contains(unknown, "60 s") {
 		t.Error(unknown)
+	}
+}
+
+func TestRefusedSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
+	spec := tool.Spec{Name: "look", Example: json.RawMessage("{\n  \"q\": \"two  words\"\n}")}
+	got := lookup.Refused(spec, errors.New("limit must be 1 to 100,\nnot 0."))
+	if want := `look failed (bad_argument): limit must be 1 to 100, not 0. A good call: look {"q":"two  words"}`; got.OK || got.Output != want {
+		t.Errorf("%v\n%s\nwant\n%s", got.OK, got.Output, want)
 	}
 }
 

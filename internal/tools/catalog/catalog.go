@@ -65,9 +65,7 @@ func (l *look) Run(ctx context.Context, env tool.Env, args json.RawMessage) (too
 	return l.run(ctx, l, env, args), nil
 }
 
-func (l *look) bad(err error) tool.Result {
-	return tool.Failed(fmt.Sprintf("Error: %v (bad_argument). Example: %s %s", err, l.spec.Name, strings.Join(strings.Fields(string(l.spec.Example)), " ")))
-}
+func (l *look) bad(err error) tool.Result { return lookup.Refused(l.spec, err) }
 
 // ask gets an address of the Hub.
 func (l *look) ask(ctx context.Context, path string, q url.Values) (*fetch.Response, error) {

@@ -7,7 +7,6 @@ package data
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/adapter/viewer"
@@ -54,9 +53,7 @@ func (b *base) Spec() tool.Spec { return b.spec }
 func risk(operation string) tool.Risk { return tool.Risk{Effect: event.Read, Operation: operation} }
 
 // bad is a refusal of arguments.
-func (b *base) bad(err error) tool.Result {
-	return tool.Failed(fmt.Sprintf("%s: bad_argument: %v. Example: %s %s", b.spec.Name, err, b.spec.Name, b.spec.Example))
-}
+func (b *base) bad(err error) tool.Result { return lookup.Refused(b.spec, err) }
 
 // next says what to do about a kind of failure.
 func next(err error) string {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
@@ -96,7 +95,4 @@ func (b *base) Risk(json.RawMessage) tool.Risk {
 }
 
 // refused is the result for arguments that cannot be.
-func (b *base) refused(err error) tool.Result {
-	return tool.Failed(fmt.Sprintf("%s failed (%s): %s. A good call: %s %s", b.spec.Name, fetch.BadArgument,
-		strings.TrimRight(lookup.Line(err.Error(), 1000), "."), b.spec.Name, b.spec.Example))
-}
+func (b *base) refused(err error) tool.Result { return lookup.Refused(b.spec, err) }

@@ -143,7 +143,7 @@ func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (too
 		err = p.check()
 	}
 	if err != nil {
-		return tool.Failed(fmt.Sprintf("Error: %v (bad_argument). Example: hf_model_inspect %s", err, strings.Join(strings.Fields(string(t.spec.Example)), " "))), nil
+		return lookup.Refused(t.spec, err), nil
 	}
 	v := &view{Params: p, t: t, room: lookup.Room(env, 0)}
 	if v.record, v.answer, err = t.record(ctx, p); err != nil {

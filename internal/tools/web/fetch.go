@@ -96,7 +96,7 @@ func (t *Fetch) Risk(json.RawMessage) tool.Risk {
 func (t *Fetch) Run(ctx context.Context, env tool.Env, args json.RawMessage) (tool.Result, error) {
 	p, u, err := t.params(args)
 	if err != nil {
-		return tool.Failed(fmt.Sprintf("web_fetch failed (bad_argument): %v. Call it like web_fetch %s.", err, t.spec.Example)), nil
+		return lookup.Refused(t.spec, err), nil
 	}
 	what := "web_fetch " + lookup.Line(u.Redacted(), 200)
 	if !t.mayRead(u.Hostname()) {

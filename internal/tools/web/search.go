@@ -79,7 +79,7 @@ func (t *Search) Run(ctx context.Context, env tool.Env, args json.RawMessage) (t
 	began := time.Now()
 	p, err := searchParams(args)
 	if err != nil {
-		return tool.Failed(fmt.Sprintf(`web_search failed (bad_argument): %v. Call it like web_search %s.`, err, t.spec.Example)), nil
+		return lookup.Refused(t.spec, err), nil
 	}
 	a, err := t.searcher.Search(ctx, p.Query)
 	if ctx.Err() != nil {
