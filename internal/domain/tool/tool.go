@@ -87,6 +87,9 @@ type Risk struct {
 	// of repositories, what a foreign server answers. A call that notes no
 	// evidence itself is noted by the engine.
 	Outside bool
+	// Own marks calls whose result may be nobody's but the user's although it
+	// has a source, such as a file of a private repository.
+	Own bool
 	// Cost is what the call may spend at worst; nil for calls that cost nothing.
 	Cost *Cost
 	// Lane orders calls: those that share a non-empty lane run in call order.

@@ -37,7 +37,7 @@ func (a *Agent) batch(ctx context.Context, calls []llm.ToolCall) outcome {
 		if p.Risk.Poll {
 			a.turn.Polls(c.ID)
 		}
-		verdict := approval.Judge(a.opts.Policy, p, a.sources.Outside(), a.turn.Refused, money, blocks)
+		verdict := approval.Judge(a.opts.Policy, p, a.sources, a.turn.Refused, money, blocks)
 		switch {
 		case p.Failure != "" || verdict.Action == policy.Run:
 		case verdict.Action == policy.Refuse, a.Settings().Headless:
@@ -126,7 +126,7 @@ func (a *Agent) session(ctx context.Context) *execution.Session {
 		Reserve: func(callID string, cost tool.Cost) ([]event.Payload, *event.Block) {
 			return money.Reserve(callID, cost, a.Settings().CapMicroUSD)
 		},
-		Settle:  money.Settle,
+		Settle: money.Settle, Keep: found.Keep,
 		Leaving: func() bool { return a.leaving(ctx) },
 		Debug:   a.opts.Debug,
 	}

@@ -90,7 +90,9 @@ func (f *facts) outward() []string {
 	case f.Risk.Outward:
 		acts = append(acts, "acts where others see it")
 	}
-	acts = append(acts, f.report.Sends...)
+	if acts = append(acts, f.report.Sends...); f.Tells != "" {
+		acts = append(acts, "tells "+f.Tells+" what was read here")
+	}
 	for i := range acts {
 		acts[i] += ", and since your last message text from outside was read: " + f.origins()
 	}

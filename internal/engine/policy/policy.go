@@ -152,6 +152,9 @@ type Call struct {
 	// Outside is the text from outside that was read since the user's last
 	// message: what the call does may have been asked for there.
 	Outside []event.Origin
+	// Tells is the host that would learn, by the address it is asked for, what
+	// was read on this machine; empty for none.
+	Tells string
 }
 
 // Action is what is to be done with a call.

@@ -153,7 +153,7 @@ func (f *Files) Risk(args json.RawMessage) tool.Risk {
 	if tool.Decode(args, &p) != nil {
 		return tool.Risk{Effect: event.Once, Gate: tool.Ask, Reason: "its arguments cannot be read"}
 	}
-	r := tool.Risk{Operation: p.Operation, Effect: event.Read}
+	r := tool.Risk{Operation: p.Operation, Effect: event.Read, Own: true}
 	switch p.Operation {
 	case "upload":
 		r.Effect, r.Gate, r.Outward = event.Keyed, tool.Ask, true

@@ -5,18 +5,19 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/sources"
 	"github.com/ml-intern/ml-intern/internal/engine/guard"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
 
 // Judge applies the permission mode, the rules and the cap to one call. Blocks
-// say why the cap, or a person alone, decides. outside is the text from outside
-// that was read since a person spoke last.
-func Judge(rules *policy.Policy, c *execution.Call, outside []event.Origin, refused string, batch *policy.Batch, blocks map[string]*event.Block) policy.Verdict {
+// say why the cap, or a person alone, decides. read is what the session
+// has read; nil where that no longer matters.
+func Judge(rules *policy.Policy, c *execution.Call, read *sources.Sources, refused string, batch *policy.Batch, blocks map[string]*event.Block) policy.Verdict {
 	if c.Failure != "" {
 		return policy.Verdict{Action: policy.Run}
 	}
-	v := verdict(rules, c, outside)
+	v := verdict(rules, c, read)
 	if v.Action == policy.Ask {
 		c.Ask(v.Reason)
 	}
@@ -36,8 +37,12 @@ func Judge(rules *policy.Policy, c *execution.Call, outside []event.Origin, refu
 	return v
 }
 
-func verdict(rules *policy.Policy, c *execution.Call, outside []event.Origin) policy.Verdict {
-	return rules.Judge(policy.Call{ID: c.ID, Name: c.Name, Args: c.Args, Risk: c.Risk, Outside: outside})
+func verdict(rules *policy.Policy, c *execution.Call, read *sources.Sources) policy.Verdict {
+	call := policy.Call{ID: c.ID, Name: c.Name, Args: c.Args, Risk: c.Risk}
+	if read != nil {
+		call.Outside, call.Tells = read.Outside(), read.Carries(c.Name, c.Args)
+	}
+	return rules.Judge(call)
 }
 
 // Refusal is what the model is told about a call that may not run.

@@ -298,6 +298,9 @@ func (a *subagent) refuse(p *execution.Call) {
 	case !r.ReadOnly(), r.Outward, r.Gate != tool.Open, r.Cost != nil:
 		p.Failure = fmt.Sprintf("%s is not available for %s: a sub-agent may only look, and this would change, send or spend something. "+
 			"Say in the answer what should be done.", name, a.task.Tool)
+	case a.host.Sources.Carries(p.Name, p.Args) != "":
+		p.Failure = fmt.Sprintf("%s was not run: the address would tell %s what was read here. Nothing but the page's own address is needed.",
+			name, a.host.Sources.Carries(p.Name, p.Args))
 	default:
 		v := a.host.Options.Policy.Judge(policy.Call{ID: p.ID, Name: p.Name, Args: p.Args, Risk: r, Outside: a.host.Sources.Outside()})
 		if v.Action != policy.Run {

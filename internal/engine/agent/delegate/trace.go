@@ -22,7 +22,7 @@ func (a *subagent) session(calls int) *execution.Session {
 			return nil, &event.Block{BlockReason: "a sub-agent may not spend"}
 		},
 		Settle: func(string, tool.Result, bool) []event.Payload { return nil },
-		Room:   a.room(calls), Grace: grace, Evidence: a.evidence, Leaving: parent.Leaving, Debug: parent.Debug,
+		Room:   a.room(calls), Grace: grace, Evidence: a.evidence, Keep: parent.Keep, Leaving: parent.Leaving, Debug: parent.Debug,
 	}
 }
 

@@ -99,6 +99,17 @@ func (e *environment) outside(output string) {
 	})
 }
 
+// keep hands on what may be nobody's but the user's: a result with no source
+// outside, and what was read with the user's own rights.
+func (e *environment) keep(output string) {
+	e.mu.Lock()
+	noted := e.noted
+	e.mu.Unlock()
+	if e.session.Keep != nil && (!noted || e.call.Risk.Own) {
+		e.session.Keep(output)
+	}
+}
+
 func (e *environment) Room() int {
 	limit := e.call.tool.limit()
 	if e.session.Room > 0 {

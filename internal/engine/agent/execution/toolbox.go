@@ -49,6 +49,9 @@ type Session struct {
 	Grace time.Duration
 	// Evidence numbers and tells what a call has looked up; nil keeps none.
 	Evidence func(e event.Evidence) string
+	// Keep is told good results that are not text from outside, or may be the
+	// user's own all the same; nil is told nothing.
+	Keep func(output string)
 	// Delegate does a call's task with an agent of its own; nil cannot.
 	Delegate func(ctx context.Context, callID string, d tool.Delegation) tool.Report
 	// Leaving reports that the program ends: unfinished calls are then left as

@@ -12,6 +12,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/evidence"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
 // Sources are those of one session. It is safe for concurrent use: tools look
@@ -20,11 +21,19 @@ type Sources struct {
 	mu      sync.Mutex
 	ledger  *evidence.Ledger
 	outside []event.Origin
+	kept    []kept
+	size    int // of kept, in bytes
 }
 
 // New returns Sources that go on from what a session's journal says.
 func New(s *history.State) *Sources {
-	return &Sources{ledger: evidence.New(s.Evidence), outside: slices.Clone(s.Outside)}
+	all := &Sources{ledger: evidence.New(s.Evidence), outside: slices.Clone(s.Outside)}
+	for _, m := range s.Messages {
+		if m.Role == llm.ToolRole && !cited(m.Text) {
+			all.Keep(m.Text)
+		}
+	}
+	return all
 }
 
 // Note numbers what was looked up, tells it, and returns it as it stands in the

@@ -20,6 +20,34 @@ func fetchHosts() []string {
 	}
 }
 
+// installs notes packages that come from a place which is none of the usual:
+// what is installed runs with all that commands have, also their credentials.
+func (j *judge) installs(name string, args []shell.Word) {
+	places := slices.Concat(
+		optionValues(args, 'i', "index-url"), optionValues(args, 0, "extra-index-url"), optionValues(args, 0, "index"),
+		optionValues(args, 0, "default-index"), optionValues(args, 'f', "find-links"),
+	)
+	for _, w := range places {
+		if strings.Contains(w.Text, "://") && !fixedHost(w.Text, packageHosts()) && !fixedHost(w.Text, fetchHosts()) && !localAddress(w.Text) {
+			j.send("installs what an unknown place offers (%s %s)", name, shown(w))
+		}
+	}
+}
+
+// packageHosts offer packages of Python, beside [fetchHosts].
+func packageHosts() []string {
+	return []string{
+		"pypi.nvidia.com", "pypi.ngc.nvidia.com", "developer.download.nvidia.com", "wheels.vllm.ai", "flashinfer.ai", "data.pyg.org",
+		"data.dgl.ai", "storage.googleapis.com", "test.pypi.org", "pypi.anaconda.org",
+	}
+}
+
+// KnownHost reports whether an address is one of these places, or of this
+// machine.
+func KnownHost(address string) bool {
+	return fixedHost(address, fetchHosts()) || localAddress(address)
+}
+
 // tokenHosts are the places that the user's own tokens are for.
 func tokenHosts() []string { return []string{"huggingface.co", "hf.co", "api.github.com"} }
 

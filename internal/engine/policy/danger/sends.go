@@ -46,6 +46,9 @@ func (j *judge) sends(name string, c shell.Command) {
 		if hasWord(args, "s_client") {
 			j.send("opens a connection (openssl)")
 		}
+	case "pip", "pip3":
+		j.installs(name, args)
+		j.service(name, args)
 	case "npx", "uvx", "bunx", "pipx", "pnpm", "yarn":
 		if rest := operands(args); len(rest) > 0 && rest[0].Text == "run" {
 			args = rest[1:]
@@ -92,6 +95,9 @@ func (j *judge) service(name string, args []shell.Word) {
 			return words[i].Text
 		}
 		return ""
+	}
+	if name == "uv" {
+		j.installs(name, args)
 	}
 	switch name {
 	case "hf", "huggingface-cli":
