@@ -48,6 +48,9 @@ func newBPE(data json.RawMessage) (model, int, error) {
 	if in.Suffix != nil {
 		m.suffix = *in.Suffix
 	}
+	if max(len(m.prefix), len(m.suffix)) > maxMark {
+		return nil, 0, fmt.Errorf("continuing_subword_prefix or end_of_word_suffix has more than %d bytes", maxMark)
+	}
 	for rank, raw := range in.Merges {
 		if err := m.learn(raw, int32(rank)); err != nil {
 			return nil, 0, fmt.Errorf("merges[%d]: %w", rank, err)

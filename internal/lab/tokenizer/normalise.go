@@ -3,9 +3,9 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -44,9 +44,6 @@ type pattern struct {
 
 func orTrue(b *bool) bool { return b == nil || *b }
 
-// maxSteps bounds the steps of a file, nested ones too.
-const maxSteps = 64
-
 func readStep(data json.RawMessage, budget *int) (*step, error) {
 	if len(data) == 0 || string(data) == "null" {
 		return nil, nil
@@ -58,6 +55,9 @@ func readStep(data json.RawMessage, budget *int) (*step, error) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return nil, err
 	}
+	if max(len(s.Content), len(s.Prepend), len(s.Replacement)) > maxMark {
+		return nil, fmt.Errorf("%s writes more than %d bytes at once", s.Type, maxMark)
+	}
 	return &s, nil
 }
 
@@ -65,41 +65,52 @@ func readStep(data json.RawMessage, budget *int) (*step, error) {
 // only near to what the file says.
 func normaliser(data json.RawMessage, approximate *string) (func(string) string, error) {
 	budget := maxSteps
-	return normaliserIn(data, approximate, &budget)
-}
-
-func normaliserIn(data json.RawMessage, approximate *string, budget *int) (func(string) string, error) {
-	s, err := readStep(data, budget)
+	all, err := normalisers(data, approximate, &budget)
 	if err != nil {
 		return nil, err
 	}
-	if s == nil {
-		return func(text string) string { return text }, nil
+	return func(text string) string {
+		limit := grown(len(text))
+		for _, f := range all {
+			text = head(f(text), limit)
+		}
+		return text
+	}, nil
+}
+
+// normalisers are the steps of a normaliser in order, those of sequences too.
+func normalisers(data json.RawMessage, approximate *string, budget *int) ([]func(string) string, error) {
+	s, err := readStep(data, budget)
+	if err != nil || s == nil {
+		return nil, err
 	}
 	if s.Type == "Sequence" {
-		return sequence(s.Normalizers, approximate, budget)
+		var all []func(string) string
+		for _, part := range s.Normalizers {
+			more, err := normalisers(part, approximate, budget)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, more...)
+		}
+		return all, nil
 	}
 	if s.Type == "Precompiled" {
 		*approximate = "its own table of characters is read as Unicode NFKC"
 	}
-	return s.normaliser()
+	f, err := s.normaliser()
+	return []func(string) string{f}, err
 }
 
-func sequence(parts []json.RawMessage, approximate *string, budget *int) (func(string) string, error) {
-	var all []func(string) string
-	for _, part := range parts {
-		f, err := normaliserIn(part, approximate, budget)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, f)
-	}
-	return func(text string) string {
-		for _, f := range all {
-			text = f(text)
-		}
+// head is the beginning of a text, whole characters of at most limit bytes.
+func head(text string, limit int) string {
+	if len(text) <= limit {
 		return text
-	}, nil
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
 }
 
 func (s *step) normaliser() (func(string) string, error) {
@@ -158,11 +169,20 @@ func (s *step) replace() (func(string) string, error) {
 		}
 		return func(text string) string { return strings.ReplaceAll(text, old, s.Content) }, nil
 	case s.Pattern.Regex != nil:
-		re, err := regexp.Compile(unicodeSpaces(*s.Pattern.Regex))
+		f, err := expression(*s.Pattern.Regex)
 		if err != nil {
-			return nil, fmt.Errorf("the pattern of %s is not supported: %w", s.Type, err)
+			return nil, err
 		}
-		return func(text string) string { return re.ReplaceAllLiteralString(text, s.Content) }, nil
+		return func(text string) string {
+			var out strings.Builder
+			for _, part := range f(text) {
+				if part.matched {
+					part.text = s.Content
+				}
+				out.WriteString(part.text)
+			}
+			return out.String()
+		}, nil
 	}
 	return nil, fmt.Errorf("%s needs a pattern", s.Type)
 }

@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,39 +14,55 @@ type splitter func(text string) []string
 // preTokeniser makes the function of a pre-tokeniser.
 func preTokeniser(data json.RawMessage) (splitter, error) {
 	budget := maxSteps
-	return preTokeniserIn(data, &budget)
-}
-
-func preTokeniserIn(data json.RawMessage, budget *int) (splitter, error) {
-	s, err := readStep(data, budget)
+	all, err := preTokenisers(data, &budget)
 	if err != nil {
 		return nil, err
 	}
-	if s == nil {
-		return func(text string) []string { return []string{text} }, nil
-	}
-	if s.Type != "Sequence" {
-		return s.splitter()
-	}
-	var all []splitter
-	for _, part := range s.PreTokenizers {
-		f, err := preTokeniserIn(part, budget)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, f)
-	}
 	return func(text string) []string {
 		pieces := []string{text}
+		limit := grown(len(text))
 		for _, f := range all {
-			var next []string
-			for _, p := range pieces {
-				next = append(next, f(p)...)
-			}
-			pieces = next
+			pieces = apart(pieces, f, limit)
 		}
 		return pieces
 	}, nil
+}
+
+// apart takes pieces apart; what is more than limit bytes in all is dropped.
+func apart(pieces []string, f splitter, limit int) []string {
+	var out []string
+	size := 0
+	for _, p := range pieces {
+		for _, piece := range f(p) {
+			if size += len(piece); size > limit {
+				return out
+			}
+			out = append(out, piece)
+		}
+	}
+	return out
+}
+
+// preTokenisers are the steps of a pre-tokeniser in order, those of sequences
+// too.
+func preTokenisers(data json.RawMessage, budget *int) ([]splitter, error) {
+	s, err := readStep(data, budget)
+	if err != nil || s == nil {
+		return nil, err
+	}
+	if s.Type != "Sequence" {
+		f, err := s.splitter()
+		return []splitter{f}, err
+	}
+	var all []splitter
+	for _, part := range s.PreTokenizers {
+		more, err := preTokenisers(part, budget)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return all, nil
 }
 
 // wordChars are the characters of words as Unicode's advice for \w has them.
@@ -250,86 +265,4 @@ func find(expr string) (splitter, error) {
 		return nil, err
 	}
 	return behave("Removed", true, f)
-}
-
-// trailing is what patterns say for blanks that do not touch a word. Go's
-// expressions look at nothing that they do not take, so the blanks are taken by
-// a group of their own, and its last one is given back before a word.
-const trailing = `\s+(?!\S)`
-
-// expression finds a regular expression as tokenizers write them.
-func expression(expr string) (finder, error) {
-	group := 0
-	if strings.Count(expr, trailing) == 1 {
-		expr = strings.Replace(expr, trailing, `(?P<blanks>\s+)`, 1)
-	}
-	re, err := regexp.Compile(unicodeSpaces(expr))
-	if err != nil {
-		return nil, fmt.Errorf("the pattern is not supported: %w", err)
-	}
-	group = re.SubexpIndex("blanks")
-	return func(text string) []span {
-		var out []span
-		from := 0
-		for from < len(text) {
-			m := re.FindStringSubmatchIndex(text[from:])
-			if m == nil {
-				break
-			}
-			start, end := from+m[0], from+m[1]
-			if group > 0 && m[2*group] >= 0 && end < len(text) {
-				if _, last := utf8.DecodeLastRuneInString(text[start:end]); end-last > start {
-					end -= last
-				}
-			}
-			if end == start { // an empty match takes nothing
-				_, n := utf8.DecodeRuneInString(text[start:])
-				end = start + n
-				out = append(out, span{text[from:end], false})
-				from = end
-				continue
-			}
-			out = append(out, span{text[from:start], false}, span{text[start:end], true})
-			from = end
-		}
-		return append(out, span{text[from:], false})
-	}, nil
-}
-
-// spaces are the blanks of Unicode, as the inside of a class.
-const spaces = `\t\n\v\f\r \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}`
-
-// unicodeSpaces makes \s and \S mean Unicode's blanks: Go's mean ASCII's.
-func unicodeSpaces(expr string) string {
-	var out strings.Builder
-	class := false
-	for i := 0; i < len(expr); i++ {
-		switch c := expr[i]; {
-		case c == '\\' && i+1 < len(expr):
-			i++
-			switch {
-			case expr[i] == 's' && class:
-				out.WriteString(spaces)
-			case expr[i] == 's':
-				out.WriteString("[" + spaces + "]")
-			case expr[i] == 'S' && !class:
-				out.WriteString("[^" + spaces + "]")
-			default:
-				out.WriteByte('\\')
-				out.WriteByte(expr[i])
-			}
-		default:
-			switch c {
-			case '[':
-				if class {
-					out.WriteByte('\\') // a bracket inside a class is itself
-				}
-				class = true
-			case ']':
-				class = false
-			}
-			out.WriteByte(c)
-		}
-	}
-	return out.String()
 }

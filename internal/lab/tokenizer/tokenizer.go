@@ -6,10 +6,13 @@
 package tokenizer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // Tokenizer counts tokens. It is safe for concurrent use.
@@ -37,9 +40,19 @@ type model interface{ count(piece string) int }
 // Bounds of what is read and remembered.
 const (
 	maxFile  = 64 << 20
-	maxKnown = 200_000 // pieces
-	maxPiece = 64      // bytes of a piece worth remembering
+	maxItems = 8_000_000 // commas in the file: each may stand for an entry in memory
+	maxSteps = 32        // normalisers and pre-tokenisers
+	maxSetup = 4 << 20   // bytes of those in the file
+	maxToken = 128       // bytes of a token that is looked for at every place
+	maxMark  = 16        // bytes of what a step writes instead of something
+	maxKnown = 200_000   // pieces
+	maxPiece = 64        // bytes of a piece worth remembering
+	maxChunk = 256 << 10 // bytes that are taken apart at once
 )
+
+// grown is how long a text may become on its way: files come from strangers,
+// and steps that each make a text a little longer make it endless.
+func grown(length int) int { return 16*length + 4096 }
 
 // file is tokenizer.json as far as it matters.
 type file struct {
@@ -61,6 +74,9 @@ func Parse(data []byte) (*Tokenizer, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("read tokenizer.json: it has %d MiB, more than %d", len(data)>>20, maxFile>>20)
 	}
+	if n := bytes.Count(data, []byte(",")); n > maxItems {
+		return nil, fmt.Errorf("read tokenizer.json: it has %d entries, more than %d", n, maxItems)
+	}
 	var f file
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, fmt.Errorf("read tokenizer.json: %w", err)
@@ -75,8 +91,13 @@ func Parse(data []byte) (*Tokenizer, error) {
 			contents = append(contents, a.Content)
 		}
 	}
-	t.added = newMatcher(contents)
 	var err error
+	if t.added, err = newMatcher(contents); err != nil {
+		return nil, fmt.Errorf("read tokenizer.json: added_tokens: %w", err)
+	}
+	if n := len(f.Normalizer) + len(f.PreTokenizer); n > maxSetup {
+		return nil, fmt.Errorf("read tokenizer.json: normalizer and pre_tokenizer have %d bytes, more than %d", n, maxSetup)
+	}
 	if t.normalise, err = normaliser(f.Normalizer, &t.Approximate); err != nil {
 		return nil, fmt.Errorf("read tokenizer.json: normalizer: %w", err)
 	}
@@ -138,8 +159,25 @@ func (t *Tokenizer) Count(text string) int {
 	return n
 }
 
-// plain counts a text without added tokens.
+// plain counts a text without added tokens. A long one is taken apart in
+// chunks, cut before a blank, where a piece begins in almost all tokenizers.
 func (t *Tokenizer) plain(text string) int {
+	n := 0
+	for len(text) > maxChunk {
+		end := maxChunk
+		if i := strings.LastIndexByte(text[maxChunk/2:maxChunk], ' '); i > 0 {
+			end = maxChunk/2 + i
+		}
+		for end > maxChunk-utf8.UTFMax && end > 0 && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		n += t.chunk(text[:end])
+		text = text[end:]
+	}
+	return n + t.chunk(text)
+}
+
+func (t *Tokenizer) chunk(text string) int {
 	n := 0
 	for _, piece := range t.split(t.normalise(text)) {
 		if piece != "" {

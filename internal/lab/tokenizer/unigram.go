@@ -51,10 +51,6 @@ func newUnigram(data json.RawMessage) (model, int, error) {
 	return m, len(in.Vocab), nil
 }
 
-// maxToken bounds the tokens that are looked for, in bytes, and with them the
-// time that a piece takes.
-const maxToken = 512
-
 // way is the best way to a place of the piece.
 type way struct {
 	score   float64

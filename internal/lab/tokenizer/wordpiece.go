@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"unicode/utf8"
 )
 
@@ -12,6 +13,7 @@ type wordPiece struct {
 	vocab   map[string]int32
 	prefix  string // of tokens inside a word
 	longest int    // characters of a word; longer ones are unknown
+	token   int    // bytes of the longest token
 }
 
 func newWordPiece(data json.RawMessage) (model, int, error) {
@@ -26,8 +28,19 @@ func newWordPiece(data json.RawMessage) (model, int, error) {
 	if len(in.Vocab) == 0 {
 		return nil, 0, errors.New("the vocabulary is empty")
 	}
-	return &wordPiece{in.Vocab, in.Prefix, min(in.Longest, maxToken)}, len(in.Vocab), nil
+	if len(in.Prefix) > maxMark {
+		return nil, 0, fmt.Errorf("continuing_subword_prefix has more than %d bytes", maxMark)
+	}
+	m := &wordPiece{vocab: in.Vocab, prefix: in.Prefix, longest: min(in.Longest, maxWord)}
+	for t := range in.Vocab {
+		m.token = max(m.token, len(t))
+	}
+	m.token = min(m.token, maxToken)
+	return m, len(in.Vocab), nil
 }
+
+// maxWord bounds the characters of a word that is taken apart.
+const maxWord = 512
 
 func (m *wordPiece) count(piece string) int {
 	if utf8.RuneCountInString(piece) > m.longest {
@@ -35,7 +48,7 @@ func (m *wordPiece) count(piece string) int {
 	}
 	n := 0
 	for start := 0; start < len(piece); n++ {
-		end := len(piece)
+		end := min(len(piece), start+m.token)
 		for ; end > start; end-- {
 			token := piece[start:end]
 			if start > 0 {
