@@ -155,25 +155,30 @@ func (in Import) Payloads(system llm.Message, model string) []event.Payload {
 
 // Formats of an export.
 const (
-	FormatJSON   = "json"
-	FormatJSONL  = "jsonl"
-	FormatClaude = "claude_code"
+	FormatJSON     = "json"
+	FormatJSONL    = "jsonl"
+	FormatClaude   = "claude_code"
+	FormatMarkdown = "markdown"
 )
 
 // Formats lists them.
-func Formats() []string { return []string{FormatJSON, FormatJSONL, FormatClaude} }
+func Formats() []string { return []string{FormatJSON, FormatJSONL, FormatClaude, FormatMarkdown} }
 
 // Export writes the session to w: as a session JSON, as the bytes of its
-// journal, or in the form of Claude Code's session files.
+// journal, in the form of Claude Code's session files, or as Markdown with what
+// was looked up as footnotes.
 func (l *Library) Export(ctx context.Context, e Entry, format string, w io.Writer) error {
 	switch format {
-	case FormatJSON, FormatClaude:
+	case FormatJSON, FormatClaude, FormatMarkdown:
 		d, err := l.Load(ctx, e)
 		if err != nil {
 			return err
 		}
-		if format == FormatClaude {
+		switch format {
+		case FormatClaude:
 			return d.WriteClaude(w)
+		case FormatMarkdown:
+			return d.WriteMarkdown(w)
 		}
 		return d.Write(w, time.Now())
 	case FormatJSONL:

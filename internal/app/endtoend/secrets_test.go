@@ -537,6 +537,8 @@ func (p *planted) told(t *testing.T, s *site) {
 		{"sessions", "export", id},
 		{"sessions", "export", id, "--format", "jsonl"},
 		{"sessions", "export", id, "--format", "claude_code"},
+		{"sessions", "export", id, "--format", "markdown"},
+		{"sessions", "show", id, "--evidence"},
 		{"config", "list"},
 		{"config", "list", "--json"},
 		{"doctor", "--offline"},

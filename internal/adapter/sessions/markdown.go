@@ -1,0 +1,69 @@
+package sessions
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/evidence"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/platform/markup"
+	shown "github.com/ml-intern/ml-intern/internal/platform/plain"
+)
+
+// WriteMarkdown writes what was asked and answered, to be read by people: the
+// marks of what was looked up become footnotes, and references that nothing
+// stands behind have their remark. Results of tools are left out.
+func (d Document) WriteMarkdown(w io.Writer) error {
+	var b strings.Builder
+	title := d.Title
+	if title == "" {
+		title = "Session " + d.SessionID
+	}
+	fmt.Fprintf(&b, "# %s\n\n", strings.Join(strings.Fields(shown.String(title)), " "))
+	for _, x := range []struct{ name, value string }{{"Session", d.SessionID}, {"Model", d.Model}, {"Started", d.StartTime}} {
+		if x.value != "" {
+			fmt.Fprintf(&b, "- %s: %s\n", x.name, shown.String(x.value))
+		}
+	}
+	for _, m := range d.Messages {
+		text := strings.TrimSpace(shown.String(m.PlainText()))
+		switch {
+		case text == "", m.Synthetic:
+		case m.Role == llm.User: // in a fence it is what it was, and cites nothing
+			fence := markup.Fence(text)
+			fmt.Fprintf(&b, "\n## Asked\n\n%stext\n%s\n%s\n", fence, text, fence)
+		case m.Role == llm.Assistant && len(m.ToolCalls) == 0:
+			fmt.Fprintf(&b, "\n## Answered\n\n%s\n", text)
+		}
+	}
+	if _, err := io.WriteString(w, evidence.Footnotes(b.String(), d.behind(b.String()))); err != nil {
+		return fmt.Errorf("write session as Markdown: %w", err)
+	}
+	return nil
+}
+
+// behind is the evidence, and a stand-in for each address that the turns did
+// not find to be without any: those of the session's own work.
+func (d Document) behind(text string) []event.Evidence {
+	all := d.Evidence()
+	var without []string
+	judged := false
+	for _, ev := range d.Events {
+		if ev.Type != event.TypeTurnComplete {
+			continue
+		}
+		if end, err := event.Decode[event.TurnComplete](ev); err == nil {
+			judged = true
+			without = append(without, end.Unverified...)
+		}
+	}
+	for _, r := range evidence.References(text) {
+		if judged && strings.Contains(r.Text, "/") && !slices.Contains(without, r.Text) {
+			all = append(all, event.Evidence{URL: r.Text})
+		}
+	}
+	return all
+}
