@@ -37,7 +37,19 @@ func Failed(what string, err error, advice ...string) tool.Result {
 	if next != "" {
 		text += " " + Line(next, 10*messageChars)
 	}
-	return tool.Failed(text)
+	r := tool.Failed(text)
+	r.Heard = heard(err)
+	return r
+}
+
+// heard is the address that answered with an error, and may have said so in
+// words of its own.
+func heard(err error) string {
+	var f *fetch.Error
+	if errors.As(err, &f) && f.Status != 0 && f.Message != "" {
+		return f.URL
+	}
+	return ""
 }
 
 // Refused returns the failed result for arguments that cannot be: what is wrong

@@ -59,6 +59,14 @@ func (l *Ledger) Add(e event.Evidence) event.Evidence {
 	return e
 }
 
+// Unnumbered returns e as a ledger would keep it, without a number: it is told,
+// but nothing can cite it.
+func Unnumbered(e event.Evidence) event.Evidence {
+	e = trim(e)
+	e.ID = ""
+	return e
+}
+
 // Entries are the entries so far, in order.
 func (l *Ledger) Entries() []event.Evidence {
 	l.mu.Lock()

@@ -117,6 +117,9 @@ type Cost struct {
 type Result struct {
 	Output string
 	OK     bool
+	// Heard is the address whose own words a failure repeats, if it does: they
+	// are text from outside, as much as a page is.
+	Heard string
 	// ActualMicroUSD replaces the reservation of a call with a cost; nil keeps
 	// the estimate as what was spent.
 	ActualMicroUSD *int64

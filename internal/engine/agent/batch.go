@@ -131,6 +131,7 @@ func (a *Agent) session(ctx context.Context) *execution.Session {
 		Debug:   a.opts.Debug,
 	}
 	s.Evidence = func(e event.Evidence) string { return found.Note(e, s.Append).ID }
+	s.Heard = func(e event.Evidence) { found.Heard(e, s.Append) }
 	s.Delegate = delegate.Host{
 		Options: &a.opts, Settings: a.Settings, Session: s, Money: money, Sources: found, Running: &a.running,
 	}.Run

@@ -96,7 +96,7 @@ func (r *result) count(ev event.Event) {
 		}
 		r.TotalCostUSD += *c.CostUSD
 	case event.TypeEvidence:
-		if e, err := event.Decode[event.Evidence](ev); err == nil && len(r.Sources) < maxSources {
+		if e, err := event.Decode[event.Evidence](ev); err == nil && e.ID != "" && len(r.Sources) < maxSources {
 			r.Sources = append(r.Sources, e)
 		}
 	default:

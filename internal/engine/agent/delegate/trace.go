@@ -22,7 +22,7 @@ func (a *subagent) session(calls int) *execution.Session {
 			return nil, &event.Block{BlockReason: "a sub-agent may not spend"}
 		},
 		Settle: func(string, tool.Result, bool) []event.Payload { return nil },
-		Room:   a.room(calls), Grace: grace, Evidence: a.evidence, Keep: parent.Keep, Leaving: parent.Leaving, Debug: parent.Debug,
+		Room:   a.room(calls), Grace: grace, Evidence: a.evidence, Heard: a.heard, Keep: parent.Keep, Leaving: parent.Leaving, Debug: parent.Debug,
 	}
 }
 
@@ -45,6 +45,12 @@ func (a *subagent) evidence(e event.Evidence) string {
 	defer a.mu.Unlock()
 	a.report.Evidence = append(a.report.Evidence, e)
 	return e.ID
+}
+
+// heard notes text from outside that a call was answered with.
+func (a *subagent) heard(e event.Evidence) {
+	e.AgentID = a.id
+	a.host.Sources.Heard(e, a.host.Session.Append)
 }
 
 // log tells one line of progress.

@@ -110,6 +110,20 @@ func (e *environment) keep(output string) {
 	}
 }
 
+// heard notes an address whose words a failure repeats. It has no number: there
+// is nothing to cite.
+func (e *environment) heard(address string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.noted = true
+	if e.closed || e.session.Heard == nil {
+		return
+	}
+	e.session.Heard(event.Evidence{
+		Tool: e.call.Name, Operation: e.call.Risk.Operation, URL: address, FetchedAt: time.Now().UTC(), ToolCallID: e.call.ID,
+	})
+}
+
 func (e *environment) Room() int {
 	limit := e.call.tool.limit()
 	if e.session.Room > 0 {

@@ -159,6 +159,9 @@ func (b *batch) run(ctx context.Context, i int) (r tool.Result) {
 	if err == nil && r.OK && c.Risk.Outside {
 		env.outside(r.Output)
 	}
+	if err == nil && r.Heard != "" {
+		env.heard(r.Heard)
+	}
 	if err == nil {
 		env.keep(r.Output)
 	}

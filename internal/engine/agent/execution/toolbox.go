@@ -49,6 +49,8 @@ type Session struct {
 	Grace time.Duration
 	// Evidence numbers and tells what a call has looked up; nil keeps none.
 	Evidence func(e event.Evidence) string
+	// Heard tells text from outside that is no evidence; nil forgets it.
+	Heard func(e event.Evidence)
 	// Keep is told good results that are not text from outside, or may be the
 	// user's own all the same; nil is told nothing.
 	Keep func(output string)

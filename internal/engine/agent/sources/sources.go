@@ -50,6 +50,15 @@ func (s *Sources) Note(e event.Evidence, tell func(ps ...event.Payload) error) e
 	return e
 }
 
+// Heard tells text from outside that is no evidence: it gets no number.
+func (s *Sources) Heard(e event.Evidence, tell func(ps ...event.Payload) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e = evidence.Unnumbered(e)
+	s.outside = history.ReadOutside(s.outside, e)
+	_ = tell(e) // the session knows and ends
+}
+
 // Asked says that a person has spoken: what was read before is behind it.
 func (s *Sources) Asked() {
 	s.mu.Lock()
