@@ -31,7 +31,7 @@ func newPrinter(o Options) printer {
 	case StreamJSON:
 		return &jsonPrinter{base: base, stream: true}
 	}
-	return &textPrinter{base: base, opts: o}
+	return &textPrinter{base: base, opts: o, told: told{}}
 }
 
 type base struct{ out, err io.Writer }
@@ -88,6 +88,7 @@ type textPrinter struct {
 	printed bool // something stands on standard output
 	open    bool // a streamed message is on the screen, unfinished
 	agents  map[string]*agent
+	told    told
 }
 
 func (p *textPrinter) start(o Options) {
@@ -150,6 +151,7 @@ func (p *textPrinter) event(ev event.Event) {
 		}
 	case event.TypeToolLog:
 		if l, err := event.Decode[event.ToolLog](ev); err == nil && !p.subagent(l) {
+			p.told.add(l)
 			p.line("  " + l.Tool + ": " + strings.ReplaceAll(strings.TrimRight(l.Log, "\n"), "\n", "\n    "))
 		}
 	case event.TypeCompacted:
@@ -244,11 +246,12 @@ func (p *textPrinter) print(s string) {
 }
 
 func (p *textPrinter) toolOutput(o event.ToolOutput) {
+	rest := p.told.rest(o.ToolCallID, o.Output)
 	switch {
 	case o.Tool == "plan_tool" || p.opts.Verbose:
 		p.line(indent(o.Output))
-	case !o.Success:
-		p.line(indent(lastLines(o.Output, 10)))
+	case !o.Success && rest != "":
+		p.line(indent(lastLines(rest, 10)))
 	}
 }
 
