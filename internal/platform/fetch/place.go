@@ -88,6 +88,8 @@ func prepared(u *url.URL) (*url.URL, error) {
 		return nil, errors.New("it is no web address")
 	case u.User != nil:
 		return nil, errors.New("an address with a user name is not asked")
+	case len(u.Host)+len(u.EscapedPath())+len(u.RawQuery) > maxAddress:
+		return nil, fmt.Errorf("an address of more than %d bytes is not asked", maxAddress)
 	}
 	v := *u
 	v.Fragment, v.RawFragment = "", ""
@@ -96,11 +98,36 @@ func prepared(u *url.URL) (*url.URL, error) {
 	}
 	v = *v.ResolveReference(&v)
 	for s := range strings.SplitSeq(v.EscapedPath(), "/") {
-		if plain, err := url.PathUnescape(s); err != nil || plain == "." || plain == ".." {
+		if plain, err := url.PathUnescape(s); err != nil || plain == "." || climbs(s) {
 			return nil, errors.New("its path leads out of itself")
 		}
 	}
 	return &v, nil
+}
+
+// maxAddress bounds an address in bytes: those of files that a query signs have
+// a few thousand.
+const maxAddress = 16 << 10
+
+// climbs reports whether a segment of a path leads upwards for a server, or one
+// in front of it, that decodes it once more, takes a backslash for a slash, or
+// leaves out what follows a semicolon: a service's base may lie below a path,
+// and what is beside it is not asked.
+func climbs(segment string) bool {
+	for range 4 {
+		for part := range strings.FieldsFuncSeq(segment, func(r rune) bool { return r == '/' || r == '\\' }) {
+			name, _, _ := strings.Cut(part, ";")
+			if name == ".." {
+				return true
+			}
+		}
+		plain := decoded(segment)
+		if plain == segment {
+			return false
+		}
+		segment = plain
+	}
+	return true // encoded again and again: nobody means well
 }
 
 // place finds where an address leads: to a service, by its public name or by
@@ -263,9 +290,9 @@ func (c *Client) publicLinks(h http.Header) {
 // shown is an address as people may see it: a query that signs it is a key to
 // it, and stays out.
 func shown(u *url.URL) string {
-	query := u.Query()
-	for name := range query {
-		switch strings.ToLower(name) {
+	for part := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, _, _ := strings.Cut(part, "=")
+		switch strings.ToLower(decoded(name)) {
 		case "signature", "sig", "x-amz-signature", "x-amz-credential", "x-amz-security-token", "x-goog-signature",
 			"x-xet-signature", "token", "access_token", "api_key", "apikey", "key-pair-id", "policy", "hdnts":
 			v := *u

@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -32,7 +34,24 @@ func (c *Client) secret(u *url.URL, body []byte) bool {
 		}
 		text = plain
 	}
-	return len(body) > 0 && c.holds(string(body), known)
+	return len(body) > 0 && (c.holds(string(body), known) || c.holds(texts(body), known))
+}
+
+// texts are the texts of a body of JSON as they are read there: some
+// characters are written otherwise. A body in another form has none.
+func texts(body []byte) string {
+	var b strings.Builder
+	d := json.NewDecoder(bytes.NewReader(body))
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return b.String()
+		}
+		if s, ok := t.(string); ok {
+			b.WriteString(s)
+			b.WriteByte('\n')
+		}
+	}
 }
 
 // credentials are those in force, in lower case: names of hosts lose their

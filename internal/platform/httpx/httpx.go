@@ -26,6 +26,9 @@ const (
 	DefaultIdle      = 180 * time.Second
 )
 
+// maxHeader bounds the headers of an answer, in bytes.
+const maxHeader = 512 << 10
+
 // maxRedirects is how many hops one request may take.
 const maxRedirects = 5
 
@@ -118,6 +121,8 @@ func network(o Options, connect time.Duration) *http.Transport {
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
+
+		MaxResponseHeaderBytes: maxHeader,
 		// A connection that died unnoticed is found by a ping, so that the
 		// next request does not wait for its first byte in vain.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},

@@ -32,7 +32,16 @@ type Entry struct {
 }
 
 // size is about what an entry takes.
-func (e Entry) size() int64 { return int64(len(e.Body)) + 2<<10 }
+func (e Entry) size() int64 {
+	n := int64(len(e.Body)) + int64(len(e.URL)) + 2<<10
+	for name, values := range e.Header {
+		n += int64(len(name))
+		for _, v := range values {
+			n += int64(len(v))
+		}
+	}
+	return n
+}
 
 // Options make a Cache.
 type Options struct {
