@@ -38,11 +38,16 @@ func (c *call) details(ctx context.Context) (rendered, error) {
 		head, rest = c.hubDetails(onHub)
 	} else {
 		found, err := c.arxiv.Paper(ctx, c.Arxiv)
-		if err != nil {
+		switch {
+		case err == nil:
+			c.used(found.Response, "")
+			head, rest = arxivDetails(&found.Papers[0], hubErr)
+		case counts != nil && counts.Title != "" && ctx.Err() == nil:
+			head, rest = scholarDetails(counts, fmt.Sprintf("From %s: neither the Hub (%s) nor arXiv (%s) tells of it now.\n",
+				counts.Source, show.Line(hubErr.Error(), 150), show.Line(err.Error(), 150)))
+		default:
 			return nil, fmt.Errorf("%w; the Hub: %s", err, show.Line(hubErr.Error(), 200))
 		}
-		c.used(found.Response, "")
-		head, rest = arxivDetails(&found.Papers[0], hubErr)
 	}
 	if counts == nil {
 		counts = c.byTitle(ctx, head, countErr)
@@ -184,17 +189,20 @@ func (c *call) foreignDetails(ctx context.Context) (rendered, error) {
 		return nil, err
 	}
 	c.used(r.Response, "")
-	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n", show.OrText(show.Line(r.Title, 300)))
-	fmt.Fprintf(&b, "**id:** %s\n", show.Line(string(c.Key), 300))
+	head, rest := scholarDetails(r, fmt.Sprintf("**id:** %s\n", show.Line(string(c.Key), 300)))
+	whole := head + counted(r, nil) + rest + fmt.Sprintf("\n**Next:** citation_graph with arxiv_id %q\n", string(c.Key))
+	return func(room int) string {
+		return lookup.Part{Offset: c.Offset, Max: room, More: c.From}.Cut(whole)
+	}, nil
+}
+
+// scholarDetails is a record of a literature service; the counts of citations go
+// between its halves.
+func scholarDetails(r *scholar.Record, note string) (head, rest string) {
+	head = fmt.Sprintf("# %s\n%s", show.OrText(show.Line(r.Title, 300)), note)
 	if r.ArxivID != "" {
 		id := show.Line(r.ArxivID, 60)
-		fmt.Fprintf(&b, "**arxiv_id:** %s\nhttps://arxiv.org/abs/%s\n", id, id)
+		head += fmt.Sprintf("**arxiv_id:** %s\nhttps://arxiv.org/abs/%s\n", id, id)
 	}
-	b.WriteString(authors(r.Authors) + counted(r, nil))
-	fmt.Fprintf(&b, "\n## Abstract\n%s\n", show.OrText(show.Text(r.Abstract)))
-	fmt.Fprintf(&b, "\n**Next:** citation_graph with arxiv_id %q\n", string(c.Key))
-	return func(room int) string {
-		return lookup.Part{Offset: c.Offset, Max: room, More: c.From}.Cut(b.String())
-	}, nil
+	return head + authors(r.Authors), fmt.Sprintf("\n## Abstract\n%s\n", show.OrText(show.Text(r.Abstract)))
 }

@@ -23,7 +23,15 @@ func (c *call) search(ctx context.Context) (rendered, error) {
 		if c.Offset+c.Limit > hub.MaxSearch {
 			return nil, bad("offset and limit together must not be over %d without filters; use arxiv_search", hub.MaxSearch)
 		}
-		return c.searchHub(ctx, "")
+		shown, failed := c.searchHub(ctx, "")
+		if failed == nil || ctx.Err() != nil {
+			return shown, failed
+		}
+		found, err := c.askArxiv(ctx, nil)
+		if err != nil || len(found.Papers) == 0 {
+			return nil, failed
+		}
+		return c.arxivList(found, "Note: from arXiv's search, because the Hub's failed: "+show.Line(failed.Error(), 200)+"\n\n"), nil
 	}
 	if c.Offset+c.Limit > scholar.MaxFound {
 		return nil, bad("offset and limit together must not be over %d; narrow the search", scholar.MaxFound)

@@ -31,9 +31,9 @@ func TestTool(t *testing.T) {
 		Params: request.Params{},
 		Good:   `{"operation":"trending"}`,
 		Bad: map[string]string{
-			`{"operation":"dance"}`:                                                                 "operation",
-			`{"operation":"search"}`:                                                                "query is required for search",
-			`{"operation":"citation_graph","arxiv_id":" "}`:                                         "arxiv_id is required",
+			`{"operation":"dance"}`:                         "operation",
+			`{"operation":"search"}`:                        "query is required for search",
+			`{"operation":"citation_graph","arxiv_id":" "}`: "arxiv_id is required",
 			`{"operation":"citation_graph","arxiv_id":"2305.18290","direction":"up"}`:               "direction",
 			`{"operation":"citation_walk","arxiv_id":"2305.18290","depth":3}`:                       "depth",
 			`{"operation":"search","query":"q","date_from":"2023"}`:                                 "date_from",
@@ -196,6 +196,9 @@ func TestPlainSearch(t *testing.T) {
 	s.bad(`{"operation":"search","query":"xyz"}`, "parse")
 	s.Answer("/hub/api/papers/search", 429, `{"error":"slow down"}`, "RateLimit", `"api";r=0;t=55`)
 	s.bad(`{"operation":"search","query":"yyy"}`, "rate_limited", "55 s", "the Hub")
+	// Where another search answers, the answer does not fail with the Hub's.
+	s.own("/arxiv-api/api/query", "query.xml")
+	s.good(`{"operation":"search","query":"tides"}`, "Note: from arXiv's search, because the Hub's failed: rate_limited: the Hub answered 429", "# Papers matching 'tides' (arXiv)", "### 1. Harbor Chats")
 }
 
 func TestArxivSearch(t *testing.T) {
@@ -237,6 +240,13 @@ func TestDetails(t *testing.T) {
 	s.own("/hub/api/papers/2305.18290", "paper.json")
 	s.Answer("/s2/graph/v1/paper/search/match", 200, `{"data":[{"paperId":"x","title":"PREFERRING tides!","citationCount":12,"year":2024}]}`)
 	s.good(`{"operation":"paper_details","arxiv_id":"2305.18290"}`, "**Citations:** 12 | **Year:** 2024")
+	// Semantic Scholar alone can tell of it.
+	s = newStage(t)
+	s.Answer("/hub/api/papers/2305.18290", 500, `{"error":"down"}`)
+	s.Answer("/arxiv-api/api/query", 500, "down")
+	s.Answer(dpo, 200, `{"paperId":"x","title":"Preferring Tides","year":2023,"citationCount":5000,"abstract":"All of it.","authors":[{"name":"A. One"}],"externalIds":{"ArXiv":"2305.18290"}}`)
+	s.good(`{"operation":"paper_details","arxiv_id":"2305.18290"}`, "# Preferring Tides\nFrom Semantic Scholar: neither the Hub (upstream_error: the Hub answered 500: down) nor arXiv (",
+		"**arxiv_id:** 2305.18290\nhttps://arxiv.org/abs/2305.18290\n**Authors:** A. One\n**Citations:** 5,000 | **Year:** 2023\n\n## Abstract\nAll of it.\n\n**Next:** read_paper")
 	// Nobody knows it.
 	s = newStage(t)
 	s.bad(`{"operation":"paper_details","arxiv_id":"2305.18290"}`, "2305.18290", "not_found")
