@@ -227,7 +227,6 @@ func (c *Client) Content(ctx context.Context, repo, path, ref string) (*Content,
 
 // Tree is what a commit or a folder holds.
 type Tree struct {
-	SHA     string  `json:"sha"`
 	Entries []Entry `json:"tree"`
 	// Truncated says that GitHub left entries out.
 	Truncated bool `json:"truncated"`

@@ -27,7 +27,6 @@ type Found[T any] struct {
 
 // Match is a piece of text around what was found.
 type Match struct {
-	Property string `json:"property"`
 	Fragment string `json:"fragment"`
 }
 
@@ -74,13 +73,11 @@ type Issue struct {
 	Body       string    `json:"body"`
 	Comments   int       `json:"comments"`
 	Created    time.Time `json:"created_at"`
-	Updated    time.Time `json:"updated_at"`
 	Page       string    `json:"html_url"`
 	Repository string    `json:"repository_url"`
 	Pull       *struct {
 		Merged *time.Time `json:"merged_at"`
 	} `json:"pull_request"`
-	Matches []Match `json:"text_matches"`
 }
 
 // Comment is an answer to an issue. Role is GitHub's author_association, such

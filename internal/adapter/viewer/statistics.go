@@ -23,7 +23,6 @@ type Statistics struct {
 type Column struct {
 	Name, Type string
 	Nulls      int64
-	NullShare  float64
 	NoLabel    int64
 	// Min to Std are nil where the type has none.
 	Min, Max, Mean, Median, Std *float64
@@ -67,7 +66,6 @@ func readStatistics(data []byte) (*Statistics, error) {
 func readColumn(name, kind string, data json.RawMessage) Column {
 	var wire struct {
 		Nulls       float64         `json:"nan_count"`
-		NullShare   float64         `json:"nan_proportion"`
 		NoLabel     float64         `json:"no_label_count"`
 		Min         json.RawMessage `json:"min"`
 		Max         json.RawMessage `json:"max"`
@@ -83,7 +81,7 @@ func readColumn(name, kind string, data json.RawMessage) Column {
 	}
 	_ = loose.Decode(data, &wire)
 	c := Column{
-		Name: name, Type: kind, Nulls: whole(wire.Nulls), NullShare: wire.NullShare, NoLabel: whole(wire.NoLabel),
+		Name: name, Type: kind, Nulls: whole(wire.Nulls), NoLabel: whole(wire.NoLabel),
 		Min: number(wire.Min), Max: number(wire.Max), Mean: number(wire.Mean), Median: number(wire.Median), Std: number(wire.Std),
 		From: text(wire.Min), To: text(wire.Max), Unique: int(whole(wire.Unique)),
 	}

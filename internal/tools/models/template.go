@@ -97,18 +97,10 @@ func (v *view) source() (text, from string) {
 		if json.Unmarshal(s["chat_template"], &one) == nil && one != "" {
 			return one, place.name
 		}
-		var several []struct {
-			Name     string `json:"name"`
-			Template string `json:"template"`
-		}
+		type named struct{ Name, Template string }
+		var several []named
 		if json.Unmarshal(s["chat_template"], &several) == nil && len(several) > 0 {
-			at := max(slices.IndexFunc(several, func(t struct {
-				Name     string `json:"name"`
-				Template string `json:"template"`
-			},
-			) bool {
-				return t.Name == "default"
-			}), 0)
+			at := max(slices.IndexFunc(several, func(t named) bool { return t.Name == "default" }), 0)
 			return several[at].Template, fmt.Sprintf("%s (%q, one of %d)", place.name, lookup.Line(several[at].Name, 40), len(several))
 		}
 	}

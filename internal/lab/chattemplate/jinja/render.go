@@ -40,9 +40,6 @@ func Parse(src string) (*Template, error) {
 	return &Template{tree}, nil
 }
 
-// Generation reports whether the template marks what the model writes.
-func (t *Template) Generation() bool { return t.tree.Generation }
-
 // Options of one rendering.
 type Options struct {
 	// Now is the time that strftime_now tells.

@@ -49,7 +49,6 @@ func FullText(data []byte) ([]Hit, error) {
 		Hits []struct {
 			URL     string `json:"url"`
 			Content string `json:"content"`
-			L0      string `json:"hierarchy_lvl0"`
 			L1      string `json:"hierarchy_lvl1"`
 			L2      string `json:"hierarchy_lvl2"`
 			L3      string `json:"hierarchy_lvl3"`

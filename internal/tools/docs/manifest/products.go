@@ -6,13 +6,13 @@ package manifest
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
+	"github.com/ml-intern/ml-intern/internal/platform/loose"
 	"github.com/ml-intern/ml-intern/internal/tools/docs/address"
 )
 
@@ -73,8 +73,6 @@ type Catalogue struct {
 	Products []Product
 	// Response is the answer it was read from; nil when it is not to be had.
 	Response *fetch.Response
-	// Err says why it is not to be had.
-	Err error
 }
 
 // maxProducts bounds what is read of a catalogue.
@@ -84,14 +82,14 @@ const maxProducts = 1000
 func (m *Manifests) Catalogue(ctx context.Context) Catalogue {
 	resp, err := m.fetch.Do(ctx, fetch.Request{URL: address.Hub + "/api/docs", Fresh: Fresh})
 	if err != nil {
-		return Catalogue{Err: err}
+		return Catalogue{}
 	}
 	var list []struct {
 		ID  string `json:"id"`
 		URL string `json:"url"`
 	}
-	if err := json.Unmarshal(resp.Body, &list); err != nil {
-		return Catalogue{Err: fmt.Errorf("read the catalogue of the documentation: %w", err)}
+	if loose.Decode(resp.Body, &list) != nil {
+		return Catalogue{}
 	}
 	c := Catalogue{Response: resp}
 	for _, e := range list[:min(len(list), maxProducts)] {

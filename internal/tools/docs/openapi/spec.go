@@ -43,10 +43,9 @@ type Operation struct {
 	Writes     bool
 	Parameters []Parameter
 	// Body is the schema of a JSON body; nil is none.
-	Body         any
-	BodyExample  any // nil where the description gives none
-	BodyRequired bool
-	Responses    []Response
+	Body        any
+	BodyExample any // nil where the description gives none
+	Responses   []Response
 }
 
 // Parameter is a value of a call outside its body.
@@ -139,7 +138,6 @@ func (s *Spec) operation(method, path string, fields map[string]any, shared []an
 		}
 	}
 	if body := s.resolve(fields["requestBody"]); body != nil {
-		o.BodyRequired = body["required"] == true
 		if media := jsonMedia(body); media != nil {
 			o.Body, o.BodyExample = media["schema"], s.example(media)
 		}

@@ -3,7 +3,6 @@ package syntax
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // maxNesting bounds how deep expressions and statements lie in each other.
@@ -18,8 +17,6 @@ type parser struct {
 // Template is a template as a tree. It is not changed any more.
 type Template struct {
 	Body []Stmt
-	// Generation reports whether the template marks what the model writes.
-	Generation bool
 }
 
 // Parse reads a template.
@@ -36,7 +33,7 @@ func Parse(src string) (*Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
-	return &Template{Body: body, Generation: slices.ContainsFunc(tokens, func(t token) bool { return t.kind == name && t.text == "endgeneration" })}, nil
+	return &Template{Body: body}, nil
 }
 
 func (p *parser) peek() token { return p.tokens[min(p.at, len(p.tokens)-1)] }
