@@ -192,6 +192,9 @@ func TestCheck12_OneSideLimited(t *testing.T) {
 	if n := strings.Count(text, "[S"); n != 1 {
 		t.Errorf("%d marks in\n%s", n, text)
 	}
+	if n := len(s.Requests("/s2")); n != 2 {
+		t.Errorf("a busy service was asked %d times", n)
+	}
 	s.lacks(text, "c | d")
 }
 
