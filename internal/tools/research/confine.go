@@ -36,6 +36,51 @@ func (c confined) Run(ctx context.Context, env tool.Env, args json.RawMessage) (
 	return c.Tool.Run(ctx, env, args)
 }
 
+// audited is hf_dataset_audit for sub-agents: it reads data sets on the Hub and
+// files of the workspace, but none that usually holds a secret.
+type audited struct{ tool.Tool }
+
+// Run audits unless a file is none for sub-agents.
+func (a audited) Run(ctx context.Context, env tool.Env, args json.RawMessage) (tool.Result, error) {
+	var p struct {
+		Dataset    string   `json:"dataset"`
+		Benchmarks []string `json:"benchmarks"`
+	}
+	if err := json.Unmarshal(args, &p); err != nil {
+		return tool.Failed("hf_dataset_audit: its arguments cannot be read"), nil
+	}
+	for _, name := range append(p.Benchmarks, p.Dataset) {
+		if why := unfit(name); why != "" {
+			return tool.Failed(fmt.Sprintf("hf_dataset_audit: %s is not for sub-agents: %s", name, why)), nil
+		}
+	}
+	return a.Tool.Run(ctx, env, args)
+}
+
+// unfit says why a data set that is a file is not for sub-agents, or is empty.
+// Data sets of the Hub have no ending, and a name that begins with none of the
+// signs of a path.
+func unfit(name string) string {
+	file := strings.ReplaceAll(strings.TrimSpace(name), `\`, "/")
+	if strings.HasPrefix(file, "hf:") || !strings.ContainsAny(file[:min(1, len(file))], "./~") && path.Ext(file) == "" {
+		return ""
+	}
+	file = strings.ToLower(path.Clean(file))
+	for _, part := range strings.Split(file, "/") {
+		if secretFolder(part) {
+			return "it lies in " + part
+		}
+	}
+	base := strings.TrimSuffix(strings.TrimSuffix(path.Base(file), ".gz"), ".zst")
+	for _, ending := range []string{".tsv", ".jsonl", ".parquet"} { // as much as those of settings
+		base = strings.Replace(base, ending, ".json", 1)
+	}
+	if secretName(base) {
+		return "such files hold secrets"
+	}
+	return ""
+}
+
 // named is the file that a path means, before links are followed.
 func (c confined) named(file string) []string {
 	if !absolute(file) && len(c.folders) > 0 {
@@ -70,7 +115,7 @@ func (c confined) refused(file string) string {
 }
 
 func secretFolder(name string) bool {
-	return slices.Contains([]string{".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".git", ".ml-intern", ".secrets"}, name)
+	return slices.Contains([]string{".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".git", ".ml-intern", ".secrets", ".kaggle", "gcloud", ".password-store"}, name)
 }
 
 // secretName reports whether files of that name usually hold keys, tokens or
@@ -87,6 +132,9 @@ func secretName(name string) bool {
 		return true
 	}
 	if slices.Contains([]string{".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", ".asc", ".gpg", ".token", ".env"}, path.Ext(name)) {
+		return true
+	}
+	if strings.HasSuffix(name, "_history") || slices.Contains([]string{"kaggle.json", "hosts.yml", "terraform.tfstate", ".my.cnf", ".s3cfg", ".boto", "application_default_credentials.json"}, name) {
 		return true
 	}
 	for _, part := range []string{"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "hf_token", "service-account", "service_account", "client_secret"} {

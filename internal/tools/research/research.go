@@ -178,6 +178,8 @@ func (t *Tool) tools() []tool.Tool {
 		switch name := each.Spec().Name; {
 		case name == "read":
 			out = append(out, confined{Tool: each, folders: t.opts.Workspace})
+		case name == "hf_dataset_audit":
+			out = append(out, audited{each})
 		case slices.Contains(lookups(), name):
 			out = append(out, each)
 		}

@@ -246,3 +246,48 @@ func TestReadIsConfined(t *testing.T) {
 		}
 	}
 }
+
+func TestAuditsReadNoKeys(t *testing.T) {
+	reached := 0
+	audit := &fake{name: "hf_dataset_audit", run: func(context.Context, tool.Env, json.RawMessage) (tool.Result, error) {
+		reached++
+		return tool.Success("report"), nil
+	}}
+	var tools []tool.Tool
+	env := &tooltest.Env{Delegated: func(_ context.Context, in tool.Delegation) tool.Report {
+		tools = in.Tools
+		return tool.Report{Text: "x"}
+	}}
+	it := open(t, research.Options{Workspace: []string{"/w"}, Tools: func() []tool.Tool { return []tool.Tool{audit} }})
+	if _, err := it.Run(t.Context(), env, json.RawMessage(`{"task":"x"}`)); err != nil {
+		t.Fatal(err)
+	}
+	try := func(name string) bool {
+		ok := true
+		for _, args := range []map[string]any{{"dataset": name}, {"dataset": "a/b", "benchmarks": []string{name}}} {
+			raw, _ := json.Marshal(args)
+			got, err := tools[0].Run(t.Context(), env, raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ok = ok && got.OK
+		}
+		return ok
+	}
+	for _, name := range []string{
+		"./credentials.json", "secrets.csv", "conf/Tokens.JSONL", "~/.aws/x.json", "../.kaggle/kaggle.json", "client_secret_2.json", `.\secrets.tsv`,
+		"service-account.json.gz", "passwords.parquet", ".git/x.json", "hf_token.csv",
+	} {
+		if try(name) {
+			t.Errorf("%s was read", name)
+		}
+	}
+	if reached > 0 {
+		t.Errorf("the tool was reached %d times", reached)
+	}
+	for _, name := range []string{"acme/secrets", "tokens", "hf:acme/tokens.json", "./data/train.jsonl", "data", "next_words.csv.gz", "."} {
+		if !try(name) {
+			t.Errorf("%s was not read", name)
+		}
+	}
+}
