@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire/name"
+
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
 
 	"github.com/ml-intern/ml-intern/internal/platform/loose"
@@ -57,8 +59,8 @@ func (p *Leaderboard) check() (most float64, err error) {
 		return 0, errors.New("dataset (the id of a benchmark) or query is required")
 	}
 	if p.Dataset != "" {
-		if err := checkID("dataset", p.Dataset); err != nil {
-			return 0, err
+		if rule := name.RepoID(p.Dataset); rule != "" {
+			return 0, fmt.Errorf("dataset %s; it is an id such as owner/name", rule)
 		}
 	}
 	if p.MaxParams == "" {
@@ -144,10 +146,10 @@ func (l *look) benchmark(ctx context.Context, p Leaderboard) (id, text string, c
 	var names []string
 	for _, raw := range items {
 		var e entry
-		if json.Unmarshal(raw, &e) != nil || checkID("id", e.ID.V) != nil {
+		if json.Unmarshal(raw, &e) != nil || name.RepoID(e.ID.V) != "" {
 			continue
 		}
-		if _, name, _ := strings.Cut(e.ID.V, "/"); strings.EqualFold(name, p.Query) || strings.EqualFold(e.ID.V, p.Query) {
+		if _, bare, _ := strings.Cut(e.ID.V, "/"); strings.EqualFold(bare, p.Query) || strings.EqualFold(e.ID.V, p.Query) {
 			return e.ID.V, "", cite, nil
 		}
 		names = append(names, e.ID.V)
@@ -172,7 +174,7 @@ func (l *look) lookUp(ctx context.Context, all []result, limit int, filtered boo
 	var wg sync.WaitGroup
 	for i := range all[:n] {
 		r := &all[i]
-		if checkID("id", r.Model.V) != nil {
+		if name.RepoID(r.Model.V) != "" {
 			continue
 		}
 		slots <- struct{}{}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -138,22 +137,4 @@ func nextPage(link string) (url.Values, bool) {
 		return q, err == nil
 	}
 	return nil, false
-}
-
-// checkID refuses what is no id of a repository: NAME or OWNER/NAME.
-func checkID(name, id string) error {
-	parts := strings.Split(id, "/")
-	if len(parts) > 2 {
-		return fmt.Errorf("%s must be an id such as owner/name", name)
-	}
-	for _, p := range parts {
-		ok := p != "" && p != "." && p != ".." && len(p) <= 96
-		for _, r := range p {
-			ok = ok && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r))
-		}
-		if !ok {
-			return fmt.Errorf("%s must be an id such as owner/name", name)
-		}
-	}
-	return nil
 }

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire/name"
+
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
@@ -90,20 +92,16 @@ func allParts() []string {
 
 func (p *Params) check() error {
 	p.Model = strings.Trim(strings.TrimPrefix(strings.TrimSpace(p.Model), hub+"/"), "/")
-	segments := strings.Split(p.Model, "/")
-	if len(segments) > 2 {
-		return errors.New("model must be an id such as Qwen/Qwen3-0.6B")
-	}
-	for _, s := range segments {
-		if s == "" || s == "." || s == ".." || len(s) > 96 || strings.IndexFunc(s, outside) >= 0 {
-			return errors.New("model must be an id such as Qwen/Qwen3-0.6B")
-		}
+	if rule := name.RepoID(p.Model); rule != "" {
+		return fmt.Errorf("model %s; it is an id such as Qwen/Qwen3-0.6B", rule)
 	}
 	if p.Revision == "main" {
 		p.Revision = ""
 	}
-	if len(p.Revision) > 250 || strings.ContainsAny(p.Revision, " \t\n\r\x00\\") || strings.Contains(p.Revision, "..") {
-		return errors.New("revision must be a branch, a tag or a commit")
+	if p.Revision != "" {
+		if rule := name.Revision(p.Revision); rule != "" {
+			return fmt.Errorf("revision %s; it is a branch, a tag or a commit", rule)
+		}
 	}
 	if len(p.Parts) == 0 {
 		p.Parts = allParts()[:4]
@@ -120,11 +118,6 @@ func (p *Params) check() error {
 		p.Parts = append(p.Parts, partTemplate)
 	}
 	return nil
-}
-
-// outside reports whether r is none of the characters of an id.
-func outside(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
 }
 
 func (p *Params) has(part string) bool { return slices.Contains(p.Parts, part) }
