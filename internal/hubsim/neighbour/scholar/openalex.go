@@ -15,7 +15,7 @@ const openalex = "https://openalex.org/"
 
 // workID is the paper's number at OpenAlex.
 func (p *Service) workID(x *paper.Paper) string {
-	return "W" + strconv.Itoa(9_000_000_000+p.corpusID(x))
+	return "W" + strconv.FormatInt(9_000_000_000+int64(p.corpusID(x)), 10)
 }
 
 // workOf finds a paper by W…, an address or a DOI.
