@@ -17,6 +17,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup/lookuptest"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/domain/tool/tooltest"
+	"github.com/ml-intern/ml-intern/internal/platform/fetch"
 	"github.com/ml-intern/ml-intern/internal/platform/markup/pdf"
 	"github.com/ml-intern/ml-intern/internal/tools/papers/text"
 )
@@ -148,6 +149,37 @@ func TestCheck15_SectionsByName(t *testing.T) {
 	contains(t, d.good("2402.00001", "2"), "2.1 Setup", "2.2 Data", `$$\eta=\eta_{0}\sqrt{B}$$ (1)`, "(footnote: acme/chat-sft on the Hub.)")
 	for _, section := range []string{"9", "no such heading", "9, 10", ",", "§"} {
 		contains(t, d.bad("2402.00001", section), "not_found", "1 Introduction; 2 Method; 2.1 Setup", "Appendix A Details")
+	}
+}
+
+// asking notes what it is asked and has nothing.
+type asking struct{ got []fetch.Request }
+
+func (a *asking) Do(_ context.Context, r fetch.Request) (*fetch.Response, error) {
+	a.got = append(a.got, r)
+	return nil, &fetch.Error{Kind: fetch.NotFound, Service: "nobody", URL: r.URL}
+}
+
+// A version of a paper never changes; the newest may be another one tomorrow.
+func TestVersionsAreKeptForAMonth(t *testing.T) {
+	for id, want := range map[string]time.Duration{"2402.00001v2": 30 * 24 * time.Hour, "2402.00001": 24 * time.Hour} {
+		a := &asking{}
+		r, err := text.New(text.Options{Fetch: a, PDF: pdf.Text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		(&desk{t: t, env: &tooltest.Env{}, reader: r}).bad(id, "")
+		seen := 0
+		for _, q := range a.got {
+			if q.URL == "https://arxiv.org/html/"+id || q.URL == "https://arxiv.org/pdf/"+id {
+				if seen++; q.Fresh != want {
+					t.Errorf("%s is kept for %v, want %v", q.URL, q.Fresh, want)
+				}
+			}
+		}
+		if seen != 2 {
+			t.Errorf("%s: asked %+v", id, a.got)
+		}
 	}
 }
 
