@@ -34,11 +34,27 @@ func (p *Policy) Judge(c Call) Verdict {
 	return v
 }
 
+// JudgeSub decides about one call of a sub-agent, which reads more of what others
+// write than anybody looks at: its commands are judged as mode ask would,
+// whatever the mode. What would ask is for it a refusal.
+func (p *Policy) JudgeSub(c Call) Verdict {
+	f := p.facts(c)
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	m := p.mode
+	if f.isShell && m != ModePlan {
+		m = ModeAsk
+	}
+	return p.verdict(f, m)
+}
+
 func (p *Policy) verdict(f *facts, m Mode) Verdict {
 	if r, ok := concerned(p.deny, f); ok {
 		return denied(r, f)
 	}
-	if m == ModePlan && !f.Risk.ReadOnly() {
+	// A shell that sub-agents may use says that it only looks; what a command
+	// does is not known.
+	if m == ModePlan && (!f.Risk.ReadOnly() || f.isShell) {
 		return Verdict{
 			Reason: fmt.Sprintf("plan mode only looks: %s would change something", f.Name),
 			Hint:   "finish the plan first; a person then leaves plan mode",

@@ -242,6 +242,12 @@ func TestPrecedence(t *testing.T) {
 	if v := both(policy.ModeYolo, "", "bash(git *)", ""); v.Action != policy.Run {
 		t.Errorf("ask in yolo mode: %+v", v)
 	}
+	p := newPolicy(t, func(o *policy.Options) { o.Mode = policy.ModePlan })
+	for _, r := range []tool.Risk{{Effect: event.Read, Command: "touch x", Dir: "/w"}, {Effect: event.Read}} { // here, and in a sandbox
+		if v := p.Judge(call("bash", `{"command":"touch x"}`, r)); v.Action != policy.Refuse {
+			t.Errorf("a shell for sub-agents in plan mode: %+v", v)
+		}
+	}
 	if v := both(policy.ModePlan, "bash", "", ""); v.Action != policy.Refuse || v.Gated {
 		t.Errorf("allow in plan mode: %+v", v)
 	}
