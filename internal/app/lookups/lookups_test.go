@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -178,6 +180,35 @@ func TestAllTools(t *testing.T) {
 		if r := tl.Risk(json.RawMessage(`{}`)); !r.ReadOnly() {
 			t.Errorf("%s: %+v", tl.Spec().Name, r)
 		}
+	}
+}
+
+// What another Hub's documentation says must not answer for the real one.
+func TestEveryHubHasAnIndexOfItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	for _, hub := range []string{"", "https://one.example", "https://two.example/hub"} {
+		var variables []string
+		if hub != "" {
+			variables = append(variables, "HF_ENDPOINT="+hub)
+		}
+		made, err := open(t, newWeb(plain), dir, variables...).Tools()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := made.FetchDocs.Run(t.Context(), &tooltest.Env{}, json.RawMessage(`{"url":"trl/sft_trainer"}`))
+		if err != nil || !r.OK {
+			t.Fatalf("%s: %v %s", hub, err, r.Output)
+		}
+	}
+	var found []string
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if name := filepath.Base(path); strings.HasPrefix(name, "docs") && strings.HasSuffix(name, ".db") {
+			found = append(found, name)
+		}
+		return err
+	})
+	if err != nil || len(found) != 3 || !slices.Contains(found, "docs.db") {
+		t.Errorf("%v %q", err, found)
 	}
 }
 

@@ -2,6 +2,8 @@ package lookups
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -64,7 +66,7 @@ func (d *Door) make() (*Tools, error) {
 
 func (d *Door) makeDocs(client fetch.Getter, t *Tools) error {
 	made, err := docs.New(docs.Options{
-		Fetch: client, Endpoint: d.Loaded.URL("HF_ENDPOINT").Value, IndexPath: filepath.Join(d.Loaded.Places.Cache, "docs.db"),
+		Fetch: client, Endpoint: d.Loaded.URL("HF_ENDPOINT").Value, IndexPath: filepath.Join(d.Loaded.Places.Cache, d.docsFile()),
 	})
 	if err != nil {
 		return err
@@ -72,6 +74,17 @@ func (d *Door) makeDocs(client fetch.Getter, t *Tools) error {
 	d.docs = made
 	t.ExploreDocs, t.FetchDocs, t.FindAPI = made.Explore, made.Page, made.API
 	return nil
+}
+
+// docsFile is the name of the index of documentation. Another Hub has one of its
+// own: what a mirror or a simulation says must never answer for the real one.
+func (d *Door) docsFile() string {
+	hub := d.Loaded.URL("HF_ENDPOINT")
+	if hub.Value == hub.Default {
+		return "docs.db"
+	}
+	sum := sha256.Sum256([]byte(hub.Value))
+	return "docs-" + hex.EncodeToString(sum[:6]) + ".db"
 }
 
 func (d *Door) makePapers(client fetch.Getter, t *Tools) (err error) {
