@@ -34,6 +34,8 @@ func TestPlace(t *testing.T) {
 		{"acme/chat-sft", "acme/chat-sft", "no", ""},
 		{" imdb ", "imdb", "no", ""},
 		{"hf:data/train", "data/train", "no", ""},
+		{"hf://datasets/data/train", "data/train", "no", ""},
+		{"https://huggingface.co/datasets/acme/chat-sft/", "acme/chat-sft", "no", ""},
 		{"my data", "my data", "yes", ""},
 		{"data/train", "", "", "write ./data/train for the path, or hf:data/train for the data set on the Hub"},
 		{"corpus", "", "", "write ./corpus"},
