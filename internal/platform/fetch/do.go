@@ -133,10 +133,17 @@ func (c *Client) fresh(q *question) *Response {
 	}
 	e, ok := c.cache.Entry(q.key)
 	age := time.Since(e.CheckedAt)
-	if !ok || int64(len(e.Body)) > q.Limit || !c.o.Offline && (age > q.Fresh || age < -time.Minute) {
+	if !ok || int64(len(e.Body)) > q.Limit || !q.follows(e.URL) || !c.o.Offline && (age > q.Fresh || age < -time.Minute) {
 		return nil
 	}
 	return kept(e)
+}
+
+// follows reports whether the request may end at an address: a kept answer may
+// come from where it was sent on to at a time when that was allowed.
+func (q *question) follows(address string) bool {
+	u, err := url.Parse(address)
+	return q.Follow == nil || err == nil && (u.Hostname() == q.first.public.Hostname() || q.Follow(u.Hostname()))
 }
 
 func kept(e cache.Entry) *Response {

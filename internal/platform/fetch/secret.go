@@ -2,6 +2,8 @@ package fetch
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/netip"
@@ -64,9 +66,44 @@ func (c *Client) credentials() []string {
 		}
 		if v := strings.TrimSpace(s.Credential()); len(v) >= shortest {
 			all = append(all, strings.ToLower(v))
+			all = append(all, disguised(v)...)
 		}
 	}
 	return all
+}
+
+// real is from how many characters on a credential is looked for in disguise:
+// shorter ones could stand in any text by chance.
+const real = 20
+
+// disguised are usual other forms of a credential: its letters and digits
+// alone, as hex, and in base64 wherever in a text it begins.
+func disguised(v string) []string {
+	if len(v) < real {
+		return nil
+	}
+	out := []string{letters(v), hex.EncodeToString([]byte(v))}
+	for before := range 3 {
+		// The first and last characters also depend on what stands around it.
+		text := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat(" ", before) + v))
+		text = text[[]int{0, 2, 3}[before] : len(text)-2]
+		out = append(out, strings.ToLower(text), strings.ToLower(strings.NewReplacer("+", "-", "/", "_").Replace(text)))
+	}
+	return out
+}
+
+// letters are the letters and digits of a text, in lower case: a credential
+// that is spelled with signs between, or over parts of a path, is still one.
+func letters(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return -1
+	}, s)
 }
 
 // holds reports whether a text holds what somebody calls a secret, or a
@@ -75,8 +112,13 @@ func (c *Client) holds(text string, known []string) bool {
 	if c.o.Secret != nil && c.o.Secret(text) {
 		return true
 	}
-	lower := strings.ToLower(text)
-	return slices.ContainsFunc(known, func(v string) bool { return strings.Contains(lower, v) })
+	if len(known) == 0 {
+		return false
+	}
+	lower, bare := strings.ToLower(text), letters(text)
+	return slices.ContainsFunc(known, func(v string) bool {
+		return strings.Contains(lower, v) || len(v) >= real-4 && strings.Contains(bare, v)
+	})
 }
 
 // decoded undoes one layer of percent-encoding; what is no encoding stays.
