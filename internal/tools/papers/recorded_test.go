@@ -1,6 +1,7 @@
 package papers_test
 
 import (
+	"io"
 	"net/http"
 	"testing"
 
@@ -80,12 +81,13 @@ func TestRecorded(t *testing.T) {
 	})
 	t.Run("recommend", func(t *testing.T) {
 		s := newStage(t)
+		all, recent := lookuptest.Fixture(t, "s2-recommendations.json"), lookuptest.Fixture(t, "s2-recommendations-empty.json")
 		s.Handle("/s2/recommendations/v1/papers/forpaper/ARXIV:2305.18290", func(w http.ResponseWriter, r *http.Request) {
-			name := "s2-recommendations.json"
+			answer := all
 			if r.URL.Query().Get("from") == "recent" {
-				name = "s2-recommendations-empty.json"
+				answer = recent
 			}
-			_, _ = w.Write([]byte(lookuptest.Fixture(t, name)))
+			_, _ = io.WriteString(w, answer)
 		})
 		s.good(`{"operation":"recommend","arxiv_id":"2305.18290"}`, "Showing 3 result(s)", "### 1. Report shows slight improvement", "### 3. Neural Variational Inference and Learning in Belief Networks\nYear: 2014 | Citations: 707 | Venue: International Conference on Machine Learning | arxiv_id: 1402.0030")
 	})
