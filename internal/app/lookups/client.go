@@ -44,6 +44,7 @@ type Door struct {
 	tools      *Tools
 	toolsErr   error
 	docs       *docs.Tools
+	pdfs       chan struct{} // taken by those that are read
 }
 
 // Client is the client for look-ups.

@@ -58,6 +58,7 @@ func (d *Door) make() (*Tools, error) {
 		return nil, err
 	}
 	t := &Tools{}
+	d.pdfs = make(chan struct{}, pdfAtOnce)
 	for _, f := range []func(fetch.Getter, *Tools) error{d.makeDocs, d.makePapers, d.makeData, d.makeGitHub, d.makeCatalog, d.makeWeb} {
 		err = errors.Join(err, f(client, t))
 	}
@@ -87,8 +88,23 @@ func (d *Door) docsFile() string {
 	return "docs-" + hex.EncodeToString(sum[:6]) + ".db"
 }
 
+// pdfAtOnce is how many PDFs are read at once: a hostile one takes up to 2 GiB of
+// memory and half a minute of a processor before it is given up.
+const pdfAtOnce = 2
+
+// pdf gives the text of a PDF, once it is its turn.
+func (d *Door) pdf(ctx context.Context, data []byte) (string, error) {
+	select {
+	case d.pdfs <- struct{}{}:
+		defer func() { <-d.pdfs }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	return pdf.Text(ctx, data)
+}
+
 func (d *Door) makePapers(client fetch.Getter, t *Tools) (err error) {
-	t.Papers, err = papers.New(papers.Options{Fetch: client, PDF: pdf.Text})
+	t.Papers, err = papers.New(papers.Options{Fetch: client, PDF: d.pdf})
 	return err
 }
 
@@ -150,7 +166,7 @@ func (d *Door) makeWeb(client fetch.Getter, t *Tools) error {
 	if t.WebSearch, err = web.NewSearch(searcher); err != nil {
 		return err
 	}
-	t.WebFetch, err = web.NewFetch(web.FetchOptions{Fetch: client, PDF: pdf.Text, AllowedDomains: d.Loaded.Config.WebFetchDomains})
+	t.WebFetch, err = web.NewFetch(web.FetchOptions{Fetch: client, PDF: d.pdf, AllowedDomains: d.Loaded.Config.WebFetchDomains})
 	return err
 }
 
