@@ -69,12 +69,27 @@ func (t *Fetch) document(ctx context.Context, r *fetch.Response) (document, erro
 	if d, ok := t.shelf.find(r); ok {
 		return d, nil
 	}
+	if len(r.Body) > largePage {
+		select {
+		case t.large <- struct{}{}:
+			defer func() { <-t.large }()
+		case <-ctx.Done():
+			return document{}, ctx.Err()
+		}
+	}
 	d, err := t.read(ctx, r)
 	if err == nil {
 		t.shelf.put(r, d)
 	}
 	return d, err
 }
+
+// Pages above largePage bytes are read so many at once: a hostile one of 8 MiB
+// takes up to half a GiB of memory while it is.
+const (
+	largePage   = 1 << 20
+	largeAtOnce = 2
+)
 
 // read turns an answer into text, by its type.
 func (t *Fetch) read(ctx context.Context, r *fetch.Response) (document, error) {

@@ -56,6 +56,7 @@ type Fetch struct {
 	o       FetchOptions
 	allowed domains
 	shelf   shelf
+	large   chan struct{} // taken by the large pages that are read
 }
 
 var _ tool.Tool = (*Fetch)(nil)
@@ -73,7 +74,7 @@ func NewFetch(o FetchOptions) (*Fetch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Fetch{spec: spec, o: o, allowed: allowed}, nil
+	return &Fetch{spec: spec, o: o, allowed: allowed, large: make(chan struct{}, largeAtOnce)}, nil
 }
 
 // FetchParams are the arguments of web_fetch.
