@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -34,12 +35,21 @@ type Tools struct {
 	WebSearch, WebFetch                       tool.Tool
 }
 
+// places are the places of all tools.
+func (t *Tools) places() []*tool.Tool {
+	return []*tool.Tool{
+		&t.ExploreDocs, &t.FetchDocs, &t.FindAPI, &t.Papers, &t.Inspect, &t.Query, &t.Audit,
+		&t.FindExamples, &t.ListRepos, &t.ReadFile, &t.Search, &t.HubSearch, &t.Leaderboard, &t.InspectModel, &t.WebSearch, &t.WebFetch,
+	}
+}
+
 // All lists the tools.
 func (t *Tools) All() []tool.Tool {
-	return []tool.Tool{
-		t.ExploreDocs, t.FetchDocs, t.FindAPI, t.Papers, t.Inspect, t.Query, t.Audit,
-		t.FindExamples, t.ListRepos, t.ReadFile, t.Search, t.HubSearch, t.Leaderboard, t.InspectModel, t.WebSearch, t.WebFetch,
+	var all []tool.Tool
+	for _, each := range t.places() {
+		all = append(all, *each)
 	}
+	return all
 }
 
 // Tools makes the tools, once for all sessions.
@@ -62,7 +72,22 @@ func (d *Door) make() (*Tools, error) {
 	for _, f := range []func(fetch.Getter, *Tools) error{d.makeDocs, d.makePapers, d.makeData, d.makeGitHub, d.makeCatalog, d.makeWeb} {
 		err = errors.Join(err, f(client, t))
 	}
-	return t, err
+	if err != nil {
+		return nil, err
+	}
+	for _, each := range t.places() {
+		*each = patient{*each}
+	}
+	return t, nil
+}
+
+// patient is a tool all of whose requests in one call share the time that may be
+// waited for services.
+type patient struct{ tool.Tool }
+
+// Run runs the call.
+func (p patient) Run(ctx context.Context, env tool.Env, args json.RawMessage) (tool.Result, error) {
+	return p.Tool.Run(fetch.OneWait(ctx), env, args)
 }
 
 func (d *Door) makeDocs(client fetch.Getter, t *Tools) error {

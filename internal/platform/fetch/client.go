@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -68,3 +69,6 @@ func single(h *http.Client) http.RoundTripper {
 	}
 	return h.Transport
 }
+
+// OneWait makes the requests of ctx share [MaxWait]: without it each has its own.
+func OneWait(ctx context.Context) context.Context { return turn.WithPatience(ctx) }

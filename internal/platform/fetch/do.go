@@ -223,7 +223,7 @@ func (c *Client) ask(ctx context.Context, q *question) (*Response, error) {
 		e.Header.Get("Etag") != "" && e.URL == shown(q.first.public) {
 		stale = &e
 	}
-	waited := time.Duration(0)
+	patience := turn.PatienceOf(ctx)
 	for try := 0; ; try++ {
 		r, err := c.follow(ctx, q, stale)
 		if err == nil {
@@ -239,14 +239,13 @@ func (c *Client) ask(ctx context.Context, q *question) (*Response, error) {
 		if ctx.Err() != nil || !errors.As(err, &e) {
 			return nil, cmp.Or(ctx.Err(), err)
 		}
-		wait, again := pause(e, try, waited)
+		wait, again := pause(e, try, patience.Spent())
 		if deadline, ok := ctx.Deadline(); !again || ok && time.Until(deadline) < wait {
 			return nil, e
 		}
-		if !turn.Sleep(ctx, wait) {
+		if !patience.Sleep(ctx, wait) {
 			return nil, ctx.Err()
 		}
-		waited += wait
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 	MaxPerHost     = 8
 	MaxRetries     = 2
 	MaxOneWait     = 10 * time.Second // before one more try
-	MaxWait        = 20 * time.Second // waiting for tries of one request, in all
+	MaxWait        = 20 * time.Second // waiting for tries, in all; see [OneWait]
 )
 
 // Service is a place whose address is configured.
