@@ -55,7 +55,7 @@ func NewSigner() *Signer {
 // Sign is the signature of a text in the normal form of package text.
 func (s *Signer) Sign(normalised string) Signature {
 	set := s.shingles.set(normalised)
-	out := Signature{size: uint32(min(len(set), math.MaxUint32))}
+	out := Signature{size: uint32(min(uint64(len(set)), math.MaxUint32))}
 	if len(set) == 0 {
 		return out
 	}
