@@ -208,13 +208,16 @@ func TestFollowErrors(t *testing.T) {
 		defer cancel()
 		var last error
 		n := 0
+		begun := time.Now()
 		for u, err := range open(t, h).Follow(ctx, "acme", id, 0) {
 			if last = err; u.Line != nil {
 				n++
 			}
 		}
-		if !errors.Is(last, context.DeadlineExceeded) || n != 2 {
-			t.Errorf("%d lines, then %v", n, last)
+		// A pause that would end behind the deadline is not begun: then the trouble
+		// itself is the last word.
+		if took := time.Since(begun); !errors.Is(last, context.DeadlineExceeded) && took < 9*time.Minute || last == nil || n != 2 {
+			t.Errorf("%d lines in %s, then %v", n, took, last)
 		}
 		if asked := h.asked("GET /api/jobs/acme/" + id + "/logs"); asked < 5 {
 			t.Errorf("connected %d times in ten minutes", asked)

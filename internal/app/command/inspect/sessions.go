@@ -283,7 +283,7 @@ func newSessionsExport(s *console.Streams) *cobra.Command {
 	var format, file string
 	cmd := &cobra.Command{
 		Use:   "export ID",
-		Short: "Write a session as JSON, as its journal, in Claude Code's form or as Markdown",
+		Short: "Write a session as JSON, journal, Claude Code's form or Markdown",
 		Args:  cobra.ExactArgs(1),
 		RunE: console.Do(func(ctx context.Context, args []string) error {
 			if !slices.Contains(sessions.Formats(), format) {
