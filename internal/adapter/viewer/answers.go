@@ -3,6 +3,7 @@ package viewer
 import (
 	"encoding/json"
 	"math"
+	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/platform/fetch"
 	"github.com/ml-intern/ml-intern/internal/platform/loose"
@@ -43,7 +44,9 @@ func readSplits(data []byte) (*Splits, error) {
 		Progress
 	}
 	err := loose.Decode(data, &wire)
-	return &Splits{All: wire.Splits, Progress: wire.Progress}, err
+	// What has no name can be asked for by nobody.
+	named := slices.DeleteFunc(wire.Splits, func(p Place) bool { return p.Config == "" || p.Split == "" })
+	return &Splits{All: named, Progress: wire.Progress}, err
 }
 
 // Configs are the names of the configurations, in order.
