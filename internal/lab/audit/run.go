@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/lab/audit/report"
 	"github.com/ml-intern/ml-intern/internal/lab/flow"
 	"github.com/ml-intern/ml-intern/internal/lab/licence"
@@ -131,7 +132,7 @@ func (a *run) readable() error {
 		case err != nil && n == 0:
 			a.warn(fmt.Sprintf("split %s could not be read: %v", s.Name, err))
 		case err != nil:
-			a.warn(fmt.Sprintf("split %s is incomplete, %s rows were read: %v", s.Name, report.Count(n), err))
+			a.warn(fmt.Sprintf("split %s is incomplete, %s rows were read: %v", s.Name, amount.Grouped(n), err))
 		case n == 0:
 			a.warn(fmt.Sprintf("split %s has no rows", s.Name))
 		}

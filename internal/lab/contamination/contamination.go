@@ -76,9 +76,6 @@ func NewIndex() *Index {
 	return &Index{ids: map[uint64]uint32{}, shorts: map[uint64][]short{}}
 }
 
-// Len is how many items there are.
-func (x *Index) Len() int { return len(x.items) }
-
 // Add takes one row of a benchmark by its texts in normal form.
 func (x *Index) Add(item Item, texts []string) error {
 	id := uint32(len(x.items))

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/lab/pii"
 )
 
@@ -71,7 +72,7 @@ func (p *page) code(r *Report) {
 		p.mask(f)
 	}
 	if l := r.Checks.Length; l != nil && l.Over > 0 {
-		p.line("# trainer: max_length=%d cuts %s; the longest has %s tokens", l.MaxLength, rows(l.Over), Count(int64(l.Max)))
+		p.line("# trainer: max_length=%d cuts %s; the longest has %s tokens", l.MaxLength, rows(l.Over), amount.Grouped(int64(l.Max)))
 	}
 }
 

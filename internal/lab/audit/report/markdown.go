@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/lab/licence"
 )
 
@@ -65,9 +66,9 @@ func (r *Report) head() string {
 	n, total, whole := int64(0), int64(0), true
 	var audited, compared []string
 	for _, s := range r.Sample.Splits {
-		text := fmt.Sprintf("%s %s", cell(s.Split), Count(s.Rows))
+		text := fmt.Sprintf("%s %s", cell(s.Split), amount.Grouped(s.Rows))
 		if s.Rows != s.Total && s.Total > 0 {
-			text += " of " + Count(s.Total)
+			text += " of " + amount.Grouped(s.Total)
 		}
 		if s.Compared {
 			compared = append(compared, text)
@@ -76,9 +77,9 @@ func (r *Report) head() string {
 		n, total, whole = n+s.Rows, total+s.Total, whole && s.Total > 0
 		audited = append(audited, text)
 	}
-	line := fmt.Sprintf("sample: %s rows of a split of unknown size, seed %d", Count(n), r.Seed)
+	line := fmt.Sprintf("sample: %s rows of a split of unknown size, seed %d", amount.Grouped(n), r.Seed)
 	if whole {
-		line = fmt.Sprintf("sample: %s of %s rows (%s), seed %d", Count(n), Count(total), percent(n, total), r.Seed)
+		line = fmt.Sprintf("sample: %s of %s rows (%s), seed %d", amount.Grouped(n), amount.Grouped(total), percent(n, total), r.Seed)
 	}
 	line += "\nsplits: " + strings.Join(audited, ", ")
 	if len(compared) > 0 {
@@ -135,7 +136,7 @@ func (p *page) duplicates(d *DuplicatesResult) {
 	}
 	p.line("- near: %s", plural(d.NearPairs, "pair", "pairs"))
 	p.pairs(d.Near)
-	p.line("- without copies %s of %s remain", rows(d.Rows-d.Redundant), Count(d.Rows))
+	p.line("- without copies %s of %s remain", rows(d.Rows-d.Redundant), amount.Grouped(d.Rows))
 	p.incomplete(d.Complete)
 }
 
@@ -161,7 +162,7 @@ func (p *page) leakage(l *LeakageResult) {
 		p.line("There is one split only.")
 	}
 	for _, s := range l.Splits {
-		p.line("- %s in %s: %s exact, %s near of %s (%s)", cell(s.To), cell(s.From), Count(s.ExactRows), Count(s.NearRows), rows(s.Rows),
+		p.line("- %s in %s: %s exact, %s near of %s (%s)", cell(s.To), cell(s.From), amount.Grouped(s.ExactRows), amount.Grouped(s.NearRows), rows(s.Rows),
 			percent(s.ExactRows+s.NearRows, s.Rows))
 		p.pairs(s.Examples)
 	}
@@ -184,13 +185,13 @@ func (p *page) balance(b *BalanceResult) {
 		p.line("%s: %s, entropy %.2f bits (%.2f of even)%s\n", cell(c.Column), plural(int64(len(c.Classes)+c.More), "class", "classes"), c.Entropy, c.Even, whole)
 		p.line("| class | rows | share |\n| --- | ---: | ---: |")
 		for _, k := range c.Classes {
-			p.line("| %s | %s | %s |", cell(k.Label), Count(k.Rows), percent(k.Rows, c.Rows))
+			p.line("| %s | %s | %s |", cell(k.Label), amount.Grouped(k.Rows), percent(k.Rows, c.Rows))
 		}
 		if c.More > 0 {
 			p.line("| %d more | | |", c.More)
 		}
 		if c.Missing > 0 {
-			p.line("| (none) | %s | |", Count(c.Missing))
+			p.line("| (none) | %s | |", amount.Grouped(c.Missing))
 		}
 	}
 }
@@ -205,17 +206,17 @@ func (p *page) length(l *LengthResult) {
 		how += fmt.Sprintf(", with %d a message for the chat template", l.Overhead)
 	}
 	p.line("%s.\n", how)
-	p.line("| min | mean | p50 | p90 | p95 | p99 | max | over %s |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |", Count(int64(l.MaxLength)))
-	p.line("| %d | %.1f | %d | %d | %d | %d | %d | %s (%s) |\n", l.Min, l.Mean, l.P50, l.P90, l.P95, l.P99, l.Max, Count(l.Over), percent(l.Over, l.Rows))
+	p.line("| min | mean | p50 | p90 | p95 | p99 | max | over %s |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |", amount.Grouped(int64(l.MaxLength)))
+	p.line("| %d | %.1f | %d | %d | %d | %d | %d | %s (%s) |\n", l.Min, l.Mean, l.P50, l.P90, l.P95, l.P99, l.Max, amount.Grouped(l.Over), percent(l.Over, l.Rows))
 	p.line("| tokens | rows |\n| --- | ---: |")
 	for _, b := range l.Histogram {
-		p.line("| %d–%d | %s |", b.From, b.To, Count(b.Rows))
+		p.line("| %d–%d | %s |", b.From, b.To, amount.Grouped(b.Rows))
 	}
 	for i, r := range l.Longest {
 		if i == 0 {
 			p.line("")
 		}
-		p.line("- %s %d: %s tokens", cell(r.Split), r.Row, Count(int64(r.Tokens)))
+		p.line("- %s %d: %s tokens", cell(r.Split), r.Row, amount.Grouped(int64(r.Tokens)))
 	}
 	for i, c := range l.Characters {
 		if i == 0 {
@@ -234,7 +235,7 @@ func (p *page) quality(q *QualityResult) {
 		p.line("- %s %s: %s", rows(f.Rows), cell(describe(f)), cell(more(refs(f.Examples), f.Rows, len(f.Examples))))
 	}
 	for _, n := range q.Nulls {
-		p.line("- whole split %s: %s of %s null in %s", cell(n.Split), Count(n.Nulls), rows(n.Rows), cell(n.Column))
+		p.line("- whole split %s: %s of %s null in %s", cell(n.Split), amount.Grouped(n.Nulls), rows(n.Rows), cell(n.Column))
 	}
 	var scripts []string
 	for _, s := range q.Scripts {
@@ -246,7 +247,7 @@ func (p *page) quality(q *QualityResult) {
 // more adds that there are others than those listed.
 func more(list string, all int64, listed int) string {
 	if all > int64(listed) {
-		return list + fmt.Sprintf(" and %s more", Count(all-int64(listed)))
+		return list + fmt.Sprintf(" and %s more", amount.Grouped(all-int64(listed)))
 	}
 	return list
 }
@@ -263,14 +264,14 @@ func (p *page) personal(f *PIIResult) {
 		}
 	}
 	for _, e := range f.Entities {
-		p.line("- %s %s, counted by another scan", Count(e.Count), cell(e.Kind))
+		p.line("- %s %s, counted by another scan", amount.Grouped(e.Count), cell(e.Kind))
 	}
 }
 
 func (p *page) contamination(c *ContaminationResult) {
 	p.section("Contamination")
 	for _, b := range c.Benchmarks {
-		p.line("- %s: %s of %s in %s", cell(b.Benchmark), plural(b.Found, "item", "items"), Count(b.Items), rows(b.Rows))
+		p.line("- %s: %s of %s in %s", cell(b.Benchmark), plural(b.Found, "item", "items"), amount.Grouped(b.Items), rows(b.Rows))
 		for _, e := range b.Examples {
 			run := fmt.Sprintf("%d words in a row", e.Words)
 			p.line("  - %s %d has item %d: %.0f %%, %s", cell(e.Split), e.Row, e.Item, 100*e.Share, run)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/lab/audit/report"
 	"github.com/ml-intern/ml-intern/internal/lab/balance"
 	"github.com/ml-intern/ml-intern/internal/lab/licence"
@@ -106,7 +107,7 @@ func TestJSONHasTheShapeOfTheContract(t *testing.T) {
 
 func TestCount(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1203411: "1,203,411", -1234: "-1,234", -123: "-123"} {
-		if got := report.Count(n); got != want {
+		if got := amount.Grouped(n); got != want {
 			t.Errorf("Count(%d) = %s, want %s", n, got, want)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/lab/licence"
 	"github.com/ml-intern/ml-intern/internal/lab/pii"
 	"github.com/ml-intern/ml-intern/internal/lab/quality"
@@ -88,7 +89,7 @@ func (d *DuplicatesResult) finding() (Level, string) {
 	if part(d.Redundant, d.Rows) >= manyCopies {
 		level = Blocker
 	}
-	return level, fmt.Sprintf("%s of %s are copies: %s, %s", rows(d.Redundant), Count(d.Rows),
+	return level, fmt.Sprintf("%s of %s are copies: %s, %s", rows(d.Redundant), amount.Grouped(d.Rows),
 		plural(d.ExactRows, "exact", "exact"), plural(d.NearPairs, "near pair", "near pairs"))
 }
 
@@ -106,7 +107,7 @@ func (l *LeakageResult) finding() (Level, string) {
 		if s.ExactRows > 0 || part(n, s.Rows) >= smallestLeak {
 			level = Blocker
 		}
-		texts = append(texts, fmt.Sprintf("%s of %s (%s) stand in %s: %s exact, %s near", rows(n), s.To, percent(n, s.Rows), s.From, Count(s.ExactRows), Count(s.NearRows)))
+		texts = append(texts, fmt.Sprintf("%s of %s (%s) stand in %s: %s exact, %s near", rows(n), s.To, percent(n, s.Rows), s.From, amount.Grouped(s.ExactRows), amount.Grouped(s.NearRows)))
 	}
 	if level == OK {
 		return OK, "no row of one split stands in another"
@@ -135,14 +136,14 @@ func (b *BalanceResult) finding() (Level, string) {
 
 func (l *LengthResult) finding() (Level, string) {
 	if l.Over == 0 {
-		return OK, fmt.Sprintf("no row is over %s tokens%s", Count(int64(l.MaxLength)), l.estimate())
+		return OK, fmt.Sprintf("no row is over %s tokens%s", amount.Grouped(int64(l.MaxLength)), l.estimate())
 	}
 	level := Warning
 	if part(l.Over, l.Rows) >= manyTooLong {
 		level = Blocker
 	}
 	return level, fmt.Sprintf("%s (%s) over %s tokens%s, the longest %s", rows(l.Over), percent(l.Over, l.Rows),
-		Count(int64(l.MaxLength)), l.estimate(), Count(int64(l.Max)))
+		amount.Grouped(int64(l.MaxLength)), l.estimate(), amount.Grouped(int64(l.Max)))
 }
 
 func (l *LengthResult) estimate() string {
@@ -168,7 +169,7 @@ func (q *QualityResult) finding() (Level, string) {
 			}
 			level = worse(level, Warning)
 		}
-		texts = append(texts, fmt.Sprintf("%s %s", Count(f.Rows), describe(f)))
+		texts = append(texts, fmt.Sprintf("%s %s", amount.Grouped(f.Rows), describe(f)))
 	}
 	if level == OK {
 		return OK, "no empty or repeated texts"
@@ -209,7 +210,7 @@ func (p *PIIResult) finding() (Level, string) {
 	for _, e := range p.Entities {
 		if e.Count > 0 {
 			level = worse(level, Warning)
-			texts = append(texts, fmt.Sprintf("%s %s by another scan", Count(e.Count), e.Kind))
+			texts = append(texts, fmt.Sprintf("%s %s by another scan", amount.Grouped(e.Count), e.Kind))
 		}
 	}
 	if level == OK {

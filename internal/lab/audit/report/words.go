@@ -2,24 +2,16 @@ package report
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
-)
 
-// Count writes a number with commas between the thousands.
-func Count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for at := len(s) - 3; at > 0 && s[at-1] != '-'; at -= 3 {
-		s = s[:at] + "," + s[at:]
-	}
-	return s
-}
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+)
 
 func plural(n int64, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return Count(n) + " " + many
+	return amount.Grouped(n) + " " + many
 }
 
 func rows(n int64) string { return plural(n, "row", "rows") }
