@@ -11,7 +11,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
@@ -23,6 +22,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/repo"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/trackio"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
+	"github.com/ml-intern/ml-intern/internal/app/secrets"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/domain/workspace"
@@ -200,17 +200,8 @@ func (h *hands) secret(name string) (string, bool) {
 	return value, true
 }
 
-// secretKind is the kind of the first secret a text shows, "" for none. What
-// only stands behind a secret's name is not counted: programs are full of
-// such names.
-func (h *hands) secretKind(text string) string {
-	_, kinds := h.Scrubber().Report(text)
-	delete(kinds, "named")
-	if len(kinds) == 0 {
-		return ""
-	}
-	return strings.ReplaceAll(slices.Min(slices.Collect(maps.Keys(kinds))), "_", " ")
-}
+// secretKind is the kind of the first secret a text shows, "" for none.
+func (h *hands) secretKind(text string) string { return secrets.Kind(h.Scrubber(), text) }
 
 // ship commits files for a job to the namespace's private repository for jobs.
 func (h *hands) ship(ctx context.Context, namespace, folder string, files map[string][]byte) (job.Volume, error) {

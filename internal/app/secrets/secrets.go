@@ -3,7 +3,9 @@
 package secrets
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/ml-intern/ml-intern/internal/platform/redact"
@@ -38,10 +40,17 @@ func (s *Held) Scrubber() *redact.Scrubber {
 	return s.now
 }
 
-// Shows reports whether a text shows a secret. What only stands behind a
-// secret's name is not counted: addresses and programs are full of such names.
-func (s *Held) Shows(text string) bool {
-	_, kinds := s.Scrubber().Report(text)
+// Shows reports whether a text shows a secret.
+func (s *Held) Shows(text string) bool { return Kind(s.Scrubber(), text) != "" }
+
+// Kind is the kind of the first secret a text shows, "" for none. What only
+// stands behind a secret's name is not counted: addresses and programs are full
+// of such names.
+func Kind(s *redact.Scrubber, text string) string {
+	_, kinds := s.Report(text)
 	delete(kinds, "named")
-	return len(kinds) > 0
+	if len(kinds) == 0 {
+		return ""
+	}
+	return strings.ReplaceAll(slices.Min(slices.Collect(maps.Keys(kinds))), "_", " ")
 }

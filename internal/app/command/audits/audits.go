@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,9 +79,13 @@ func (f *flags) check() error {
 	case f.out != "" && !writable(f.out):
 		return console.Usage("--out is %q: there is no folder for it, or it is one", f.out)
 	}
+	var checks []string
+	for _, c := range lab.Checks() {
+		checks = append(checks, string(c))
+	}
 	for _, c := range f.Checks {
-		if !known(c) {
-			return console.Usage("--checks: there is no check %q; the checks are %s", c, names())
+		if !slices.Contains(checks, c) {
+			return console.Usage("--checks: there is no check %q; the checks are %s", c, strings.Join(checks, ", "))
 		}
 	}
 	return nil
@@ -93,26 +99,6 @@ func writable(path string) bool {
 	}
 	dir, err := os.Stat(filepath.Dir(path))
 	return err == nil && dir.IsDir()
-}
-
-func known(check string) bool {
-	for _, c := range lab.Checks() {
-		if string(c) == check {
-			return true
-		}
-	}
-	return false
-}
-
-func names() string {
-	text := ""
-	for i, c := range lab.Checks() {
-		if i > 0 {
-			text += ", "
-		}
-		text += string(c)
-	}
-	return text
 }
 
 func (f *flags) run(ctx context.Context, s *console.Streams) error {
