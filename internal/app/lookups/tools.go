@@ -156,14 +156,17 @@ func (d *Door) makeGitHub(client fetch.Getter, t *Tools) error {
 	if err != nil {
 		return err
 	}
-	for made, new := range map[*tool.Tool]func(ghtools.Options) (tool.Tool, error){
-		&t.FindExamples: ghtools.NewFindExamples, &t.ListRepos: ghtools.NewListRepos, &t.ReadFile: ghtools.NewReadFile, &t.Search: ghtools.NewSearch,
-	} {
-		if *made, err = new(ghtools.Options{Client: api}); err != nil {
-			return err
-		}
+	o := ghtools.Options{Client: api}
+	if t.FindExamples, err = ghtools.NewFindExamples(o); err == nil {
+		t.ListRepos, err = ghtools.NewListRepos(o)
 	}
-	return nil
+	if err == nil {
+		t.ReadFile, err = ghtools.NewReadFile(o)
+	}
+	if err == nil {
+		t.Search, err = ghtools.NewSearch(o)
+	}
+	return err
 }
 
 func (d *Door) makeCatalog(client fetch.Getter, t *Tools) (err error) {
