@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -181,7 +182,7 @@ func TestBadOperationsAreNamed(t *testing.T) {
 		}
 	}
 	var s event.Submission
-	if err := json.Unmarshal([]byte(`{"id":"a","operation":{"op_type":"user_input","data":null}}`), &s); err != nil || errors.Is(err, nil) && s.Operation != (event.UserInput{}) {
+	if err := json.Unmarshal([]byte(`{"id":"a","operation":{"op_type":"user_input","data":null}}`), &s); err != nil || errors.Is(err, nil) && !reflect.DeepEqual(s.Operation, event.UserInput{}) {
 		t.Errorf("missing data: %+v, %v", s, err)
 	}
 }

@@ -16,25 +16,59 @@ type Operation interface{ opType() string }
 
 type (
 	// UserInput is a person's message; during a turn it waits for the next one.
+	// Shown is what the person typed, where Text holds more (files that were
+	// mentioned); empty when the two are the same.
 	UserInput struct {
-		Text string `json:"text"`
+		Text   string  `json:"text"`
+		Shown  string  `json:"shown,omitempty"`
+		Images []Image `json:"images,omitempty"`
 	}
 	// Steer is a message that joins a running turn before its next model call.
 	Steer struct {
-		Text string `json:"text"`
+		Text   string  `json:"text"`
+		Shown  string  `json:"shown,omitempty"`
+		Images []Image `json:"images,omitempty"`
 	}
 	// ExecApproval answers the open gate.
 	ExecApproval struct {
 		Approvals []Approval `json:"approvals"`
 	}
-	// Undo removes the last turn.
-	Undo struct{}
+	// Undo removes the last turns (0 is 1) and takes back what their calls have
+	// changed in the workspace.
+	Undo struct {
+		Turns int `json:"turns,omitempty"`
+	}
+	// Rewind is Undo for a choice of the two: the conversation, the files.
+	Rewind struct {
+		Turns        int  `json:"turns"`
+		Conversation bool `json:"conversation"`
+		Files        bool `json:"files"`
+	}
+	// Redo takes the last Undo or Rewind back, as long as nothing was said since.
+	Redo struct{}
 	// Truncate removes the n-th (0-based) user message and what follows.
 	Truncate struct {
 		UserMessageIndex int `json:"user_message_index"`
 	}
-	// Compact shortens the history now.
-	Compact struct{}
+	// Compact shortens the history now. Instructions say what the summary must
+	// keep; they may be empty.
+	Compact struct {
+		Instructions string `json:"instructions,omitempty"`
+	}
+	// Configure changes the session's settings at once, outside the queue: the
+	// fields that are not nil, and rules that permit. It is answered by a
+	// settings event, or by an error that says why nothing was changed.
+	Configure struct {
+		Model        *string  `json:"model,omitempty"`
+		Effort       *string  `json:"effort,omitempty"`
+		ApprovalMode *string  `json:"approval_mode,omitempty"`
+		MaxCostUSD   *float64 `json:"max_cost_usd,omitempty"` // 0 is unlimited
+		Allow        []string `json:"allow,omitempty"`
+	}
+	// Rename gives the session a title.
+	Rename struct {
+		Title string `json:"title"`
+	}
 	// NewChat begins a fresh conversation in the same runtime.
 	NewChat struct {
 		ClearScreen bool `json:"clear_screen"`
@@ -48,6 +82,12 @@ type (
 	// ShutdownOp saves and ends the session.
 	ShutdownOp struct{}
 )
+
+// Image is a picture in a person's message.
+type Image struct {
+	MediaType string `json:"media_type"` // image/png, image/jpeg, image/gif or image/webp
+	Data      string `json:"data"`       // base64
+}
 
 // Approval is the answer to one gated call.
 type Approval struct {
@@ -64,7 +104,11 @@ func (Steer) opType() string        { return "steer" }
 func (ExecApproval) opType() string { return "exec_approval" }
 func (Undo) opType() string         { return "undo" }
 func (Truncate) opType() string     { return "truncate" }
+func (Rewind) opType() string       { return "rewind" }
+func (Redo) opType() string         { return "redo" }
 func (Compact) opType() string      { return "compact" }
+func (Configure) opType() string    { return "configure" }
+func (Rename) opType() string       { return "rename" }
 func (NewChat) opType() string      { return "new" }
 func (Resume) opType() string       { return "resume" }
 func (Interrupt) opType() string    { return "interrupt" }
@@ -78,7 +122,11 @@ func decoders() map[string]func(json.RawMessage) (Operation, error) {
 		"exec_approval": decodeOp[ExecApproval],
 		"undo":          decodeOp[Undo],
 		"truncate":      decodeOp[Truncate],
+		"rewind":        decodeOp[Rewind],
+		"redo":          decodeOp[Redo],
 		"compact":       decodeOp[Compact],
+		"configure":     decodeOp[Configure],
+		"rename":        decodeOp[Rename],
 		"new":           decodeOp[NewChat],
 		"resume":        decodeOp[Resume],
 		"interrupt":     decodeOp[Interrupt],

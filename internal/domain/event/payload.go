@@ -177,9 +177,70 @@ type (
 		Error            string `json:"error"`
 		UserMessage      string `json:"user_message"`
 	}
-	// UndoComplete ends an undo; Removed counts messages.
+	// UndoComplete ends an undo or a rewind; Removed counts messages, Turns the
+	// turns they belong to.
 	UndoComplete struct {
 		Removed int `json:"removed"`
+		Turns   int `json:"turns,omitempty"`
+		Restored
+	}
+	// RedoComplete ends a redo; Added counts messages.
+	RedoComplete struct {
+		Added int `json:"added"`
+		Turns int `json:"turns,omitempty"`
+		Restored
+	}
+	// Restored tells what was put back in the workspace. Paths are relative to
+	// it. Conflicts were changed by somebody else meanwhile and left alone.
+	Restored struct {
+		Files     []string `json:"files,omitempty"`
+		Conflicts []string `json:"conflicts,omitempty"`
+		// Problem says why files could not be put back at all; empty for none.
+		Problem string `json:"problem,omitempty"`
+	}
+	// Settings are the values a session runs with, told when they change.
+	Settings struct {
+		Model        string   `json:"model"`
+		Effort       string   `json:"effort"` // "off" for none
+		ApprovalMode string   `json:"approval_mode"`
+		MaxCostUSD   *float64 `json:"max_cost_usd"` // null is unlimited
+		ToolRuntime  string   `json:"tool_runtime"`
+		Cwd          string   `json:"cwd"`
+		// Window is the model's context in tokens, 0 when unknown.
+		Window int `json:"context_window,omitempty"`
+	}
+	// Checkpoint says what a call has changed in the workspace, and that it can
+	// be undone. Before and After name the states in the checkpoint store.
+	Checkpoint struct {
+		ToolCallID string        `json:"tool_call_id"`
+		Tool       string        `json:"tool"`
+		Before     string        `json:"before"`
+		After      string        `json:"after"`
+		Files      []FileChanged `json:"files"`
+	}
+	// FileChanged is one file of a checkpoint; the line counts are 0 for what
+	// is no text.
+	FileChanged struct {
+		Path    string `json:"path"`   // relative to the workspace
+		Change  string `json:"change"` // added, modified or deleted
+		Added   int    `json:"added"`
+		Removed int    `json:"removed"`
+	}
+	// Finding is something a rule has noticed in the numbers or the silence of
+	// a run. Source is "job:NS/ID", "process:ID" or "file:PATH".
+	Finding struct {
+		Source   string   `json:"source"`
+		Rule     string   `json:"rule"`     // nan, divergence, plateau, overfitting, silence
+		Severity string   `json:"severity"` // info, warning or error
+		Text     string   `json:"text"`     // one sentence for a person
+		Metric   string   `json:"metric,omitempty"`
+		Step     *float64 `json:"step,omitempty"`
+		Value    *float64 `json:"value,omitempty"` // null for NaN too
+	}
+	// Renamed gives the session a title. By is "user" or "auto".
+	Renamed struct {
+		Title string `json:"title"`
+		By    string `json:"by"`
 	}
 	// TruncateComplete ends a truncate; Removed counts messages.
 	TruncateComplete struct {
@@ -236,8 +297,11 @@ type (
 	InputAccepted struct {
 		SubmissionID string `json:"submission_id"`
 		Text         string `json:"text"`
-		Queued       bool   `json:"queued"`
-		Steer        bool   `json:"steer,omitempty"`
+		// Shown is what the person typed, where Text holds more.
+		Shown  string  `json:"shown,omitempty"`
+		Images []Image `json:"images,omitempty"`
+		Queued bool    `json:"queued"`
+		Steer  bool    `json:"steer,omitempty"`
 		// AtGate: an approval was open, which this text abandons.
 		AtGate bool `json:"at_gate,omitempty"`
 		// Cwd and Model are those in force: a crash may come before the turn

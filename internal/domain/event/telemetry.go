@@ -81,6 +81,11 @@ func (Compacted) Type() Type         { return TypeCompacted }
 func (SessionTerminated) Type() Type { return TypeSessionTerminated }
 func (UndoComplete) Type() Type      { return TypeUndoComplete }
 func (TruncateComplete) Type() Type  { return TypeTruncateComplete }
+func (RedoComplete) Type() Type      { return TypeRedoComplete }
+func (Settings) Type() Type          { return TypeSettings }
+func (Checkpoint) Type() Type        { return TypeCheckpoint }
+func (Finding) Type() Type           { return TypeFinding }
+func (Renamed) Type() Type           { return TypeRenamed }
 func (NewComplete) Type() Type       { return TypeNewComplete }
 func (ResumeComplete) Type() Type    { return TypeResumeComplete }
 func (ResumedFrom) Type() Type       { return TypeResumedFrom }

@@ -52,6 +52,11 @@ const (
 	TypeSpend            Type = "spend"
 	TypeEvidence         Type = "evidence"
 	TypeTruncateComplete Type = "truncate_complete"
+	TypeRedoComplete     Type = "redo_complete"
+	TypeSettings         Type = "settings"
+	TypeCheckpoint       Type = "checkpoint"
+	TypeFinding          Type = "finding"
+	TypeRenamed          Type = "session_renamed"
 )
 
 // Ends reports whether t ends or suspends a turn.

@@ -22,6 +22,10 @@ type Session interface {
 	ID() string
 	// Emit appends events, durably where their types ask for it.
 	Emit(ps ...event.Payload)
+	// Notice hands the model a line of the program's own, such as a finding in
+	// a run's numbers: it joins a running turn before its next model call and
+	// begins none. Without a running turn it waits for the next one.
+	Notice(line string)
 	// Reserve sets a cost aside under id before it is caused; ref names the
 	// outside thing that causes it. The error says why it does not fit under
 	// the session's cap.

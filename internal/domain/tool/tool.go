@@ -162,6 +162,10 @@ type Env interface {
 	// Delegate lets an agent with a history of its own do a task and returns
 	// what it found, also when it had to stop early.
 	Delegate(ctx context.Context, d Delegation) Report
+	// Steered is closed when a person has said something that waits for the
+	// turn's next model call: a call that only waits ends then. A nil channel
+	// never is.
+	Steered() <-chan struct{}
 	// Abandoned reports, to Recover, that the turn of the call is not taken up
 	// again: what has become of the call is told without waiting for its end.
 	Abandoned() bool

@@ -21,6 +21,8 @@ type Env struct {
 	Left bool
 	// Chars is what Room returns; 0 is 40,000.
 	Chars int
+	// Steer is what Steered returns; nil is never closed.
+	Steer chan struct{}
 	// Delegated answers Delegate; nil reports that nobody could do it.
 	Delegated func(ctx context.Context, d tool.Delegation) tool.Report
 
@@ -158,6 +160,9 @@ func (e *Env) PlanUpdates() int {
 	return e.plans
 }
 
+// Steered is Steer.
+func (e *Env) Steered() <-chan struct{} { return e.Steer }
+
 // Abandoned is Left.
 func (e *Env) Abandoned() bool { return e.Left }
 
@@ -167,9 +172,10 @@ type Session struct {
 	SessionID string
 	CapMicro  int64
 
-	mu     sync.Mutex
-	events []event.Payload
-	spends map[string]event.Spend
+	mu      sync.Mutex
+	events  []event.Payload
+	notices []string
+	spends  map[string]event.Spend
 }
 
 var _ tool.Session = (*Session)(nil)
@@ -189,6 +195,20 @@ func (s *Session) Emitted() []event.Payload {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.events)
+}
+
+// Notice keeps the line.
+func (s *Session) Notice(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notices = append(s.notices, line)
+}
+
+// Notices are the lines for the model so far.
+func (s *Session) Notices() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.notices)
 }
 
 // Reserve keeps cost under id when it fits under the cap.

@@ -19,6 +19,8 @@ type Session struct {
 	Record    *record.Record
 	Money     *budget.Budget
 	Cap       func() int64 // millionths of a dollar, 0 for none
+	// Tell takes lines for the model; nil drops them.
+	Tell func(line string)
 }
 
 var _ tool.Session = (*Session)(nil)
@@ -29,6 +31,13 @@ func (s *Session) ID() string { return s.SessionID }
 // Emit appends events outside any turn.
 func (s *Session) Emit(ps ...event.Payload) {
 	_ = s.Record.Append(context.Background(), "", ps...) // the record remembers
+}
+
+// Notice hands the model a line of the program's own.
+func (s *Session) Notice(line string) {
+	if s.Tell != nil {
+		s.Tell(line)
+	}
 }
 
 // Reserve sets cost aside under the cap.

@@ -71,6 +71,9 @@ func (e *environment) Effect(ref string) error {
 
 func (e *environment) Plan() []event.PlanItem { return e.session.Plan() }
 
+// Steered is never closed where the session tells nobody.
+func (e *environment) Steered() <-chan struct{} { return e.session.Steered }
+
 func (e *environment) Abandoned() bool { return e.session.Abandoned }
 
 func (e *environment) Evidence(entry event.Evidence) string {

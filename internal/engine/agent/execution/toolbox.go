@@ -49,6 +49,8 @@ type Session struct {
 	Grace time.Duration
 	// Evidence numbers and tells what a call has looked up; nil keeps none.
 	Evidence func(e event.Evidence) string
+	// Steered is closed when a person wants to be heard; it may be nil.
+	Steered <-chan struct{}
 	// Heard tells text from outside that is no evidence; nil forgets it.
 	Heard func(e event.Evidence)
 	// Keep is told good results that are not text from outside, or may be the

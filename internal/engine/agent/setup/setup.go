@@ -35,6 +35,21 @@ type Opened struct {
 	Close func() error
 }
 
+// Checkpoints remembers what calls change in the workspace. It is called by one
+// session; its methods may be called from any goroutine.
+type Checkpoints interface {
+	// Begin notes the workspace before a call that may change it and returns
+	// what to call after it. What that returns is told; it is nil when nothing
+	// has changed. Errors are the checkpoints' own to tell: a call never fails
+	// for want of a checkpoint.
+	Begin(ctx context.Context, turnID string, call tool.Risk, callID string) (end func(ctx context.Context, toolName string) *event.Checkpoint)
+	// Undo puts back what the calls of these turns have changed, newest first.
+	// Files that somebody else has changed since are conflicts and stay.
+	Undo(ctx context.Context, turnIDs []string) event.Restored
+	// Redo takes the newest Undo back.
+	Redo(ctx context.Context) event.Restored
+}
+
 // Settings are the values a session runs with.
 type Settings struct {
 	Model  string
@@ -81,6 +96,8 @@ type Options struct {
 	// ScrubStream returns a filter for one streamed answer; nil passes all.
 	ScrubStream func() observer.Filter
 	Sessions    Sessions
+	// Checkpoints may be nil: then no change of a file can be undone.
+	Checkpoints Checkpoints
 	// Debug receives what only an operator should see, such as stack traces;
 	// nil drops it.
 	Debug func(text string)
