@@ -1,0 +1,233 @@
+package screentest
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/google/go-cmp/cmp"
+)
+
+// patience bounds every wait for something to appear. It is long because
+// machines that test are busy.
+const patience = 30 * time.Second
+
+// Terminal is a program in a pseudo-terminal.
+type Terminal struct {
+	*Screen
+	t    testing.TB
+	cmd  *exec.Cmd
+	file *os.File
+	wait sync.WaitGroup
+	// ended is closed when the program has ended; err is how.
+	ended chan struct{}
+	err   error
+}
+
+// Start runs cmd in a pseudo-terminal of the given size. The program is killed
+// at the end of the test.
+func Start(t testing.TB, cmd *exec.Cmd, columns, rows int) *Terminal {
+	t.Helper()
+	file, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)})
+	if err != nil {
+		t.Fatalf("start %s in a pseudo-terminal: %v", cmd.Path, err)
+	}
+	x := &Terminal{Screen: NewScreen(columns, rows), t: t, cmd: cmd, file: file, ended: make(chan struct{})}
+	x.wait.Go(func() { _, _ = io.Copy(x.Screen, file) }) // ends with the program
+	x.wait.Go(x.answer)
+	x.wait.Go(func() {
+		x.err = cmd.Wait()
+		close(x.ended)
+	})
+	t.Cleanup(x.close)
+	return x
+}
+
+// answer gives the program what a terminal answers to its questions.
+func (x *Terminal) answer() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := x.term.Read(buf)
+		if n > 0 {
+			if _, err := x.file.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (x *Terminal) close() {
+	_ = x.cmd.Process.Kill()
+	<-x.ended
+	_ = x.file.Close()
+	x.mu.Lock()
+	_ = x.term.Close()
+	x.mu.Unlock()
+	x.wait.Wait()
+}
+
+// PID is the program's process.
+func (x *Terminal) PID() int { return x.cmd.Process.Pid }
+
+// Type sends text as a person types it.
+func (x *Terminal) Type(text string) {
+	x.t.Helper()
+	if _, err := io.WriteString(x.file, text); err != nil {
+		x.t.Fatalf("type %q: %v\n%s", text, err, x.Text())
+	}
+}
+
+// Paste sends text as one bracketed paste.
+func (x *Terminal) Paste(text string) { x.Type("\x1b[200~" + text + "\x1b[201~") }
+
+// keys are the bytes of keys with a name.
+func keys() map[string]string {
+	return map[string]string{
+		"enter": "\r", "esc": "\x1b", "tab": "\t", "shift+tab": "\x1b[Z", "backspace": "\x7f", "delete": "\x1b[3~",
+		"up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "home": "\x1b[H", "end": "\x1b[F",
+		"pgup": "\x1b[5~", "pgdown": "\x1b[6~", "space": " ", "alt+enter": "\x1b\r",
+		"shift+enter": "\x1b[13;2u", "ctrl+enter": "\x1b[13;5u", "focus": "\x1b[I", "blur": "\x1b[O",
+	}
+}
+
+// Press sends keys by name: enter, esc, up, ctrl+c, alt+b, shift+tab, a …
+func (x *Terminal) Press(names ...string) {
+	x.t.Helper()
+	for _, name := range names {
+		switch code, ok := keys()[name]; {
+		case ok:
+			x.Type(code)
+		case strings.HasPrefix(name, "ctrl+") && len(name) == 6:
+			x.Type(string(name[5] & 0x1f))
+		case strings.HasPrefix(name, "alt+") && len(name) == 5:
+			x.Type("\x1b" + name[4:])
+		case len([]rune(name)) == 1:
+			x.Type(name)
+		default:
+			x.t.Fatalf("there is no key %q", name)
+		}
+	}
+}
+
+// Resize changes the size of the terminal.
+func (x *Terminal) Resize(columns, rows int) {
+	x.t.Helper()
+	x.Screen.Resize(columns, rows)
+	if err := pty.Setsize(x.file, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)}); err != nil {
+		x.t.Fatalf("resize: %v", err)
+	}
+}
+
+// Until waits until seen accepts the screen, and fails with what stands there.
+func (x *Terminal) Until(what string, seen func(screen string) bool) {
+	x.t.Helper()
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	for {
+		changed := x.change()
+		if seen(x.Text()) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-x.ended:
+			if !seen(x.Text()) {
+				x.t.Fatalf("the program ended (%v) before %s:\n%s", x.err, what, x.Text())
+			}
+			return
+		case <-limit.C:
+			x.t.Fatalf("waited %s for %s; the screen is\n%s", patience, what, x.Text())
+		}
+	}
+}
+
+// See waits until every text stands on the screen.
+func (x *Terminal) See(texts ...string) {
+	x.t.Helper()
+	x.Until("the text "+strings.Join(texts, " and "), func(screen string) bool {
+		for _, text := range texts {
+			if !strings.Contains(screen, text) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// SeeAll waits until every text stands on the screen or in its scrollback.
+func (x *Terminal) SeeAll(texts ...string) {
+	x.t.Helper()
+	x.Until("the text "+strings.Join(texts, " and "), func(string) bool {
+		all := x.All()
+		for _, text := range texts {
+			if !strings.Contains(all, text) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Gone waits until a text does not stand on the screen any more.
+func (x *Terminal) Gone(text string) {
+	x.t.Helper()
+	x.Until("the end of the text "+text, func(screen string) bool { return !strings.Contains(screen, text) })
+}
+
+// Running reports whether the program has not ended.
+func (x *Terminal) Running() bool {
+	select {
+	case <-x.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Exit waits for the end of the program and returns its exit code.
+func (x *Terminal) Exit() int {
+	x.t.Helper()
+	select {
+	case <-x.ended:
+	case <-time.After(patience):
+		x.t.Fatalf("the program did not end; the screen is\n%s", x.Text())
+	}
+	var exit *exec.ExitError
+	if errors.As(x.err, &exit) {
+		return exit.ExitCode()
+	}
+	return 0
+}
+
+// Golden compares text with testdata/<name>; with update it writes the file.
+func Golden(t testing.TB, name, text string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if f := flag.Lookup("update"); f != nil && f.Value.String() == "true" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v (write it with -update)", err)
+	}
+	if diff := cmp.Diff(strings.TrimSuffix(string(want), "\n"), text); diff != "" {
+		t.Errorf("%s differs (-want +got):\n%s", path, diff)
+	}
+}
