@@ -52,6 +52,8 @@ var rooms = map[string][]string{
 	"internal/adapter/hub/settings":   {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
 	"internal/adapter/hub/account":    {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
 	"internal/adapter/hub/job":        {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	// Reading, writing and finding sessions stand on one document.
+	"internal/adapter/sessions": {"internal/domain", "internal/platform", "internal/adapter/sessions"},
 	// The rows it reads are those that the lab works on.
 	"internal/adapter/table": {"internal/lab/record"},
 	// These stand on the others.

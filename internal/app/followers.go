@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/sink/sessionlog"
@@ -34,7 +34,7 @@ func (a *App) keepLog(ctx context.Context, s *Session) error {
 	}
 	log, err := sessionlog.New(sessionlog.Options{
 		Dir: a.logDir(), SessionID: s.ID, Interval: time.Duration(max(0, a.Config().HeartbeatIntervalS)) * time.Second,
-		About: func() sessions.About { return a.about(s) },
+		About: func() document.About { return a.about(s) },
 		Log:   slog.New(slog.NewTextHandler(debugWriter{a}, nil)),
 	})
 	if err != nil {
@@ -55,8 +55,8 @@ func (w debugWriter) Write(p []byte) (int, error) {
 }
 
 // about is what a session file says beside the session's events.
-func (a *App) about(s *Session) sessions.About {
-	return sessions.About{
+func (a *App) about(s *Session) document.About {
+	return document.About{
 		UserID: a.user(context.Background(), false), Cwd: a.Loaded.Dir, GitBranch: gitBranch(a.Loaded.RepoRoot),
 		AppVersion: Version(), Tools: s.specs, Model: s.Settings().Model,
 	}
@@ -67,7 +67,7 @@ func toolSpecs(tools []tool.Tool) ([]json.RawMessage, error) {
 	out := make([]json.RawMessage, 0, len(tools))
 	for _, t := range tools {
 		spec := t.Spec()
-		raw, err := sessions.ToolSpec(llm.ToolSpec{Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters})
+		raw, err := document.ToolSpec(llm.ToolSpec{Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters})
 		if err != nil {
 			return nil, err
 		}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -163,7 +164,7 @@ func (l *Library) find() ([]candidate, error) {
 // describe reads one candidate; ok is false when it is no session.
 func (l *Library) describe(ctx context.Context, c candidate) (Entry, bool) {
 	if c.id == "" {
-		d, err := ReadDocument(c.path)
+		d, err := document.Read(c.path)
 		if err != nil {
 			return Entry{}, false
 		}
@@ -183,23 +184,17 @@ func (l *Library) describe(ctx context.Context, c candidate) (Entry, bool) {
 		entry.order, entry.UpdatedAt = s.Time, s.Time
 	}
 	entry.Cwd, entry.Model, entry.Next = s.Cwd, s.Model, s.Next
-	entry.Messages, entry.Preview = count(s.Messages), Title(s.Messages)
+	entry.Messages, entry.Preview = count(s.Messages), document.Title(s.Messages)
 	entry.Title = entry.Preview
 	return entry, true
 }
 
-func documentEntry(d Document, c candidate) Entry {
+func documentEntry(d document.Document, c candidate) Entry {
 	entry := Entry{
 		SessionID: d.SessionID, Title: d.Title, Cwd: d.Cwd, Model: d.Model, Messages: count(d.Messages),
-		Preview: Title(d.Messages), Path: c.path, order: c.modified,
+		Preview: document.Title(d.Messages), UpdatedAt: d.Updated(), Path: c.path, order: c.modified,
 	}
 	entry.Title = cmp.Or(entry.Title, entry.Preview)
-	for _, text := range []string{d.EndTime, d.StartTime} {
-		if at, ok := readTime(text); ok {
-			entry.UpdatedAt = at
-			break
-		}
-	}
 	if entry.Cwd == "" && filepath.Base(filepath.Dir(c.path)) == originalDir {
 		// The original kept its files below the folder it was started in.
 		if dir, err := filepath.Abs(filepath.Dir(filepath.Dir(c.path))); err == nil {
@@ -312,7 +307,7 @@ func (l *Library) byPath(ctx context.Context, entries []Entry, path string) (Ent
 			return e, nil
 		}
 	}
-	d, err := ReadDocument(path)
+	d, err := document.Read(path)
 	if err != nil {
 		return Entry{}, err
 	}

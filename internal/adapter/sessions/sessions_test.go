@@ -2,12 +2,10 @@ package sessions_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,22 +25,6 @@ const (
 	idB = "a1b2c3d4-0000-4000-8000-000000000002"
 	idC = "c0ffee00-0000-4000-8000-000000000003"
 )
-
-// saveEnv makes the test program save a session again and again to this path.
-const saveEnv = "SESSIONS_TEST_SAVE"
-
-func TestMain(m *testing.M) {
-	if path := os.Getenv(saveEnv); path != "" {
-		d := sessions.Document{SessionID: idA, Messages: []llm.Message{{Role: llm.User, Text: strings.Repeat("long ", 200_000)}}}
-		for {
-			if err := d.Save(path, time.Now()); err != nil {
-				fmt.Println(err)
-				return
-			}
-		}
-	}
-	os.Exit(m.Run())
-}
 
 // place is a machine with sessions.
 type place struct {
@@ -501,24 +483,5 @@ func TestExport(t *testing.T) {
 	p.file(filepath.Join(p.logs(), "s.json"), saved(idC, "null", "x"), 0)
 	if err := p.lib.Export(t.Context(), p.resolve(idC), "jsonl", &bytes.Buffer{}); err == nil {
 		t.Error("a session without a journal was exported as one")
-	}
-}
-
-// Acceptance check 23 of the command line: a process killed while it saves
-// leaves the previous file.
-func TestCheck23_KilledWhileSaving(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s.json")
-	if err := (sessions.Document{SessionID: idA, Messages: []llm.Message{{Role: llm.User, Text: "x"}}}).Save(path, time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	for i := range 5 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(40+i*17)*time.Millisecond)
-		cmd := exec.CommandContext(ctx, os.Args[0])
-		cmd.Env = append(os.Environ(), saveEnv+"="+path)
-		_ = cmd.Run() // it is killed
-		cancel()
-		if d, err := sessions.ReadDocument(path); err != nil || d.SessionID != idA || len(d.Messages) != 1 {
-			t.Fatalf("after a kill: %v", err)
-		}
 	}
 }

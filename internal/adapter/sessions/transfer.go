@@ -14,6 +14,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/claude"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/markdown"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -21,29 +24,29 @@ import (
 
 // Load returns a session as a document. What the events of a journal do not
 // say, its tools and its user, comes from the newest JSON file of the session.
-func (l *Library) Load(ctx context.Context, e Entry) (Document, error) {
+func (l *Library) Load(ctx context.Context, e Entry) (document.Document, error) {
 	if !e.Journal {
-		return ReadDocument(e.Path)
+		return document.Read(e.Path)
 	}
 	events, err := l.opts.Journals.Read(ctx, e.SessionID, 0, 0)
 	if err != nil {
-		return Document{}, err
+		return document.Document{}, err
 	}
 	s, err := history.Load(events)
 	if err != nil {
-		return Document{}, fmt.Errorf("load session %s: %w", e.SessionID, err)
+		return document.Document{}, fmt.Errorf("load session %s: %w", e.SessionID, err)
 	}
-	var about About
+	var about document.About
 	for _, path := range l.files(e.SessionID) {
-		if d, err := ReadDocument(path); err == nil {
-			about = About{
+		if d, err := document.Read(path); err == nil {
+			about = document.About{
 				UserID: d.UserID, HFUsername: d.HFUsername, GitBranch: d.GitBranch, Title: d.Title,
 				AppVersion: d.AppVersion, Tools: d.Tools, Model: d.Model,
 			}
 			break
 		}
 	}
-	return Build(s, events, about), nil
+	return document.Build(s, events, about), nil
 }
 
 // Import is a saved session made ready to go on in a new journal.
@@ -79,8 +82,11 @@ func (l *Library) Import(ctx context.Context, e Entry, user *string, fork bool) 
 		return Import{}, err
 	}
 	in := Import{
-		Path: e.Path, OriginalID: orNull(d.SessionID), Events: len(d.Events), Dropped: d.Dropped,
+		Path: e.Path, Events: len(d.Events), Dropped: d.Dropped,
 		Forked: fork || !same(d.UserID, user) || !isID(d.SessionID),
+	}
+	if d.SessionID != "" {
+		in.OriginalID = &d.SessionID
 	}
 	in.Messages = slices.DeleteFunc(slices.Clone(d.Messages), func(m llm.Message) bool { return m.Role == llm.System })
 	if len(in.Messages) == 0 {
@@ -176,9 +182,9 @@ func (l *Library) Export(ctx context.Context, e Entry, format string, w io.Write
 		}
 		switch format {
 		case FormatClaude:
-			return d.WriteClaude(w)
+			return claude.Write(w, d)
 		case FormatMarkdown:
-			return d.WriteMarkdown(w)
+			return markdown.Write(w, d)
 		}
 		return d.Write(w, time.Now())
 	case FormatJSONL:

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -56,7 +56,7 @@ func (d *draft) take(ev event.Event) (changed bool, err error) {
 	}
 	if !ev.Type.Bulk() {
 		d.meter.Add(ev)
-		d.events.tail, err = sessions.AppendEvent(d.events.tail, ev)
+		d.events.tail, err = document.AppendEvent(d.events.tail, ev)
 		errs = append(errs, err)
 	}
 	changed = !ev.Type.Bulk() || ev.Type == event.TypeHistoryMessage || ev.Type == event.TypeHistoryRewritten
@@ -79,7 +79,7 @@ func (d *draft) settle() error {
 func (d *draft) insert(at int) error {
 	m := d.state.Messages[at]
 	if d.title == "" {
-		d.title = sessions.Title([]llm.Message{m})
+		d.title = document.Title([]llm.Message{m})
 	}
 	p, err := d.encode(m, nil)
 	d.order = slices.Insert(d.order, at, p)
@@ -94,7 +94,7 @@ func (d *draft) replace() error {
 	for _, p := range d.order {
 		known[p.sum] = p
 	}
-	d.title = sessions.Title(d.state.Messages)
+	d.title = document.Title(d.state.Messages)
 	d.order = make([]piece, len(d.state.Messages))
 	var errs []error
 	for i, m := range d.state.Messages {
@@ -108,7 +108,7 @@ func (d *draft) replace() error {
 
 // encode adds a message to the pile unless it is among those known.
 func (d *draft) encode(m llm.Message, known map[digest]piece) (piece, error) {
-	raw, err := sessions.MessageJSON(m)
+	raw, err := document.MessageJSON(m)
 	if err != nil {
 		return piece{}, fmt.Errorf("encode message: %w", err)
 	}
@@ -117,19 +117,19 @@ func (d *draft) encode(m llm.Message, known map[digest]piece) (piece, error) {
 	if old, ok := known[p.sum]; ok && old.size > 0 {
 		return old, nil
 	}
-	d.messages.tail, err = sessions.AppendItem(d.messages.tail, raw)
+	d.messages.tail, err = document.AppendItem(d.messages.tail, raw)
 	p.size = d.messages.len() - p.from
 	return p, err
 }
 
 // save writes the file.
-func (d *draft) save(path, session string, about sessions.About, now time.Time) error {
+func (d *draft) save(path, session string, about document.About, now time.Time) error {
 	if about.Title == "" {
 		about.Title = d.title
 	}
-	doc := sessions.Build(&d.state, nil, about)
+	doc := document.Build(&d.state, nil, about)
 	doc.SessionID = session
-	return doc.SaveEncoded(path, now, sessions.Encoded{
+	return doc.SaveEncoded(path, now, document.Encoded{
 		Messages: inOrder{d}, Events: allEvents{d}, Usage: d.meter.Summary(session),
 	})
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -148,9 +148,9 @@ func TestTheFileIsThatOfThePlainWriter(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		about := sessions.About{Cwd: "/w", AppVersion: "1", Tools: []json.RawMessage{json.RawMessage(`{"type": "function"}`)}}
+		about := document.About{Cwd: "/w", AppVersion: "1", Tools: []json.RawMessage{json.RawMessage(`{"type": "function"}`)}}
 		log, err := sessionlog.New(sessionlog.Options{
-			Dir: made, SessionID: id, Log: slog.New(slog.DiscardHandler), About: func() sessions.About { return about },
+			Dir: made, SessionID: id, Log: slog.New(slog.DiscardHandler), About: func() document.About { return about },
 		})
 		if err != nil {
 			rt.Fatal(err)
@@ -158,7 +158,7 @@ func TestTheFileIsThatOfThePlainWriter(t *testing.T) {
 		if err := log.Run(t.Context(), replay(p.events)); err != nil {
 			rt.Fatal(err)
 		}
-		plain := sessions.Build(&p.state, p.events, about)
+		plain := document.Build(&p.state, p.events, about)
 		plain.SessionID = id
 		if err := plain.Save(filepath.Join(made, "plain"), time.Now()); err != nil {
 			rt.Fatal(err)
@@ -234,7 +234,7 @@ func TestSavesInBetween(t *testing.T) {
 			if rapid.IntRange(0, 5).Draw(rt, "save") > 0 {
 				continue
 			}
-			doc := sessions.Build(&p.state, p.events, sessions.About{})
+			doc := document.Build(&p.state, p.events, document.About{})
 			doc.SessionID = "s"
 			if err := errors.Join(draft.Save(path), doc.Save(plain, time.Now())); err != nil {
 				rt.Fatal(err)

@@ -3,7 +3,7 @@ package sessionlog
 import (
 	"time"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 )
 
@@ -21,7 +21,7 @@ func (d *Draft) Take(ev event.Event) error {
 
 // Save writes the file.
 func (d *Draft) Save(path string) error {
-	return d.d.save(path, "s", sessions.About{}, time.Now())
+	return d.d.save(path, "s", document.About{}, time.Now())
 }
 
 // Stored is how many bytes of messages were ever encoded.

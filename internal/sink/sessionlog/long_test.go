@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -71,9 +71,9 @@ func begin(tb testing.TB, dir string, interval time.Duration) *hand {
 	var err error
 	h.log, err = sessionlog.New(sessionlog.Options{
 		Dir: dir, SessionID: id, Interval: interval, Log: slog.New(slog.DiscardHandler),
-		About: func() sessions.About { // asked once a save
+		About: func() document.About { // asked once a save
 			h.saves.Add(1)
-			return sessions.About{}
+			return document.About{}
 		},
 	})
 	if err != nil {
@@ -131,7 +131,7 @@ func TestOneSaveAtTheEnd(t *testing.T) {
 // checkEvents checks that the file has all of a session of n turns.
 func checkEvents(t *testing.T, h *hand, n int) {
 	t.Helper()
-	d, err := sessions.ReadDocument(h.log.Path())
+	d, err := document.Read(h.log.Path())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestRewriteKeepsWhatStays(t *testing.T) {
 	if err := errors.Join(draft.Save(path), draft.Close()); err != nil {
 		t.Fatal(err)
 	}
-	got, err := sessions.ReadDocument(path)
+	got, err := document.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 )
 
@@ -32,7 +32,7 @@ type Options struct {
 	Interval time.Duration
 	// About is asked at every save for what events do not say. It may be left
 	// out, and is called from the log's own goroutine.
-	About func() sessions.About
+	About func() document.About
 	// Log is told of saves that failed.
 	Log *slog.Logger
 }
@@ -70,7 +70,7 @@ func New(opts Options) (*Log, error) {
 		return nil, errors.New("session log: Log is missing")
 	}
 	if opts.About == nil {
-		opts.About = func() sessions.About { return sessions.About{} }
+		opts.About = func() document.About { return document.About{} }
 	}
 	return &Log{
 		opts: opts, due: make(chan struct{}, 1), fresh: make(chan struct{}, 1), draft: newDraft(opts.Dir),

@@ -19,7 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/journal"
@@ -57,12 +57,12 @@ func (r *rig) follow(interval time.Duration) {
 	name := "me"
 	r.log, err = sessionlog.New(sessionlog.Options{
 		Dir: r.dir, SessionID: id, Interval: interval, Log: slog.New(slog.NewTextHandler(&r.note, nil)),
-		About: func() sessions.About {
-			spec, err := sessions.ToolSpec(llm.ToolSpec{Name: "bash", Description: "runs", Parameters: json.RawMessage(`{"type":"object"}`)})
+		About: func() document.About {
+			spec, err := document.ToolSpec(llm.ToolSpec{Name: "bash", Description: "runs", Parameters: json.RawMessage(`{"type":"object"}`)})
 			if err != nil {
 				r.t.Error(err)
 			}
-			return sessions.About{UserID: &name, Cwd: "/w", GitBranch: "main", AppVersion: "1.2", Tools: []json.RawMessage{spec}}
+			return document.About{UserID: &name, Cwd: "/w", GitBranch: "main", AppVersion: "1.2", Tools: []json.RawMessage{spec}}
 		},
 	})
 	if err != nil {
@@ -106,7 +106,7 @@ func (r *rig) saved() (events int) {
 	if len(files) != 1 {
 		r.t.Fatalf("files are %v, want one", files)
 	}
-	d, err := sessions.ReadDocument(files[0])
+	d, err := document.Read(files[0])
 	if err != nil {
 		r.t.Fatal(err)
 	}

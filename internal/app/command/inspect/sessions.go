@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -186,7 +187,7 @@ func showEvidence(s *console.Streams, entries []event.Evidence) {
 	}
 }
 
-func showSession(s *console.Streams, e sessions.Entry, d sessions.Document) {
+func showSession(s *console.Streams, e sessions.Entry, d document.Document) {
 	for _, line := range []struct{ name, value string }{
 		{"Session", cmp.Or(d.SessionID, e.SessionID)},
 		{"Title", d.Title},

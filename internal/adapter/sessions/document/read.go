@@ -1,4 +1,4 @@
-package sessions
+package document
 
 import (
 	"bytes"
@@ -15,22 +15,22 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
-// ReadDocument reads a saved session, ours or the original's. Only messages
+// Read reads a saved session, ours or the original's. Only messages
 // must be there, as an array; entries that are no messages are dropped and
 // counted, and everything else may be missing or odd.
-func ReadDocument(path string) (Document, error) {
+func Read(path string) (Document, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return Document{}, fmt.Errorf("read session: %w", err)
 	}
-	d, err := parseDocument(raw)
+	d, err := parse(raw)
 	if err != nil {
 		return Document{}, fmt.Errorf("read session %s: %w", path, err)
 	}
 	return d, nil
 }
 
-func parseDocument(raw []byte) (Document, error) {
+func parse(raw []byte) (Document, error) {
 	var in map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &in); err != nil {
 		if err = json.Unmarshal(finite(raw), &in); err != nil {

@@ -1,4 +1,5 @@
-package sessions
+// Package markdown writes a session to be read by people.
+package markdown
 
 import (
 	"fmt"
@@ -6,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/evidence"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -13,10 +15,10 @@ import (
 	shown "github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
-// WriteMarkdown writes what was asked and answered, to be read by people: the
+// Write writes what was asked and answered, to be read by people: the
 // marks of what was looked up become footnotes, and references that nothing
 // stands behind have their remark. Results of tools are left out.
-func (d Document) WriteMarkdown(w io.Writer) error {
+func Write(w io.Writer, d document.Document) error {
 	var b strings.Builder
 	title := d.Title
 	if title == "" {
@@ -39,15 +41,15 @@ func (d Document) WriteMarkdown(w io.Writer) error {
 			fmt.Fprintf(&b, "\n## Answered\n\n%s\n", text)
 		}
 	}
-	if _, err := io.WriteString(w, evidence.Footnotes(b.String(), d.behind(b.String()))); err != nil {
+	if _, err := io.WriteString(w, evidence.Footnotes(b.String(), Behind(d, b.String()))); err != nil {
 		return fmt.Errorf("write session as Markdown: %w", err)
 	}
 	return nil
 }
 
-// behind is the evidence, and a stand-in for each address that the turns did
+// Behind is the evidence of a session, and a stand-in for each address that the turns did
 // not find to be without any: those of the session's own work.
-func (d Document) behind(text string) []event.Evidence {
+func Behind(d document.Document, text string) []event.Evidence {
 	all := d.Evidence()
 	var without []string
 	judged := false

@@ -1,8 +1,11 @@
-package sessions
+// Package document is a session as one JSON object: how it is built from events,
+// written and read. It knows neither where sessions lie nor how they are shown.
+package document
 
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
@@ -38,6 +41,26 @@ type Document struct {
 	Dropped int
 	// index holds the place of each message in the file when some were dropped.
 	index []int
+}
+
+// Place returns the place that a message had in the file it was read from, where
+// entries that are no messages count too.
+func (d Document) Place(i int) int {
+	if d.index == nil {
+		return i
+	}
+	return d.index[i]
+}
+
+// Updated is when the session was saved or, where that is unknown, begun; zero
+// when neither is known.
+func (d Document) Updated() time.Time {
+	for _, text := range []string{d.EndTime, d.StartTime} {
+		if at, ok := readTime(text); ok {
+			return at
+		}
+	}
+	return time.Time{}
 }
 
 // Evidence lists what the session has looked up, in order. Entries that cannot

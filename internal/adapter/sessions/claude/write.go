@@ -1,4 +1,5 @@
-package sessions
+// Package claude knows the session files of Claude Code: one JSON object a line.
+package claude
 
 import (
 	"bufio"
@@ -9,13 +10,14 @@ import (
 	"io"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
 // The rows of the claude_code form; the order of keys is part of it.
 type (
-	claudeRow struct {
+	row struct {
 		Type      string  `json:"type"`
 		Message   any     `json:"message"`
 		UUID      string  `json:"uuid"`
@@ -24,28 +26,28 @@ type (
 		Timestamp string  `json:"timestamp"`
 		Meta      bool    `json:"isMeta,omitempty"` // the engine wrote it
 	}
-	claudeUser struct {
+	userMessage struct {
 		Role    string `json:"role"`
 		Content any    `json:"content"`
 	}
-	claudeAssistant struct {
+	assistantMessage struct {
 		Role    string `json:"role"`
 		Model   string `json:"model"`
 		Content []any  `json:"content"`
 	}
-	claudeText struct {
+	textBlock struct {
 		Type string `json:"type"`
 		Text string `json:"text"`
 	}
-	claudeUse struct {
+	useBlock struct {
 		Type  string          `json:"type"`
 		ID    string          `json:"id"`
 		Name  string          `json:"name"`
 		Input json.RawMessage `json:"input"`
 	}
-	// claudeResult must not have a "text" key: readers would take it for the
+	// resultBlock must not have a "text" key: readers would take it for the
 	// words of a person.
-	claudeResult struct {
+	resultBlock struct {
 		Type    string `json:"type"`
 		ID      string `json:"tool_use_id"`
 		Content string `json:"content"`
@@ -53,57 +55,54 @@ type (
 	}
 )
 
-// WriteClaude writes the conversation as one JSON object a line, in the form
-// of Claude Code's session files, which trace viewers read. Ids depend on the
+// Write writes the conversation as one JSON object a line, in the form of
+// Claude Code's session files, which trace viewers read. Ids depend on the
 // session, the role and the place alone: writing again gives the same.
-func (d Document) WriteClaude(w io.Writer) error {
-	out := bufio.NewWriter(w)
-	failed := d.failedCalls()
+func Write(w io.Writer, d document.Document) error {
+	lines := bufio.NewWriter(w)
+	failed := failedCalls(d)
 	var parent *string
 	for i, m := range d.Messages {
-		row, ok := d.claudeRow(m, failed)
+		out, ok := convert(d, m, failed)
 		if !ok {
 			continue
 		}
-		index := i
-		if d.index != nil {
-			index = d.index[i]
+		index := d.Place(i)
+		out.UUID, out.Parent, out.SessionID = rowID(d.SessionID, m.Role, index), parent, d.SessionID
+		if out.Timestamp = m.Timestamp; out.Timestamp == "" {
+			out.Timestamp = d.StartTime
 		}
-		row.UUID, row.Parent, row.SessionID = rowID(d.SessionID, m.Role, index), parent, d.SessionID
-		if row.Timestamp = m.Timestamp; row.Timestamp == "" {
-			row.Timestamp = d.StartTime
-		}
-		raw, err := event.Encode(row)
+		raw, err := event.Encode(out)
 		if err != nil {
 			return fmt.Errorf("convert message %d of session %s: %w", index, d.SessionID, err)
 		}
-		if _, err := out.Write(append(raw, '\n')); err != nil {
+		if _, err := lines.Write(append(raw, '\n')); err != nil {
 			return fmt.Errorf("write session %s: %w", d.SessionID, err)
 		}
-		parent = &row.UUID
+		parent = &out.UUID
 	}
-	return out.Flush()
+	return lines.Flush()
 }
 
-// claudeRow converts one message; ok is false for those without a row.
-func (d Document) claudeRow(m llm.Message, failed map[string]bool) (row claudeRow, ok bool) {
+// convert makes the row of one message; ok is false for those without a row.
+func convert(d document.Document, m llm.Message, failed map[string]bool) (out row, ok bool) {
 	switch m.Role {
 	case llm.User:
-		return claudeRow{Type: "user", Message: claudeUser{"user", flat(m)}, Meta: m.Synthetic}, true
+		return row{Type: "user", Message: userMessage{"user", flat(m)}, Meta: m.Synthetic}, true
 	case llm.ToolRole:
-		result := claudeResult{"tool_result", m.ToolCallID, flat(m), failed[m.ToolCallID]}
-		return claudeRow{Type: "user", Message: claudeUser{"user", []any{result}}}, true
+		result := resultBlock{"tool_result", m.ToolCallID, flat(m), failed[m.ToolCallID]}
+		return row{Type: "user", Message: userMessage{"user", []any{result}}}, true
 	case llm.Assistant:
 		var content []any
 		if text := flat(m); text != "" {
-			content = append(content, claudeText{"text", text})
+			content = append(content, textBlock{"text", text})
 		}
 		for _, c := range m.ToolCalls {
-			content = append(content, claudeUse{"tool_use", c.ID, c.Name, input(c.Arguments)})
+			content = append(content, useBlock{"tool_use", c.ID, c.Name, input(c.Arguments)})
 		}
-		return claudeRow{Type: "assistant", Message: claudeAssistant{"assistant", d.Model, content}}, len(content) > 0
+		return row{Type: "assistant", Message: assistantMessage{"assistant", d.Model, content}}, len(content) > 0
 	}
-	return claudeRow{}, false
+	return row{}, false
 }
 
 // flat returns content as one text: the text of blocks, and any other block as
@@ -148,7 +147,7 @@ func input(arguments string) json.RawMessage {
 }
 
 // failedCalls returns the ids of calls whose output was a failure.
-func (d Document) failedCalls() map[string]bool {
+func failedCalls(d document.Document) map[string]bool {
 	failed := map[string]bool{}
 	for _, ev := range d.Events {
 		if ev.Type != event.TypeToolOutput || ev.AgentID() != "" {

@@ -1,33 +1,34 @@
-package sessions_test
+package claude_test
 
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/claude"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
-func claude(t testing.TB, d sessions.Document) []string {
+func written(t testing.TB, d document.Document) []string {
 	t.Helper()
 	var out bytes.Buffer
-	if err := d.WriteClaude(&out); err != nil {
+	if err := claude.Write(&out, d); err != nil {
 		t.Fatal(err)
 	}
 	return strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 }
 
 // example is the conversation whose rows are known byte for byte.
-func example() sessions.Document {
-	return sessions.Document{
+func example() document.Document {
+	return document.Document{
 		SessionID: "sess-1", Model: "openai/gpt-5.5:fal-ai", StartTime: "2026-01-01T00:00:00",
 		Messages: []llm.Message{
 			{Role: llm.System, Text: "sys"},
@@ -48,14 +49,14 @@ func TestCheck26_Claude(t *testing.T) {
 		`{"type":"assistant","message":{"role":"assistant","model":"openai/gpt-5.5:fal-ai","content":[{"type":"text","text":"done"}]},"uuid":"800fa687-6672-ca8b-9f14-eb858dc2cf69","parentUuid":"b1f95309-63ca-43b1-7633-a9cc9a90f58b","sessionId":"sess-1","timestamp":"2026-01-01T00:00:00"}`,
 	}
 	for range 2 {
-		if diff := cmp.Diff(want, claude(t, example())); diff != "" {
+		if diff := cmp.Diff(want, written(t, example())); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
 }
 
 func TestCheck26_ClaudeOddities(t *testing.T) {
-	d := sessions.Document{SessionID: "s", Messages: []llm.Message{
+	d := document.Document{SessionID: "s", Messages: []llm.Message{
 		{Role: llm.System, Text: "x"},
 		{Role: llm.Assistant}, // empty: no row
 		{Role: llm.Assistant, ToolCalls: []llm.ToolCall{{ID: "a", Arguments: "{bad"}, {ID: "b"}}},
@@ -68,7 +69,7 @@ func TestCheck26_ClaudeOddities(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Events = []event.Event{failed}
-	got := claude(t, d)
+	got := written(t, d)
 	if len(got) != 4 {
 		t.Fatalf("%d rows:\n%s", len(got), strings.Join(got, "\n"))
 	}
@@ -88,84 +89,15 @@ func TestCheck26_ClaudeOddities(t *testing.T) {
 
 // A dropped message still counts for the ids of those behind it.
 func TestClaudeIdsCountDroppedMessages(t *testing.T) {
-	p := newPlace(t)
-	path := p.file(p.work+"/x.json", `{"session_id":"sess-1","messages":[{"role":"system","content":"s"},7,{"role":"assistant","content":"x"}]}`, 0)
-	d, err := sessions.ReadDocument(path)
+	path := filepath.Join(t.TempDir(), "x.json")
+	if err := os.WriteFile(path, []byte(`{"session_id":"sess-1","messages":[{"role":"system","content":"s"},7,{"role":"assistant","content":"x"}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := document.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := claude(t, d); !strings.Contains(got[0], `"uuid":"dcbb14e6-a951-a89c-8821-da6fcc316742"`) {
+	if got := written(t, d); !strings.Contains(got[0], `"uuid":"dcbb14e6-a951-a89c-8821-da6fcc316742"`) {
 		t.Errorf("rows: %s", got)
-	}
-}
-
-func TestDocumentRoundTrip(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		p := t.TempDir() + "/s.json"
-		d := example()
-		d.Title, d.Cwd = rapid.String().Draw(rt, "title"), "/w"
-		d.Messages[1].Text = strings.ToValidUTF8(rapid.String().Draw(rt, "text"), "")
-		d.Messages[4].ThinkingBlocks = []json.RawMessage{json.RawMessage(`{"type":"thinking","signature":"a+/=é😀 \\u00e9 \n"}`)}
-		d.Messages[4].Synthetic = rapid.Bool().Draw(rt, "flag")
-		if err := d.Save(p, time.Now()); err != nil {
-			rt.Fatal(err)
-		}
-		got, err := sessions.ReadDocument(p)
-		if err != nil {
-			rt.Fatal(err)
-		}
-		if diff := cmp.Diff(d.Messages, got.Messages); diff != "" || got.Title != strings.ToValidUTF8(d.Title, "\ufffd") || got.SessionID != d.SessionID {
-			rt.Fatalf("title %q and %q (-want +got):\n%s", d.Title, got.Title, diff)
-		}
-	})
-}
-
-func TestSaveLeavesNoTemporaryFile(t *testing.T) {
-	dir := t.TempDir()
-	if err := example().Save(dir+"/none/\x00.json", time.Now()); err == nil {
-		t.Error("an impossible path was written")
-	}
-}
-
-// FuzzReadDocument holds that no file, however odd, makes reading panic or
-// lose count of its messages.
-func FuzzReadDocument(f *testing.F) {
-	f.Add([]byte(saved(idA, "null", "x")))
-	f.Add([]byte(`{"messages":[NaN,{"role":"user","content":"NaN \" Infinity"}],"total_cost_usd":-Infinity}`))
-	f.Add([]byte(`{"messages":[{"role":"assistant","content":null,"tool_calls":[{"function":{"arguments":{"a":1}}}]}],"events":[{"event_type":"tool_output","data":[]}]}`))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		p := &place{t: t}
-		path := p.file(t.TempDir()+"/s.json", string(raw), 0)
-		d, err := sessions.ReadDocument(path)
-		if err != nil {
-			return
-		}
-		for _, row := range claude(t, d) {
-			if row != "" && !json.Valid([]byte(row)) {
-				t.Errorf("a row is not JSON: %s", row)
-			}
-		}
-		var out bytes.Buffer
-		if err := d.Write(&out, time.Now()); err != nil {
-			t.Fatal(err)
-		}
-		again := p.file(path, out.String(), 0)
-		back, err := sessions.ReadDocument(again)
-		if err != nil || len(back.Messages) != len(d.Messages) || back.Dropped != 0 {
-			t.Errorf("read again: %v, %d messages, want %d", err, len(back.Messages), len(d.Messages))
-		}
-	})
-}
-
-func BenchmarkWrite1000Messages(b *testing.B) {
-	d := example()
-	for i := range 1000 {
-		d.Messages = append(d.Messages, llm.Message{Role: llm.User, Text: fmt.Sprint(i, strings.Repeat(" word", 200))})
-	}
-	for b.Loop() {
-		var out bytes.Buffer
-		if err := d.Write(&out, time.Now()); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package sessions_test
+package markdown_test
 
 import (
 	"strings"
@@ -7,7 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/markdown"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
@@ -22,10 +23,10 @@ func noted(t *testing.T, p event.Payload) event.Event {
 	return event.Event{Type: p.Type(), Data: raw}
 }
 
-func markdown(t *testing.T, d sessions.Document) string {
+func written(t *testing.T, d document.Document) string {
 	t.Helper()
 	var b strings.Builder
-	if err := d.WriteMarkdown(&b); err != nil {
+	if err := markdown.Write(&b, d); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -33,8 +34,16 @@ func markdown(t *testing.T, d sessions.Document) string {
 
 func TestMarkdownHasItsEvidenceAsFootnotes(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	d := example()
-	d.Title, d.Messages = "A recipe\nfor tides", append(d.Messages[:4:4],
+	d := document.Document{
+		SessionID: "sess-1", Model: "openai/gpt-5.5:fal-ai", StartTime: "2026-01-01T00:00:00",
+		Messages: []llm.Message{
+			{Role: llm.System, Text: "sys"},
+			{Role: llm.User, Text: "hi"},
+			{Role: llm.Assistant, Text: "Listing.", ToolCalls: []llm.ToolCall{{ID: "call-1", Name: "bash", Arguments: `{"command": "ls"}`}}},
+			{Role: llm.ToolRole, Text: "ok", ToolCallID: "call-1", Name: "bash"},
+		},
+	}
+	d.Title, d.Messages = "A recipe\nfor tides", append(d.Messages,
 		llm.Message{Role: llm.Assistant, Text: "As [S1] says; see https://b.example/never and my https://huggingface.co/bob/tides, or [S9].\x1b[31m\n"},
 		llm.Message{Role: llm.User, Text: "Go on.", Synthetic: true},
 		llm.Message{Role: llm.User, Text: "```\nhttps://mine.example [S1]\n```"},
@@ -50,15 +59,15 @@ func TestMarkdownHasItsEvidenceAsFootnotes(t *testing.T) {
 		"\n## Asked\n\n````text\n```\nhttps://mine.example [S1]\n```\n````\n" +
 		"\n## Answered\n\nIt was [^S1].\n\n" +
 		"[^S1]: Tides, https://a.example/tides (web_fetch), fetched 2026-03-04T05:06:07Z\n[^S9]: not in the session's evidence\n"
-	if diff := cmp.Diff(want, markdown(t, d)); diff != "" {
+	if diff := cmp.Diff(want, written(t, d)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	// A session that told nothing of its turns has nobody's word for an address.
 	d.Events = d.Events[:1]
-	if got := markdown(t, d); !strings.Contains(got, "https://huggingface.co/bob/tides [unverified]") {
+	if got := written(t, d); !strings.Contains(got, "https://huggingface.co/bob/tides [unverified]") {
 		t.Error(got)
 	}
-	if got := markdown(t, sessions.Document{SessionID: "s"}); got != "# Session s\n\n- Session: s\n" {
+	if got := written(t, document.Document{SessionID: "s"}); got != "# Session s\n\n- Session: s\n" {
 		t.Errorf("%q", got)
 	}
 }
