@@ -38,6 +38,7 @@ type Config struct {
 	ToolRuntime        string
 	ToolsDisabled      []string
 	WorkspaceRoot      string // absolute, "" = the repository or working directory
+	Checkpoints        string
 	ConfineFiles       string
 	BashSandbox        string
 	BashSandboxRead    []string // absolute
@@ -89,8 +90,10 @@ type Permissions struct {
 
 // UI is how the terminal looks and calls.
 type UI struct {
-	Banner string
-	Notify string
+	Banner       string
+	Notify       string
+	Theme        string
+	ScreenReader bool
 }
 
 // Price is what a model costs in USD per million tokens. A nil cache price is

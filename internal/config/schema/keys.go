@@ -150,6 +150,10 @@ var Keys = []Key{
 		at: func(c *Config) any { return &c.ToolsDisabled },
 	},
 	{
+		Name: "checkpoints", Kind: String, Default: `"auto"`, Allowed: []string{"auto", "on", "off"}, Effect: "keep the workspace's files as they were before each change, for undo; `auto` = unless the workspace is too large",
+		at: func(c *Config) any { return &c.Checkpoints },
+	},
+	{
 		Name: "workspace_root", Kind: Path, Default: `""`, Effect: "the workspace; empty = the git repository, else the working directory",
 		at: func(c *Config) any { return &c.WorkspaceRoot },
 	},
@@ -279,7 +283,7 @@ var Keys = []Key{
 		at: func(c *Config) any { return &c.TelemetryShared },
 	},
 	{
-		Name: "detach_on_hangup", Kind: Bool, Default: `false`, Effect: "a closed terminal detaches the run instead of ending it",
+		Name: "detach_on_hangup", Kind: Bool, Default: `true`, Effect: "a closed terminal detaches the run instead of ending it",
 		at: func(c *Config) any { return &c.DetachOnHangup },
 	},
 	{
@@ -297,15 +301,23 @@ var Keys = []Key{
 		at: func(c *Config) any { return &c.Messaging.Destinations }, object: readDestinations,
 	},
 	{
-		Name: "notify_min_seconds", Kind: Int, Default: `20`, Min: 0, Max: 86_400, Open: true, Effect: "turns shorter than so many seconds are not announced while the terminal is watched",
+		Name: "notify_min_seconds", Kind: Int, Default: `10`, Min: 0, Max: 86_400, Open: true, Effect: "work shorter than so many seconds is not announced while the terminal is watched",
 		at: func(c *Config) any { return &c.NotifyMinSeconds },
 	},
 	{
-		Name: "ui.banner", Kind: String, Default: `"static"`, Allowed: []string{"static", "animated"}, Open: true, Effect: "the first lines of an interactive session",
+		Name: "ui.banner", Kind: String, Default: `"static"`, Allowed: []string{"static", "animated", "off"}, Open: true, Effect: "the first lines of an interactive session",
 		at: func(c *Config) any { return &c.UI.Banner },
 	},
 	{
 		Name: "ui.notify", Kind: String, Default: `"auto"`, Allowed: []string{"auto", "osc", "bell", "native", "off"}, Open: true, Effect: "how the terminal calls for attention",
 		at: func(c *Config) any { return &c.UI.Notify },
+	},
+	{
+		Name: "ui.theme", Kind: String, Default: `"auto"`, Allowed: []string{"auto", "dark", "light"}, Open: true, Effect: "colours for a dark or a light background; `auto` asks the terminal",
+		at: func(c *Config) any { return &c.UI.Theme },
+	},
+	{
+		Name: "ui.screen_reader", Kind: Bool, Default: `false`, Open: true, Effect: "linear text without redrawing, for screen readers",
+		at: func(c *Config) any { return &c.UI.ScreenReader },
 	},
 }
