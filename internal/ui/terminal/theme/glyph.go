@@ -6,27 +6,27 @@ type Glyph uint8
 // The glyphs; the comments show them in Unicode and in ASCII. Each is one
 // column wide but Arrow and Ellipsis, which take two and three in ASCII.
 const (
-	Done     Glyph = iota // ✓ +  went well
-	Failed                // ✗ !  went wrong
-	Stopped               // ■ #  was ended before its end
-	Running               // ● *  goes on
-	Current               // ▸ >  the one that is worked on, or chosen
-	Pending               // ○ -  not begun
-	Prompt                // ❯ >  in front of what the person types
-	Bullet                // • -  an item of a list
-	Bar                   // │ |  beside quoted text, and between columns
-	Gutter                // ▎ |  beside what the person has said
-	Branch                // └ `  a detail of the line above
-	Arrow                 // → ->
-	Up                    // ↑ ^  sent
-	Down                  // ↓ v  received
-	Ellipsis              // … ...
-	Separator             // · |  between parts of a line
-	Dash                  // – -
-	Times                 // × x
-	Filled                // █ #  the done part of a bar
-	Shade                 // ░ .  the rest of it
-	Cursor                // ▌ _  where text still grows
+	Done      Glyph = iota // ✓ +  went well
+	Failed                 // ✗ !  went wrong
+	Stopped                // ■ #  was ended before its end
+	Running                // ● *  goes on
+	Current                // ▸ >  the one that is worked on, or chosen
+	Pending                // ○ -  not begun
+	Prompt                 // ❯ >  in front of what the person types
+	Bullet                 // • -  an item of a list
+	Bar                    // │ |  beside quoted text, and between columns
+	Gutter                 // ▎ |  beside what the person has said
+	Branch                 // └ `  a detail of the line above
+	Arrow                  // → ->
+	Up                     // ↑ ^  sent
+	Down                   // ↓ v  received
+	Ellipsis               // … ...
+	Separator              // · |  between parts of a line
+	Dash                   // – -
+	Times                  // × x
+	Filled                 // █ #  the done part of a bar
+	Shade                  // ░ .  the rest of it
+	Cursor                 // ▌ _  where text still grows
 
 	Horizontal  // ─ -  frames and rules
 	Vertical    // │ |

@@ -110,13 +110,13 @@ type row struct {
 func table() [roleCount]row {
 	gold := row{dark: rgb(255, 200, 80), light: rgb(138, 90, 0), basic: ansi.Yellow}
 	return [roleCount]row{
-		Dim:      {dark: rgb(140, 140, 140), light: rgb(105, 105, 105)},
+		Dim:      {dark: rgb(148, 148, 148), light: rgb(105, 105, 105)},
 		Border:   {dark: rgb(98, 98, 98), light: rgb(148, 148, 148)},
 		User:     {bold, rgb(210, 215, 225), rgb(40, 45, 60), 0},
 		Heading:  {bold, gold.dark, gold.light, gold.basic},
 		Emphasis: {italic, rgb(180, 140, 40), rgb(120, 85, 10), gold.basic},
 		Strong:   {bold, gold.dark, gold.light, gold.basic},
-		Struck:   {struck, rgb(140, 140, 140), rgb(105, 105, 105), 0},
+		Struck:   {struck, rgb(148, 148, 148), rgb(105, 105, 105), 0},
 		Accent:   {0, gold.dark, gold.light, gold.basic},
 		Success:  {0, rgb(110, 200, 120), rgb(0, 110, 45), ansi.Green},
 		Warning:  {0, rgb(240, 180, 60), rgb(145, 85, 0), ansi.Yellow},
@@ -127,7 +127,7 @@ func table() [roleCount]row {
 		Keyword:  {0, rgb(205, 150, 245), rgb(120, 40, 165), ansi.Magenta},
 		String:   {0, rgb(150, 205, 130), rgb(45, 105, 20), ansi.Green},
 		Number:   {0, rgb(240, 170, 115), rgb(155, 70, 0), ansi.Yellow},
-		Comment:  {italic, rgb(135, 140, 150), rgb(100, 105, 112), 0},
+		Comment:  {italic, rgb(142, 148, 158), rgb(100, 105, 112), 0},
 		Function: {0, rgb(125, 180, 255), rgb(10, 85, 175), ansi.Blue},
 		Link:     {underline, rgb(90, 180, 255), rgb(0, 85, 190), ansi.Blue},
 	}
