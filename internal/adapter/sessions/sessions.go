@@ -184,17 +184,20 @@ func (l *Library) describe(ctx context.Context, c candidate) (Entry, bool) {
 		entry.order, entry.UpdatedAt = s.Time, s.Time
 	}
 	entry.Cwd, entry.Model, entry.Next = s.Cwd, s.Model, s.Next
-	entry.Messages, entry.Preview = count(s.Messages), document.Title(s.Messages)
-	entry.Title = entry.Preview
+	var typed document.Typed
+	for _, ev := range events {
+		typed.Note(ev)
+	}
+	entry.Messages, entry.Preview, entry.Title = count(s.Messages), typed.Preview(s.Messages), typed.Title(s.Messages)
 	return entry, true
 }
 
 func documentEntry(d document.Document, c candidate) Entry {
 	entry := Entry{
 		SessionID: d.SessionID, Title: d.Title, Cwd: d.Cwd, Model: d.Model, Messages: count(d.Messages),
-		Preview: document.Title(d.Messages), UpdatedAt: d.Updated(), Path: c.path, order: c.modified,
+		Preview: d.Typed.Preview(d.Messages), UpdatedAt: d.Updated(), Path: c.path, order: c.modified,
 	}
-	entry.Title = cmp.Or(entry.Title, entry.Preview)
+	entry.Title = cmp.Or(entry.Title, d.Typed.Title(d.Messages))
 	if entry.Cwd == "" && filepath.Base(filepath.Dir(c.path)) == originalDir {
 		// The original kept its files below the folder it was started in.
 		if dir, err := filepath.Abs(filepath.Dir(filepath.Dir(c.path))); err == nil {

@@ -21,6 +21,7 @@ import (
 type draft struct {
 	state    history.State
 	meter    usage.Meter
+	typed    document.Typed
 	title    string
 	messages pile    // encoded; also those that are no longer in force
 	order    []piece // the messages in force, one a message of the state
@@ -45,6 +46,7 @@ func newDraft(dir string) draft {
 // that leaves no trace in the file. Errors leave out what they name.
 func (d *draft) take(ev event.Event) (changed bool, err error) {
 	var errs []error
+	d.typed.Note(ev)
 	if err := d.state.Apply(ev); err != nil {
 		errs = append(errs, err)
 	}
@@ -79,7 +81,7 @@ func (d *draft) settle() error {
 func (d *draft) insert(at int) error {
 	m := d.state.Messages[at]
 	if d.title == "" {
-		d.title = document.Title([]llm.Message{m})
+		d.title = d.typed.Title([]llm.Message{m})
 	}
 	p, err := d.encode(m, nil)
 	d.order = slices.Insert(d.order, at, p)
@@ -94,7 +96,7 @@ func (d *draft) replace() error {
 	for _, p := range d.order {
 		known[p.sum] = p
 	}
-	d.title = document.Title(d.state.Messages)
+	d.title = d.typed.Title(d.state.Messages)
 	d.order = make([]piece, len(d.state.Messages))
 	var errs []error
 	for i, m := range d.state.Messages {

@@ -39,6 +39,8 @@ type Document struct {
 	CostUSD float64
 	// Dropped counts entries of messages that were not valid.
 	Dropped int
+	// Typed knows what persons have typed; it is not saved.
+	Typed Typed
 	// index holds the place of each message in the file when some were dropped.
 	index []int
 }
@@ -101,13 +103,14 @@ func Build(s *history.State, events []event.Event, about About) Document {
 	if about.Cwd != "" {
 		d.Cwd = about.Cwd
 	}
-	if d.Title == "" {
-		d.Title = Title(d.Messages)
-	}
 	for _, ev := range events {
+		d.Typed.Note(ev)
 		if !ev.Type.Bulk() {
 			d.Events = append(d.Events, ev)
 		}
+	}
+	if d.Title == "" {
+		d.Title = d.Typed.Title(d.Messages)
 	}
 	return d
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -51,7 +50,7 @@ func parse(raw []byte) (Document, error) {
 	_ = json.Unmarshal(in["total_cost_usd"], &d.CostUSD) // no number: unknown, so nothing
 	for i, one := range messages {
 		var m llm.Message
-		if string(one) == "null" || m.UnmarshalJSON(plain(one)) != nil {
+		if string(one) == "null" || m.UnmarshalJSON(verbatim(one)) != nil {
 			d.Dropped++
 			continue
 		}
@@ -61,9 +60,9 @@ func parse(raw []byte) (Document, error) {
 	return d, nil
 }
 
-// plain undoes the indentation and the escaping of a saved message, so that
+// verbatim undoes the indentation and the escaping of a saved message, so that
 // what a provider wants back verbatim is what it was before the save.
-func plain(raw []byte) []byte {
+func verbatim(raw []byte) []byte {
 	var buf bytes.Buffer
 	if json.Compact(&buf, raw) != nil {
 		return raw
@@ -186,27 +185,6 @@ func notFinite(raw []byte) string {
 		if bytes.HasPrefix(raw, []byte(word)) {
 			return word
 		}
-	}
-	return ""
-}
-
-// previewLength is how many characters of the first message a list shows.
-const previewLength = 72
-
-// Title returns the first words a person said, on one line.
-func Title(messages []llm.Message) string {
-	for _, m := range messages {
-		if m.Role != llm.User || m.Synthetic {
-			continue
-		}
-		line := strings.Join(strings.Fields(m.PlainText()), " ")
-		if line == "" {
-			continue
-		}
-		if runes := []rune(line); len(runes) > previewLength {
-			return string(runes[:previewLength-1]) + "…"
-		}
-		return line
 	}
 	return ""
 }
