@@ -361,6 +361,9 @@ func TestLockNamesTheOtherProcess(t *testing.T) {
 	if got, err := s.Read(t.Context(), id, 0, 0); err != nil || len(got) != 3 {
 		t.Errorf("reading a held session: %d events, %v", len(got), err)
 	}
+	if pid, held := s.Held(id); !held || pid != cmd.Process.Pid {
+		t.Errorf("held is %v by %d", held, pid)
+	}
 	if removed, err := s.Sweep(t.Context(), time.Now().Add(time.Hour)); err != nil || len(removed) != 0 {
 		t.Errorf("the sweep took %v, %v", removed, err)
 	}
@@ -370,6 +373,9 @@ func TestLockNamesTheOtherProcess(t *testing.T) {
 	}
 	_ = stdin.Close()
 	_ = cmd.Wait() // it was killed
+	if pid, held := s.Held(id); held {
+		t.Errorf("after the crash it is held by %d", pid)
+	}
 	if err := s.Acquire(t.Context(), id); err != nil {
 		t.Errorf("after the crash: %v", err)
 	}
@@ -385,8 +391,20 @@ func TestReleaseEndsTheLock(t *testing.T) {
 	if err := b.Acquire(t.Context(), id); !errors.As(err, &held) || held.PID != os.Getpid() {
 		t.Fatalf("error is %v", err)
 	}
+	for _, one := range []*store.Store{a, b} {
+		if pid, held := one.Held(id); !held || pid != os.Getpid() {
+			t.Errorf("held is %v by %d", held, pid)
+		}
+	}
 	if err := a.Release(id); err != nil {
 		t.Fatal(err)
+	}
+	// The process lives on, and has let go.
+	if _, held := b.Held(id); held {
+		t.Error("a released session is held")
+	}
+	if _, held := b.Held(uuid.NewString()); held {
+		t.Error("a session that is not there is held")
 	}
 	if err := b.Append(t.Context(), id, 0, journaltest.Events(id, 2, 1)); err != nil {
 		t.Error(err)

@@ -1,0 +1,4 @@
+package store
+
+// alive leaves the answer to the lock, which costs little here.
+func alive(int) bool { return true }
