@@ -117,7 +117,20 @@ type (
 		// Origin lists the outside text read since the user's last message:
 		// what the call does may have been asked for there.
 		Origin []Origin `json:"origin,omitempty"`
+		// Cost is what the call may spend; nil for one that spends nothing.
+		Cost *WorstCase `json:"cost,omitempty"`
+		// Rules are the narrowest ones that would let this call run without
+		// asking; none where no rule can.
+		Rules []string `json:"rules,omitempty"`
 		*Block
+	}
+	// WorstCase is the most that a call may spend. USD is null when that is
+	// unknown, and Reason then says why.
+	WorstCase struct {
+		USD         *float64 `json:"usd"`
+		USDPerHour  float64  `json:"usd_per_hour,omitempty"`
+		PriceSource string   `json:"price_source,omitempty"`
+		Reason      string   `json:"reason,omitempty"`
 	}
 	// ApprovalRequired opens a gate.
 	ApprovalRequired struct {
@@ -255,9 +268,12 @@ type (
 		SavedPath            *string `json:"saved_path"`
 		ClearScreen          bool    `json:"clear_screen"`
 	}
-	// ResumeComplete ends a resume.
+	// ResumeComplete ends a resume. It stands in the journal of the session that
+	// goes on, and once more, with that session's id, at the end of the journal
+	// that the conversation has left.
 	ResumeComplete struct {
 		Path               string  `json:"path"`
+		SessionID          string  `json:"session_id,omitempty"`
 		RestoredCount      int     `json:"restored_count"`
 		DroppedCount       int     `json:"dropped_count"`
 		ModelName          string  `json:"model_name"`
@@ -333,12 +349,21 @@ type (
 		Message   llm.Message `json:"message"`
 		AgentID   string      `json:"agent_id,omitempty"`
 	}
-	// HistoryRewritten replaces the whole history: undo, truncate, compaction,
-	// resume, or the system prompt of a new program version.
+	// HistoryRewritten replaces the whole history: undo, truncate, redo,
+	// compaction, resume, or the system prompt of a new program version.
 	HistoryRewritten struct {
 		Reason   string        `json:"reason"`
 		Messages []llm.Message `json:"messages"`
 		Plan     []PlanItem    `json:"plan,omitempty"`
+		// Said has an entry for each message that a person wrote, in order;
+		// empty where nothing is known about them.
+		Said []Said `json:"said,omitempty"`
+	}
+	// Said tells of a person's message what the message itself does not: the
+	// turn it was said in, and what was typed where the text holds more.
+	Said struct {
+		TurnID string `json:"turn_id,omitempty"`
+		Shown  string `json:"shown,omitempty"`
 	}
 	// ToolStarted is written before a call's effect begins. Intent is what a
 	// keyed tool needs to find its effect again.

@@ -77,9 +77,28 @@ func (s *State) fold(ev event.Event) error {
 	case event.TypeResumedFrom:
 		return with(ev, func(in event.ResumedFrom) { s.Started = in.SessionStartTime })
 	case event.TypeResumeComplete:
-		return with(ev, func(in event.ResumeComplete) { s.adopt(in.ModelName, "") })
+		return with(ev, func(in event.ResumeComplete) {
+			if in.SessionID != "" && in.SessionID != s.SessionID { // it tells of another one
+				s.leave()
+				return
+			}
+			s.adopt(in.ModelName, "")
+		})
 	case event.TypeNewComplete:
-		return with(ev, func(in event.NewComplete) { s.Next = in.SessionID; s.endTurn() })
+		return with(ev, func(in event.NewComplete) { s.Next = in.SessionID; s.leave() })
+	case event.TypeSettings:
+		return with(ev, func(in event.Settings) {
+			s.Settings = &in
+			s.adopt(in.Model, in.Cwd)
+		})
+	case event.TypeRenamed:
+		return with(ev, func(in event.Renamed) { s.Title = in.Title })
+	case event.TypeUndoComplete:
+		return with(ev, func(in event.UndoComplete) { s.undid(in.Removed, len(in.Files) > 0) })
+	case event.TypeTruncateComplete:
+		return with(ev, func(in event.TruncateComplete) { s.undid(in.Removed, false) })
+	case event.TypeRedoComplete:
+		return with(ev, s.redid)
 	}
 	if done, err := s.foldTurn(ev); done {
 		return err
@@ -169,7 +188,10 @@ func (s *State) adopt(model, cwd string) {
 
 func (s *State) turnStarted(in event.TurnStarted) {
 	s.endTurn()
-	s.Calls = nil
+	s.Calls, s.Undone, s.undoing = nil, nil, nil
+	if in.TurnID != "" {
+		s.InForce = append(s.InForce, in.TurnID)
+	}
 	s.Turn = &Turn{ID: in.TurnID, Attempt: in.Attempt}
 	s.Turns = max(s.Turns, number(in.TurnID, "turn_"))
 	s.adopt(in.Model, in.Cwd)
@@ -193,6 +215,13 @@ func (s *State) turnResumed(in event.TurnResumed) {
 }
 
 func (s *State) endTurn() { s.Turn, s.Gate = nil, nil }
+
+// leave notes that the conversation has gone on in another session, and what
+// waited with it.
+func (s *State) leave() {
+	s.endTurn()
+	s.Queue = nil
+}
 
 func (s *State) modelCall(in event.LLMCall) {
 	if in.Kind != llm.KindMain {

@@ -33,6 +33,16 @@ type State struct {
 	// IDs are the message ids, one a message; empty for results and for what
 	// came with a rewritten history.
 	IDs []string
+	// Said has an entry for each message of a person in Messages, in order: its
+	// turn, and what was typed.
+	Said []event.Said
+	// Opening is the beginning of the first of them as it was typed, on one line.
+	Opening string
+	// InForce are the turns that have begun and were not taken back, in order.
+	InForce []string
+	// Undone is what can be taken back, the newest last: nothing has been said
+	// since.
+	Undone []Undone
 	// Edit is what the newest event did to Messages.
 	Edit Edit
 	// Plan is the agent's plan. A rewritten history that brings none leaves it.
@@ -43,6 +53,10 @@ type State struct {
 	Cwd     string
 	Version string
 	Runtime string
+	// Settings are those told last, or nil. Title is what a person has called the
+	// session, empty for none.
+	Settings *event.Settings
+	Title    string
 
 	// Turn is the turn that has begun and not ended, or nil. An open gate only
 	// suspends it.
@@ -77,6 +91,8 @@ type State struct {
 	// Next is the session in which the conversation goes on; then this journal
 	// is finished.
 	Next string
+
+	undoing *Undone // of an undo whose end has not been told
 }
 
 // Edit is a change of the messages. The zero Edit is none.

@@ -23,7 +23,7 @@ func (s *State) message(ev event.Event, in event.HistoryMessage) {
 	case m.Role == llm.Assistant:
 		s.called(m.ToolCalls)
 	case FromPerson(m):
-		s.entered(m)
+		s.told(ev.TurnID, s.entered(m), m)
 	}
 }
 
@@ -49,21 +49,23 @@ func (s *State) called(calls []llm.ToolCall) {
 }
 
 // entered notes that a person's message is in the history: a text that was to
-// join a running turn waits no longer.
-func (s *State) entered(m llm.Message) {
+// join a running turn waits no longer. It returns what was typed, where that is
+// another text.
+func (s *State) entered(m llm.Message) (shown string) {
 	s.Outside = nil
 	if s.Turn != nil && !s.Turn.Entered {
 		s.Turn.Entered = true
 		if s.Turn.Input != nil && s.Turn.Input.Text == m.PlainText() {
-			return
+			return s.Turn.Input.Shown
 		}
 	}
 	for i, waiting := range s.Queue {
 		if waiting.Steer && waiting.Text == m.PlainText() {
 			s.Queue = slices.Delete(slices.Clone(s.Queue), i, i+1)
-			return
+			return waiting.Shown
 		}
 	}
+	return ""
 }
 
 func (s *State) output(ev event.Event, in event.ToolOutput) {
@@ -109,6 +111,7 @@ func position(calls []llm.ToolCall, id string) int {
 
 func (s *State) rewritten(in event.HistoryRewritten) {
 	s.Edit = Edit{Replaced: true}
+	s.retold(in)
 	s.Messages = in.Messages
 	s.IDs = make([]string, len(in.Messages))
 	if in.Plan != nil {

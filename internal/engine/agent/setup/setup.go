@@ -31,22 +31,33 @@ type Opened struct {
 	State     *history.State
 	// Complete is what resume_complete tells; nil for a new session.
 	Complete *event.ResumeComplete
-	// Close releases the journal that was open before.
+	// Checkpoints are those of the session; nil for none.
+	Checkpoints Checkpoints
+	// Close releases the journal that was open before. It is called once the
+	// conversation goes on in this session and the old journal holds its last
+	// event (new_complete, or resume_complete with this session's id), so that
+	// whoever follows it reads that event and then its end.
 	Close func() error
 }
 
 // Checkpoints remembers what calls change in the workspace. It is called by one
-// session; its methods may be called from any goroutine.
+// session; its methods may be called from any goroutine. Turn ids are unique in
+// a session: the turns behind an undo get new ones.
 type Checkpoints interface {
 	// Begin notes the workspace before a call that may change it and returns
 	// what to call after it. What that returns is told; it is nil when nothing
 	// has changed. Errors are the checkpoints' own to tell: a call never fails
-	// for want of a checkpoint.
+	// for want of a checkpoint. The end is called once for every begin, also when
+	// the call has failed, was interrupted or has outlived its turn; calls run
+	// side by side.
 	Begin(ctx context.Context, turnID string, call tool.Risk, callID string) (end func(ctx context.Context, toolName string) *event.Checkpoint)
 	// Undo puts back what the calls of these turns have changed, newest first.
-	// Files that somebody else has changed since are conflicts and stay.
+	// Files that somebody else has changed since are conflicts and stay. Turns
+	// that have changed nothing, or were undone before, are passed over.
 	Undo(ctx context.Context, turnIDs []string) event.Restored
-	// Redo takes the newest Undo back.
+	// Redo takes the newest Undo back that has put files back and was not taken
+	// back yet, one of an earlier run of the program too. It is not asked for any
+	// other.
 	Redo(ctx context.Context) event.Restored
 }
 
