@@ -55,3 +55,20 @@ func scaled(n float64, most int) (float64, int) {
 	}
 	return n, i
 }
+
+// Dollars writes millionths of a dollar as $1,234.50: with cents, and with as
+// many digits as it takes to see something of less than a cent.
+func Dollars(microUSD int64) string {
+	sign := ""
+	if microUSD < 0 {
+		sign, microUSD = "-", -microUSD
+	}
+	switch {
+	case microUSD == 0, microUSD >= 9950:
+		cents := microUSD/10_000 + (microUSD%10_000+5_000)/10_000
+		return fmt.Sprintf("%s$%s.%02d", sign, Grouped(cents/100), cents%100)
+	case microUSD >= 100:
+		return fmt.Sprintf("%s$%.4f", sign, float64(microUSD)/1e6)
+	}
+	return sign + "<$0.0001"
+}

@@ -1,0 +1,294 @@
+package transcript
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+)
+
+// answerIndent is the left margin of the model's words, in columns.
+const answerIndent = 2
+
+// answer is the model's text while it comes.
+type answer struct {
+	stream *prose
+	filter *plain.Writer // takes control sequences out, split ones too
+	source *strings.Builder
+	// printed: lines of the open text are finished.
+	printed bool
+	// shown: the text of the message that enters the history next is on the
+	// screen; told is a text that came from the history first.
+	shown bool
+	told  string
+	reply string
+}
+
+// intoStream feeds what the filter lets pass.
+type intoStream struct{ *prose }
+
+func (s intoStream) Write(p []byte) (int, error) {
+	s.prose.Write(plain.ForTerminal(string(p)))
+	return len(p), nil
+}
+
+// chunk shows a piece of the answer.
+func (t *Transcript) chunk(text string) {
+	a := &t.answer
+	if a.stream == nil {
+		a.stream = &prose{width: t.width, indent: answerIndent}
+		a.filter = plain.NewWriter(intoStream{a.stream})
+		a.source = &strings.Builder{}
+		a.printed = false
+	}
+	a.shown = true
+	a.source.WriteString(text)
+	_, _ = a.filter.Write([]byte(text)) // the stream takes all
+	t.flow()
+}
+
+// flow prints the lines of the answer that are final.
+func (t *Transcript) flow() {
+	lines := t.answer.stream.Take()
+	if len(lines) == 0 {
+		return
+	}
+	if !t.answer.printed {
+		t.newAnswer()
+	}
+	for _, line := range lines {
+		t.line(line)
+	}
+}
+
+// newAnswer begins a text of the model's.
+func (t *Transcript) newAnswer() {
+	t.answer.printed = true
+	if t.last == kindAnswer {
+		t.line("")
+	}
+	t.block(kindAnswer)
+}
+
+// closeText ends the open text and keeps it.
+func (t *Transcript) closeText() {
+	a := &t.answer
+	if a.stream == nil {
+		return
+	}
+	_ = a.filter.Close()
+	a.stream.Close()
+	t.flow()
+	if text := a.source.String(); strings.TrimSpace(text) != "" {
+		a.reply = text
+	}
+	a.stream, a.filter, a.source = nil, nil, nil
+}
+
+// streamEnd closes a streamed text. One that is asked for again vanishes as far
+// as it has not been printed; one that broke off for good stays.
+func (t *Transcript) streamEnd(in event.StreamEnd) {
+	a := &t.answer
+	switch {
+	case !in.Discarded:
+		t.closeText()
+	case in.Reason == "error":
+		broken := a.stream != nil
+		t.closeText()
+		if broken {
+			t.note(theme.Dim, "the answer breaks off here")
+		}
+		a.shown = false
+	default:
+		printed := a.stream != nil && a.printed
+		a.stream, a.filter, a.source, a.shown = nil, nil, nil, false
+		if printed {
+			t.note(theme.Dim, "that answer was cut off and is asked again")
+		}
+	}
+}
+
+// announced shows a whole text.
+func (t *Transcript) announced(text string) {
+	t.closeText()
+	if text == t.answer.told && text != "" {
+		t.answer.told = "" // the history has brought it already
+		return
+	}
+	t.whole(text)
+	t.answer.shown = true
+}
+
+// whole shows a text that is complete.
+func (t *Transcript) whole(text string) {
+	if strings.TrimSpace(text) == "" {
+		return
+	}
+	t.answer.reply = text
+	if t.quiet {
+		return
+	}
+	t.newAnswer()
+	for _, line := range render(plain.ForTerminal(text), t.width, answerIndent) {
+		t.line(line)
+	}
+}
+
+// remembered folds a message that enters the history: a text that was not
+// streamed is shown now, and one that was to join the turn has.
+func (t *Transcript) remembered(in event.HistoryMessage) {
+	m := in.Message
+	switch {
+	case in.AgentID != "":
+	case m.Role == llm.Assistant && !m.Synthetic:
+		t.answer.told = ""
+		if !t.answer.shown {
+			t.answer.told = m.PlainText()
+			t.whole(t.answer.told)
+		}
+		t.answer.shown = false
+	case history.FromPerson(m):
+		t.joined(m.PlainText())
+	}
+}
+
+// joined shows the text of a person that has joined the running turn.
+func (t *Transcript) joined(text string) {
+	if t.turn.open && !t.turn.entered {
+		t.turn.entered = true
+		return // the text the turn began with
+	}
+	for i, waiting := range t.waiting {
+		if waiting.Steer && waiting.Text == limit(text, inputLimit) {
+			t.user(waiting)
+			t.waiting = append(t.waiting[:i:i], t.waiting[i+1:]...)
+			return
+		}
+	}
+}
+
+// accepted notes a text; it is shown when its turn begins.
+func (t *Transcript) accepted(in event.InputAccepted) {
+	for i := range in.Images {
+		in.Images[i].Data = "" // only its kind is shown
+	}
+	in.Text, in.Shown = limit(in.Text, inputLimit), limit(in.Shown, inputLimit)
+	t.waiting = append(t.waiting, in)
+	if in.Model != "" {
+		t.status.Model = in.Model
+	}
+	if in.Cwd != "" {
+		t.status.Cwd = in.Cwd
+	}
+	if t.opts.Plain && in.Queued {
+		t.note(theme.Dim, waitingNote(in)+": "+oneLine(typed(in)))
+	}
+}
+
+// inputLimit is the most characters that are kept of a text that waits.
+const inputLimit = 64 << 10
+
+// typed is what the person typed.
+func typed(in event.InputAccepted) string {
+	if in.Shown != "" {
+		return in.Shown
+	}
+	return in.Text
+}
+
+func waitingNote(in event.InputAccepted) string {
+	if in.Steer {
+		return "joins"
+	}
+	return "queued"
+}
+
+// user shows what a person has said.
+func (t *Transcript) user(in event.InputAccepted) {
+	if t.quiet {
+		return
+	}
+	if t.last == kindUser {
+		t.line("")
+	}
+	t.block(kindUser)
+	indent := t.glyph(theme.Prompt) + " "
+	for line := range strings.SplitSeq(strings.TrimRight(clean(typed(in)), "\n"), "\n") {
+		for _, part := range wrap(line, t.width-answerIndent) {
+			t.line(t.paint(theme.User, indent+part))
+			indent = "  "
+		}
+	}
+	for _, image := range in.Images {
+		t.line(t.paint(theme.Dim, t.clip("  ["+oneLine(image.MediaType)+"]", t.width)))
+	}
+}
+
+// thought is the model's reasoning while it comes.
+type thought struct {
+	began time.Time
+	tail  string // the newest words
+	open  string // an unfinished line, where all is shown
+}
+
+// tailSize is how much of the newest reasoning is kept for the live line, in
+// bytes.
+const tailSize = 600
+
+func (t *Transcript) thinks(text string, at time.Time) {
+	th := &t.thought
+	if th.began.IsZero() {
+		th.began = at
+		if t.opts.Plain {
+			t.note(theme.Dim, "thinking")
+		}
+	}
+	text = plain.ForTerminal(text)
+	th.tail = strings.ToValidUTF8(tail(th.tail+text, tailSize), "")
+	if !t.opts.Verbose && !t.opts.ShowThinking {
+		return
+	}
+	th.open += text
+	if i := strings.LastIndexByte(th.open, '\n'); i >= 0 {
+		t.note(theme.Dim, th.open[:i])
+		th.open = th.open[i+1:]
+	}
+}
+
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// end closes the reasoning with one line.
+func (th *thought) end(t *Transcript, at time.Time) {
+	if th.began.IsZero() {
+		return
+	}
+	if th.open != "" {
+		t.note(theme.Dim, th.open)
+	}
+	t.note(theme.Dim, "thought for "+spoken(at.Sub(th.began)))
+	*th = thought{}
+}
+
+// shownReferences is the most references that stand beneath an answer.
+const shownReferences = 20
+
+// unverified shows beneath an answer what nothing stands behind.
+func (t *Transcript) unverified(in event.TurnComplete) {
+	if len(in.Unverified) == 0 {
+		return
+	}
+	t.note(theme.Warning, "not verified (nothing was looked up that stands behind these):")
+	for i, ref := range in.Unverified {
+		if i == shownReferences {
+			t.note(theme.Dim, fmt.Sprintf("  %s %s more", t.glyph(theme.Ellipsis), amount.Grouped(len(in.Unverified)-i)))
+			break
+		}
+		t.note(theme.Text, "  "+oneLine(ref))
+	}
+}
