@@ -184,20 +184,16 @@ func (l *Library) describe(ctx context.Context, c candidate) (Entry, bool) {
 		entry.order, entry.UpdatedAt = s.Time, s.Time
 	}
 	entry.Cwd, entry.Model, entry.Next = s.Cwd, s.Model, s.Next
-	var typed document.Typed
-	for _, ev := range events {
-		typed.Note(ev)
-	}
-	entry.Messages, entry.Preview, entry.Title = count(s.Messages), typed.Preview(s.Messages), typed.Title(s.Messages)
+	entry.Messages, entry.Preview, entry.Title = count(s.Messages), document.Shorten(s.First()), s.Name()
 	return entry, true
 }
 
 func documentEntry(d document.Document, c candidate) Entry {
 	entry := Entry{
 		SessionID: d.SessionID, Title: d.Title, Cwd: d.Cwd, Model: d.Model, Messages: count(d.Messages),
-		Preview: d.Typed.Preview(d.Messages), UpdatedAt: d.Updated(), Path: c.path, order: c.modified,
+		Preview: document.Preview(d.Messages), UpdatedAt: d.Updated(), Path: c.path, order: c.modified,
 	}
-	entry.Title = cmp.Or(entry.Title, d.Typed.Title(d.Messages))
+	entry.Title = cmp.Or(entry.Title, document.Title(d.Messages))
 	if entry.Cwd == "" && filepath.Base(filepath.Dir(c.path)) == originalDir {
 		// The original kept its files below the folder it was started in.
 		if dir, err := filepath.Abs(filepath.Dir(filepath.Dir(c.path))); err == nil {

@@ -40,7 +40,7 @@ func (l *Library) Load(ctx context.Context, e Entry) (document.Document, error) 
 	for _, path := range l.files(e.SessionID) {
 		if d, err := document.Read(path); err == nil {
 			about = document.About{
-				UserID: d.UserID, HFUsername: d.HFUsername, GitBranch: d.GitBranch, Title: d.Title,
+				UserID: d.UserID, HFUsername: d.HFUsername, GitBranch: d.GitBranch,
 				AppVersion: d.AppVersion, Tools: d.Tools, Model: d.Model,
 			}
 			break

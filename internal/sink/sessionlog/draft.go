@@ -21,8 +21,6 @@ import (
 type draft struct {
 	state    history.State
 	meter    usage.Meter
-	typed    document.Typed
-	title    string
 	messages pile    // encoded; also those that are no longer in force
 	order    []piece // the messages in force, one a message of the state
 	events   pile    // encoded
@@ -46,7 +44,6 @@ func newDraft(dir string) draft {
 // that leaves no trace in the file. Errors leave out what they name.
 func (d *draft) take(ev event.Event) (changed bool, err error) {
 	var errs []error
-	d.typed.Note(ev)
 	if err := d.state.Apply(ev); err != nil {
 		errs = append(errs, err)
 	}
@@ -80,9 +77,6 @@ func (d *draft) settle() error {
 // insert encodes the message that the state has put at an index.
 func (d *draft) insert(at int) error {
 	m := d.state.Messages[at]
-	if d.title == "" {
-		d.title = d.typed.Title([]llm.Message{m})
-	}
 	p, err := d.encode(m, nil)
 	d.order = slices.Insert(d.order, at, p)
 	d.state.Shed(at)
@@ -96,7 +90,6 @@ func (d *draft) replace() error {
 	for _, p := range d.order {
 		known[p.sum] = p
 	}
-	d.title = d.typed.Title(d.state.Messages)
 	d.order = make([]piece, len(d.state.Messages))
 	var errs []error
 	for i, m := range d.state.Messages {
@@ -126,9 +119,6 @@ func (d *draft) encode(m llm.Message, known map[digest]piece) (piece, error) {
 
 // save writes the file.
 func (d *draft) save(path, session string, about document.About, now time.Time) error {
-	if about.Title == "" {
-		about.Title = d.title
-	}
 	doc := document.Build(&d.state, nil, about)
 	doc.SessionID = session
 	return doc.SaveEncoded(path, now, document.Encoded{

@@ -39,8 +39,9 @@ type Document struct {
 	CostUSD float64
 	// Dropped counts entries of messages that were not valid.
 	Dropped int
-	// Typed knows what persons have typed; it is not saved.
-	Typed Typed
+	// Said tells what was typed for the messages of people, in order; it is not
+	// saved.
+	Said []event.Said
 	// index holds the place of each message in the file when some were dropped.
 	index []int
 }
@@ -83,7 +84,7 @@ func (d Document) Evidence() []event.Evidence {
 // About is what a document says of a session and its events do not.
 type About struct {
 	UserID, HFUsername                *string
-	Cwd, GitBranch, Title, AppVersion string
+	Cwd, GitBranch, AppVersion string
 	Tools                             []json.RawMessage
 	// Model is used while no turn has named one.
 	Model string
@@ -95,7 +96,7 @@ func Build(s *history.State, events []event.Event, about About) Document {
 	d := Document{
 		SessionID: s.SessionID, UserID: about.UserID, HFUsername: about.HFUsername, StartTime: s.Started,
 		Model: s.Model, Messages: s.Messages, Tools: about.Tools, Cwd: s.Cwd,
-		GitBranch: about.GitBranch, Title: about.Title, AppVersion: about.AppVersion, Plan: s.Plan, PlanKnown: true,
+		GitBranch: about.GitBranch, Title: s.Name(), AppVersion: about.AppVersion, Plan: s.Plan, PlanKnown: true, Said: s.Said,
 	}
 	if d.Model == "" {
 		d.Model = about.Model
@@ -104,13 +105,9 @@ func Build(s *history.State, events []event.Event, about About) Document {
 		d.Cwd = about.Cwd
 	}
 	for _, ev := range events {
-		d.Typed.Note(ev)
 		if !ev.Type.Bulk() {
 			d.Events = append(d.Events, ev)
 		}
-	}
-	if d.Title == "" {
-		d.Title = d.Typed.Title(d.Messages)
 	}
 	return d
 }
