@@ -83,9 +83,9 @@ func (d Document) Evidence() []event.Evidence {
 
 // About is what a document says of a session and its events do not.
 type About struct {
-	UserID, HFUsername                *string
+	UserID, HFUsername         *string
 	Cwd, GitBranch, AppVersion string
-	Tools                             []json.RawMessage
+	Tools                      []json.RawMessage
 	// Model is used while no turn has named one.
 	Model string
 }
