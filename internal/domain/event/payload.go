@@ -290,6 +290,9 @@ type (
 		// SessionStartTime is the start that a continued session keeps; empty
 		// when it was forked.
 		SessionStartTime string `json:"session_start_time,omitempty"`
+		// Cwd is the working directory that the imported session had; empty
+		// where it is unknown.
+		Cwd string `json:"cwd,omitempty"`
 	}
 	// SessionUpdate says that the spend ledger moved.
 	SessionUpdate struct {

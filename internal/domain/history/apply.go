@@ -75,7 +75,10 @@ func (s *State) fold(ev event.Event) error {
 	case event.TypeEvidence:
 		return with(ev, s.lookedUp)
 	case event.TypeResumedFrom:
-		return with(ev, func(in event.ResumedFrom) { s.Started = in.SessionStartTime })
+		return with(ev, func(in event.ResumedFrom) {
+			s.Started = in.SessionStartTime
+			s.adopt("", in.Cwd)
+		})
 	case event.TypeResumeComplete:
 		return with(ev, func(in event.ResumeComplete) {
 			if in.SessionID != "" && in.SessionID != s.SessionID { // it tells of another one
