@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -160,6 +161,30 @@ func TestCheck12_EditedScript(t *testing.T) {
 		}
 		if args := req.Messages[2].ToolCalls[0].Arguments; !strings.Contains(args, "print(1)") || strings.Contains(args, "acme") {
 			t.Errorf("stored arguments %s", args)
+		}
+	})
+}
+
+// A request says what each call may spend, and the rules that would let it pass.
+func TestGateTellsCostAndRules(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		job := func(id string, usd string) llm.ToolCall {
+			return call(id, "hf_jobs", `{"operation":"run","namespace":"me","hardware_flavor":"t4-small","usd":`+usd+`}`)
+		}
+		m := &script{steps: []step{
+			use(job("a", "1.5"), call("s", "hf_jobs", `{"operation":"scheduled run"}`), call("u", "hf_jobs", `{"operation":"run","usd":-1}`)),
+		}}
+		r := start(t, m, withTools(jobs(nil)))
+		asked := one[event.ApprovalRequired](t, r.turn("hi")).Tools
+		const rule = "hf_jobs(run, hardware=t4-small, max_cost<=1.5, namespace=me)"
+		if c := asked[0].Cost; c == nil || *c.USD != 1.5 || c.PriceSource != "static" || !slices.Equal(asked[0].Rules, []string{rule}) {
+			t.Errorf("the job: %+v, rules %q", c, asked[0].Rules)
+		}
+		if asked[1].Cost != nil || asked[1].Rules != nil {
+			t.Errorf("the scheduled one: %+v", asked[1])
+		}
+		if c := asked[2].Cost; c == nil || c.USD != nil || c.Reason != "unknown hardware" || asked[2].Rules != nil {
+			t.Errorf("the one without a price: %+v", asked[2])
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/engine/policy/danger"
+	"github.com/ml-intern/ml-intern/internal/engine/policy/pattern"
 	"github.com/ml-intern/ml-intern/internal/engine/policy/shell"
 )
 
@@ -95,12 +96,12 @@ func (f *facts) named(key string) []string {
 // matchName reports whether the rule is about the call's tool. edit stands
 // for write too, and mcp__server for every tool of that server.
 func (r rule) matchName(tool string) bool {
-	if covers(r.name, []rune(tool)) || string(r.name) == "edit" && tool == "write" {
+	if pattern.Covers(r.name, []rune(tool)) || string(r.name) == "edit" && tool == "write" {
 		return true
 	}
 	name := string(r.name)
 	return strings.HasPrefix(name, "mcp__") && !strings.Contains(name[5:], "__") &&
-		!slices.Contains(r.name, star) && strings.HasPrefix(tool, name+"__")
+		!slices.Contains(r.name, pattern.Star) && strings.HasPrefix(tool, name+"__")
 }
 
 // may reports whether a rule that denies or asks concerns the call.
@@ -145,10 +146,10 @@ func (f *facts) touched(name string) []string {
 // and by its bare name, with ~ and with the home folder. A rule is also about
 // longer commands that begin with its words.
 func (r rule) mayCommand(c shell.Command, home string) bool {
-	longer := append(slices.Clone(r.words), shell.Sep, star)
+	longer := append(slices.Clone(r.words), shell.Sep, pattern.Star)
 	try := func(text string) bool {
 		t := []rune(text)
-		return meets(r.words, t) || meets(longer, t)
+		return pattern.Meets(r.words, t) || pattern.Meets(longer, t)
 	}
 	base, known := c.Words[0].Base()
 	for _, at := range []string{"~", home} {
@@ -168,40 +169,8 @@ func spelled(text, home string) string {
 	return strings.NewReplacer(string(shell.Home), home, string(shell.Here), ".").Replace(text)
 }
 
-// matchPath compares an absolute path. Relative patterns are about the
-// workspace; those that hold anywhere deny everywhere but permit only there.
 func (r rule) matchPath(p string, around danger.Surroundings, strict bool) bool {
-	switch r.glob.root {
-	case atRoot:
-		return r.glob.match(split(p), strict)
-	case atHome:
-		rest, ok := under(p, around.Home)
-		return ok && r.glob.match(split(rest), strict)
-	case anywhere:
-		if !strict && r.glob.match(split(p), false) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(around.Workspace, func(root string) bool {
-		rest, ok := under(p, root)
-		return ok && r.glob.match(split(rest), strict)
-	})
-}
-
-func split(p string) []string {
-	return strings.FieldsFunc(p, func(c rune) bool { return c == '/' })
-}
-
-// under returns what follows dir in p.
-func under(p, dir string) (string, bool) {
-	if dir == "" {
-		return "", false
-	}
-	dir = path.Clean(dir)
-	if p == dir {
-		return "", true
-	}
-	return strings.CutPrefix(p, strings.TrimSuffix(dir, "/")+"/")
+	return r.glob.Match(p, around.Workspace, around.Home, strict)
 }
 
 // permits returns the rule by which the call is allowed for certain. A shell
@@ -274,11 +243,11 @@ func (r rule) coversCommand(c shell.Command, text []rune) bool {
 	for i := len(c.Sets) - 1; i >= 0; i-- {
 		text = append([]rune(c.Sets[i]+"="+string(shell.Any)+string(shell.Sep)), text...)
 	}
-	if covers(r.words, text) {
+	if pattern.Covers(r.words, text) {
 		return true
 	}
 	n := len(r.words)
-	return n > 2 && r.words[n-1] == star && r.words[n-2] == shell.Sep && covers(r.words[:n-2], text)
+	return n > 2 && r.words[n-1] == pattern.Star && r.words[n-2] == shell.Sep && pattern.Covers(r.words[:n-2], text)
 }
 
 func permitsPaths(rules []rule, f *facts, paths []string, names ...string) (string, bool) {
@@ -314,7 +283,7 @@ func (c condition) holds(f *facts, strict bool) bool {
 		return c.op == "!=" && !strict
 	}
 	if c.op == "=" || c.op == "!=" {
-		return covers(c.value, []rune(value)) == (c.op == "=")
+		return pattern.Covers(c.value, []rune(value)) == (c.op == "=")
 	}
 	number, err := strconv.ParseFloat(value, 64)
 	if err != nil {
@@ -334,6 +303,10 @@ func (f *facts) value(key string) (string, bool) {
 			return "", false
 		}
 		return f.hardware(), true
+	case "repo_type":
+		if f.text(key) == "" && strings.HasPrefix(f.Name, "hf_repo_") {
+			return "model", true
+		}
 	}
 	value := f.text(key)
 	return value, value != ""

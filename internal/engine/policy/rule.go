@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/ml-intern/ml-intern/internal/engine/policy/pattern"
 	"github.com/ml-intern/ml-intern/internal/engine/policy/shell"
 )
 
@@ -29,8 +30,8 @@ type rule struct {
 	text       string
 	name       []rune
 	kind       ruleKind
-	words      []rune   // commandRule
-	glob       pathGlob // pathRule
+	words      []rune       // commandRule
+	glob       pattern.Path // pathRule
 	conditions []condition
 }
 
@@ -73,7 +74,7 @@ func parseRule(text string) (rule, error) {
 	if strings.ContainsFunc(spec, unicode.IsControl) {
 		return rule{}, errors.New("it holds control characters")
 	}
-	r := rule{text: text, name: pattern(name)}
+	r := rule{text: text, name: pattern.Of(name)}
 	if !has {
 		return r, nil
 	}
@@ -84,7 +85,7 @@ func parseRule(text string) (rule, error) {
 		r.words, err = parseWords(spec)
 	case "edit", "write", "read":
 		r.kind = pathRule
-		r.glob = newPathGlob(spec)
+		r.glob = pattern.NewPath(spec)
 		if strings.Contains("/"+spec+"/", "/../") {
 			err = errors.New("a path with .. never matches")
 		}
@@ -116,7 +117,7 @@ func parseWords(spec string) ([]rune, error) {
 		case unicode.IsSpace(c):
 			blank = true
 		case c == '*':
-			out = append(out, star)
+			out = append(out, pattern.Star)
 		default:
 			out = append(out, c)
 		}
@@ -145,7 +146,7 @@ func parseCondition(text string) (condition, error) {
 		if text == "" {
 			return condition{}, errors.New("a condition is empty")
 		}
-		return condition{key: "operation", op: "=", value: pattern(strings.ToLower(text))}, nil
+		return condition{key: "operation", op: "=", value: pattern.Of(strings.ToLower(text))}, nil
 	}
 	c := condition{key: strings.TrimSpace(text[:at]), op: text[at : at+1]}
 	rest := text[at+1:]
@@ -160,7 +161,7 @@ func parseCondition(text string) (condition, error) {
 	if c.key == "" || rest == "" || c.op == "!" {
 		return condition{}, fmt.Errorf("%q is no condition, want name=value or name<=number", text)
 	}
-	c.value = pattern(rest)
+	c.value = pattern.Of(rest)
 	if c.op != "=" && c.op != "!=" || c.key == "max_cost" {
 		number, err := strconv.ParseFloat(strings.TrimPrefix(rest, "$"), 64)
 		if err != nil {

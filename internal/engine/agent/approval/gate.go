@@ -11,6 +11,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
@@ -111,13 +112,26 @@ func (g *Gate) ToolEvent(blocks map[string]*event.Block) event.ApprovalRequired 
 		b := blocks[c.ID]
 		ev.Tools = append(ev.Tools, event.GatedCall{
 			Tool: c.Name, ToolCallID: c.ID, Arguments: c.ShownArguments(), Reason: cmp.Or(c.Why, c.Risk.Reason),
-			Origin: g.Origin, Block: b,
+			Origin: g.Origin, Cost: worstCase(c.Risk.Cost), Rules: c.Rules, Block: b,
 		})
 		if ev.Block == nil {
 			ev.Block = b
 		}
 	}
 	return ev
+}
+
+// worstCase tells what a call may spend.
+func worstCase(c *tool.Cost) *event.WorstCase {
+	if c == nil {
+		return nil
+	}
+	w := &event.WorstCase{USDPerHour: c.USDPerHour, PriceSource: c.Source, Reason: c.Reason}
+	if c.Known {
+		usd := policy.USD(c.MicroUSD)
+		w.USD = &usd
+	}
+	return w
 }
 
 // BudgetEvent shows the gate at the cap with the numbers of the moment.

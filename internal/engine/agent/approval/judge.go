@@ -20,6 +20,7 @@ func Judge(rules *policy.Policy, c *execution.Call, read *sources.Sources, refus
 	v := verdict(rules, c, read)
 	if v.Action == policy.Ask {
 		c.Ask(v.Reason)
+		c.Rules = rules.Suggest(described(c, read))
 	}
 	if v.Action == policy.Run && refused != "" {
 		c.Failure = guard.Refusal(refused)
@@ -38,11 +39,16 @@ func Judge(rules *policy.Policy, c *execution.Call, read *sources.Sources, refus
 }
 
 func verdict(rules *policy.Policy, c *execution.Call, read *sources.Sources) policy.Verdict {
+	return rules.Judge(described(c, read))
+}
+
+// described is what the policy is told of a call.
+func described(c *execution.Call, read *sources.Sources) policy.Call {
 	call := policy.Call{ID: c.ID, Name: c.Name, Args: c.Args, Risk: c.Risk}
 	if read != nil {
 		call.Outside, call.Tells = read.Outside(), read.Carries(c.Name, c.Args)
 	}
-	return rules.Judge(call)
+	return call
 }
 
 // Refusal is what the model is told about a call that may not run.

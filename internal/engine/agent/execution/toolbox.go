@@ -146,6 +146,8 @@ type Call struct {
 	Edited bool
 	// Why says why a person is asked; empty leaves it to Risk.Reason.
 	Why string
+	// Rules would let the call run without asking.
+	Rules []string
 	// Approved says that a person let it run.
 	Approved bool
 	// Announce says that it is told before it runs.
