@@ -13,7 +13,7 @@ import (
 func (a *App) Library() (*sessions.Library, error) {
 	dirs := []string{a.logDir(), a.Loaded.Places.Sessions(), filepath.Join(a.Loaded.Dir, "session_logs")}
 	return sessions.New(sessions.Options{
-		Journals: a.store, Dirs: unique(dirs),
+		Journals: a.store, Dirs: unique(dirs), Index: filepath.Join(a.Loaded.Places.Cache, "sessions.json"),
 		Model: func(saved string) (string, bool) {
 			id := schema.PlainModel(saved)
 			return id, a.Models.Validate(id) == nil

@@ -7,12 +7,9 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/claude"
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
@@ -22,11 +19,14 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
+// Read reads a session file of ours or of the Python original.
+func Read(path string) (document.Document, error) { return document.Read(path) }
+
 // Load returns a session as a document. What the events of a journal do not
 // say, its tools and its user, comes from the newest JSON file of the session.
 func (l *Library) Load(ctx context.Context, e Entry) (document.Document, error) {
 	if !e.Journal {
-		return document.Read(e.Path)
+		return Read(e.Path)
 	}
 	events, err := l.opts.Journals.Read(ctx, e.SessionID, 0, 0)
 	if err != nil {
@@ -94,7 +94,9 @@ func (l *Library) Import(ctx context.Context, e Entry, user *string, fork bool) 
 	}
 	if !in.Forked {
 		in.SessionID, in.StartTime = d.SessionID, d.StartTime
-		in.MicroUSD = microUSD(d.CostUSD)
+		if d.CostUSD != nil {
+			in.MicroUSD = microUSD(*d.CostUSD)
+		}
 	}
 	if d.Model != "" {
 		if model, ok := l.opts.Model(d.Model); ok {
@@ -115,11 +117,6 @@ func same(a, b *string) bool {
 		return a == b
 	}
 	return *a == *b
-}
-
-func isID(id string) bool {
-	parsed, err := uuid.Parse(id)
-	return err == nil && parsed.String() == id
 }
 
 // microUSD returns dollars in millionths; what is no amount is nothing.
@@ -206,34 +203,4 @@ func copyFile(path string, w io.Writer) error {
 		return fmt.Errorf("export session: %w", err)
 	}
 	return nil
-}
-
-// Sweep removes JSON files of ours that were last written before olderThan and
-// whose session has no journal any more, and returns their paths. A folder of
-// the Python original, which never removed any, is left alone.
-func (l *Library) Sweep(ctx context.Context, olderThan time.Time) ([]string, error) {
-	found, err := l.find()
-	if err != nil {
-		return nil, err
-	}
-	journals := map[string]bool{}
-	for _, c := range found {
-		journals[c.id] = true
-	}
-	var removed []string
-	for _, c := range found {
-		if err := ctx.Err(); err != nil {
-			return removed, err
-		}
-		rest, ours := strings.CutPrefix(filepath.Base(c.path), "session_")
-		id, _, _ := strings.Cut(rest, "_")
-		if !ours || !isID(id) || journals[id] || !c.modified.Before(olderThan) || filepath.Base(filepath.Dir(c.path)) == originalDir {
-			continue
-		}
-		if err := os.Remove(c.path); err != nil {
-			return removed, fmt.Errorf("remove old session: %w", err)
-		}
-		removed = append(removed, c.path)
-	}
-	return removed, nil
 }

@@ -35,8 +35,10 @@ type Document struct {
 	// Plan is the plan in force where it is known (PlanKnown).
 	Plan      []event.PlanItem
 	PlanKnown bool
-	// CostUSD is what the file said it had cost.
-	CostUSD float64
+	// CostUSD is what the file said it had cost, nil for nothing; with
+	// CostIncomplete it was more.
+	CostUSD        *float64
+	CostIncomplete bool
 	// Dropped counts entries of messages that were not valid.
 	Dropped int
 	// Said tells what was typed for the messages of people, in order; it is not

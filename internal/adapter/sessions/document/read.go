@@ -47,7 +47,8 @@ func parse(raw []byte) (Document, error) {
 		Events: readEvents(text(in["session_id"]), in["events"]),
 	}
 	_ = json.Unmarshal(in["tools"], &d.Tools)            // no array: no tools
-	_ = json.Unmarshal(in["total_cost_usd"], &d.CostUSD) // no number: unknown, so nothing
+	_ = json.Unmarshal(in["total_cost_usd"], &d.CostUSD) // no number: unknown
+	_ = json.Unmarshal(in["cost_incomplete"], &d.CostIncomplete)
 	for i, one := range messages {
 		var m llm.Message
 		if string(one) == "null" || m.UnmarshalJSON(verbatim(one)) != nil {
