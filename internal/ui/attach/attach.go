@@ -62,7 +62,23 @@ type Info struct {
 	Started time.Time `json:"started"` // of the host's work on this session
 	// Unfinished says that a turn was cut short before this run.
 	Unfinished bool `json:"unfinished,omitempty"`
+	// State is what the session did when it was asked, CostUSD what it had spent
+	// by then, reservations included; CostIncomplete says that some of that is
+	// not known.
+	State          State   `json:"state"`
+	CostUSD        float64 `json:"cost_usd"`
+	CostIncomplete bool    `json:"cost_incomplete,omitempty"`
 }
+
+// State is what a session does.
+type State string
+
+// The states.
+const (
+	Working State = "working"
+	Waiting State = "waiting for approval"
+	Idle    State = "idle"
+)
 
 // Host is what a session must offer to be attached to. Its methods may be
 // called from any goroutine.

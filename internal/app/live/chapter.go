@@ -1,0 +1,143 @@
+package live
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/engine/journal"
+	"github.com/ml-intern/ml-intern/internal/ui/attach"
+)
+
+// Chapter is one session in the life of a running one: the operations new and
+// resume begin another in the same runtime.
+type Chapter struct {
+	ID      string
+	Journal *journal.Journal
+	// State is what the journal says; it goes to the agent, which owns it then.
+	State *history.State
+	// After is the number of the newest event before this run.
+	After int64
+	// Complete is what the end of a resume tells; nil for a new session.
+	Complete *event.ResumeComplete
+	// Later is told behind the end of a resume: what still runs since before.
+	Later []event.Payload
+	// Release gives the session up for other processes.
+	Release func() error
+
+	number     int
+	started    time.Time
+	unfinished bool
+	done       sync.WaitGroup // what follows this journal
+
+	mu     sync.Mutex // guards what follows
+	status history.State
+	title  string
+}
+
+// open prepares a chapter for its followers.
+func (c *Chapter) open(number int) {
+	c.number, c.started = number, time.Now()
+	s := c.State
+	c.State = nil
+	if s == nil {
+		return
+	}
+	c.unfinished = s.Turn != nil || len(s.Queue) > 0
+	c.title = s.Name()
+	// The agent goes on with its own state: what may change is copied.
+	c.status = history.State{
+		SessionID: s.SessionID, Seq: s.Seq, Cwd: s.Cwd, Title: s.Title, Queue: slices.Clone(s.Queue),
+		Groups: slices.Clone(s.Groups), Spend: maps.Clone(s.Spend), LastCall: s.LastCall,
+	}
+	if s.Turn != nil {
+		turn := *s.Turn
+		turn.Answered = nil
+		c.status.Turn = &turn
+	}
+	if s.Gate != nil {
+		gate := *s.Gate
+		gate.Answers = maps.Clone(gate.Answers)
+		c.status.Gate = &gate
+	}
+}
+
+// take folds an event into what is known at a glance. Messages and results are
+// left out: they say nothing about that.
+func (c *Chapter) take(ev event.Event) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch ev.Type {
+	case event.TypeHistoryMessage, event.TypeHistoryRewritten, event.TypeToolOutput, event.TypeEvidence,
+		event.TypeAssistantChunk, event.TypeReasoningChunk:
+		c.status.Seq = ev.Seq
+		return nil
+	}
+	err := c.status.Apply(ev)
+	if c.status.Title != "" || c.title == "" {
+		c.title = c.status.Name()
+	}
+	return err
+}
+
+// state is what the session does just now.
+func (c *Chapter) state() attach.State {
+	switch {
+	case c.status.Gate != nil:
+		return attach.Waiting
+	case c.status.Turn != nil || len(c.status.Queue) > 0:
+		return attach.Working
+	}
+	return attach.Idle
+}
+
+// glance is what a chapter is and does.
+func (c *Chapter) glance() attach.Info {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	micro, complete := c.status.Spent()
+	return attach.Info{
+		SessionID: c.ID, Chapter: c.number, Title: c.title, After: c.After, LastSeq: c.Journal.LastSeq(), Started: c.started,
+		Unfinished: c.unfinished, State: c.state(), CostUSD: float64(micro) / 1e6, CostIncomplete: !complete,
+	}
+}
+
+// groups are the process groups that calls have started.
+func (c *Chapter) groups() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.status.Groups)
+}
+
+// size is the size of the newest request, in tokens; 0 when there was none.
+func (c *Chapter) size() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.status.LastCall == nil {
+		return 0
+	}
+	return c.status.LastCall.Total
+}
+
+// jobs are the reservations of jobs on the Hub that go on.
+func (c *Chapter) jobs() []event.Spend {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var open []event.Spend
+	for _, id := range slices.Sorted(maps.Keys(c.status.Spend)) {
+		if e := c.status.Spend[id]; e.Kind == event.SpendJob && e.State == event.SpendReserved {
+			open = append(open, e)
+		}
+	}
+	return open
+}
+
+// tell appends lines of the program's own. A journal that has ended takes none.
+func (c *Chapter) tell(ctx context.Context, ps ...event.Payload) error {
+	_, err := c.Journal.Append(context.WithoutCancel(ctx), "", ps...)
+	return err
+}

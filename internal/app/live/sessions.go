@@ -1,0 +1,61 @@
+package live
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ml-intern/ml-intern/internal/engine/agent"
+)
+
+// Sessions is how the agent comes by other sessions.
+func (s *Session) Sessions() agent.Sessions { return sessions{s} }
+
+type sessions struct{ *Session }
+
+// New opens an empty session.
+func (s sessions) New(ctx context.Context) (agent.Opened, error) { return s.open(ctx, "") }
+
+// Resume opens a saved session by number, id, prefix or path.
+func (s sessions) Resume(ctx context.Context, ref string) (agent.Opened, error) {
+	return s.open(ctx, ref)
+}
+
+func (s *Session) open(ctx context.Context, ref string) (agent.Opened, error) {
+	s.retired.Wait() // it may be the one that was left a moment ago
+	current := s.current()
+	c, err := s.opts.Open(ctx, ref, current.ID)
+	if err != nil {
+		return agent.Opened{}, err
+	}
+	if c.ID == current.ID { // Open should have told
+		return agent.Opened{}, fmt.Errorf("session %s is the one that is open", c.ID)
+	}
+	s.mu.Lock()
+	s.next = c
+	s.mu.Unlock()
+	return agent.Opened{
+		SessionID: c.ID, Journal: c.Journal, State: c.State, Complete: c.Complete,
+		Close: func() error {
+			s.turn(context.WithoutCancel(ctx))
+			return nil
+		},
+	}, nil
+}
+
+// turn goes over to the chapter that was opened: it is there before the old one
+// ends, so that whoever follows that finds it. The old one's followers take
+// their time.
+func (s *Session) turn(ctx context.Context) {
+	s.mu.Lock()
+	old, c := s.chapters[len(s.chapters)-1], s.next
+	c.open(len(s.chapters))
+	s.chapters, s.next = append(s.chapters, c), nil
+	s.mu.Unlock()
+	s.follow(ctx, c)
+	old.Journal.Close()
+	s.retired.Go(func() {
+		if err := s.retire(old); err != nil {
+			s.opts.Debug("leave session " + old.ID + ": " + err.Error())
+		}
+	})
+}
