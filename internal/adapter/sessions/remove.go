@@ -75,9 +75,8 @@ func (l *Library) Sweep(ctx context.Context, olderThan time.Time) ([]string, err
 		if err := ctx.Err(); err != nil {
 			return removed, err
 		}
-		rest, ours := strings.CutPrefix(filepath.Base(c.path), "session_")
-		id, _, _ := strings.Cut(rest, "_")
-		if !ours || !isID(id) || journals[id] || !c.info.ModTime().Before(olderThan) || filepath.Base(filepath.Dir(c.path)) == originalDir {
+		id := idInName(c.path)
+		if !isID(id) || journals[id] || !c.info.ModTime().Before(olderThan) || filepath.Base(filepath.Dir(c.path)) == originalDir {
 			continue
 		}
 		if err := os.Remove(c.path); err != nil {

@@ -164,7 +164,7 @@ func (l *Library) describe(ctx context.Context, known *index.Index[record], c ca
 	if r, ok := known.Get(c.path, c.info); ok {
 		return r.entry()
 	}
-	r := l.look(ctx, c)
+	r, _ := l.look(ctx, c)
 	if ctx.Err() == nil {
 		known.Put(c.path, c.info, r)
 	}
@@ -172,13 +172,13 @@ func (l *Library) describe(ctx context.Context, known *index.Index[record], c ca
 }
 
 // look reads one candidate.
-func (l *Library) look(ctx context.Context, c candidate) record {
+func (l *Library) look(ctx context.Context, c candidate) (record, document.Document) {
 	if c.id == "" {
 		d, err := document.Read(c.path)
 		if err != nil {
-			return record{None: true}
+			return record{None: true}, document.Document{}
 		}
-		return ofFile(d, c)
+		return ofFile(d, c), d
 	}
 	events, err := l.opts.Journals.Read(ctx, c.id, 0, 0)
 	var s *history.State
@@ -187,9 +187,11 @@ func (l *Library) look(ctx context.Context, c candidate) record {
 	}
 	if err != nil {
 		at := c.info.ModTime().UTC()
-		return record{Entry: Entry{SessionID: c.id, Path: c.path, Journal: true, UpdatedAt: at, Problem: err.Error()}, Order: at}
+		return record{
+			Entry: Entry{SessionID: c.id, Path: c.path, Journal: true, UpdatedAt: at, Problem: err.Error()}, Order: at,
+		}, document.Document{}
 	}
-	return ofJournal(s, c)
+	return ofJournal(s, c), document.Build(s, events, document.About{})
 }
 
 // held notes who works on a session now.

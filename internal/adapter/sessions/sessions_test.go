@@ -32,6 +32,7 @@ type place struct {
 	store *store.Store
 	ours  string // folder of our JSON files
 	work  string // a working directory, with a session_logs in it
+	index string
 	lib   *sessions.Library
 }
 
@@ -50,16 +51,23 @@ func newPlace(t testing.TB) *place {
 			t.Error(err)
 		}
 	})
-	p.lib, err = sessions.New(sessions.Options{
-		Journals: p.store, Dirs: []string{p.ours, p.logs()},
+	p.index = filepath.Join(root, "cache", "sessions.json")
+	p.lib = p.library()
+	return p
+}
+
+func (p *place) library() *sessions.Library {
+	p.t.Helper()
+	lib, err := sessions.New(sessions.Options{
+		Journals: p.store, Dirs: []string{p.ours, p.logs()}, Index: p.index,
 		Model: func(id string) (string, bool) {
 			return strings.TrimPrefix(id, "huggingface/"), !strings.Contains(id, " ")
 		},
 	})
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	return p
+	return lib
 }
 
 func (p *place) logs() string { return filepath.Join(p.work, "session_logs") }

@@ -131,9 +131,9 @@ func microUSD(usd float64) int64 {
 const importSpend = "imported"
 
 // Payloads are the first events of the new journal: where it comes from, the
-// history behind the given system message, what was spent, and the end of the
-// resume. Model is the one it goes on with.
-func (in Import) Payloads(system llm.Message, model string) []event.Payload {
+// history behind the given system message, what was spent and looked up. Behind
+// them stands Complete.
+func (in Import) Payloads(system llm.Message) []event.Payload {
 	messages := append([]llm.Message{system}, in.Messages...)
 	out := []event.Payload{
 		event.ResumedFrom{
@@ -150,10 +150,15 @@ func (in Import) Payloads(system llm.Message, model string) []event.Payload {
 	for _, e := range in.Evidence {
 		out = append(out, e)
 	}
-	return append(out, event.ResumeComplete{
+	return out
+}
+
+// Complete is the end of the resume; model is the one it goes on with.
+func (in Import) Complete(model string) event.ResumeComplete {
+	return event.ResumeComplete{
 		Path: in.Path, RestoredCount: len(in.Messages), DroppedCount: in.Dropped, ModelName: model,
 		InvalidSavedModel: in.InvalidModel, Forked: in.Forked, HadRedactedContent: in.Redacted,
-	})
+	}
 }
 
 // Formats of an export.
