@@ -76,7 +76,7 @@ var rooms = map[string][]string{
 	"internal/sink":  {"internal/domain", "internal/platform", "internal/adapter"},
 	"internal/ui":    {"internal/domain", "internal/platform"},
 	// The terminal is one product in parts.
-	"internal/ui/terminal": {"internal/domain", "internal/platform", "internal/ui/terminal"},
+	"internal/ui/terminal": {"internal/domain", "internal/platform", "internal/ui/attach", "internal/ui/terminal"},
 	// The simulator: time, accounts and answers are the ground; repositories
 	// stand on git and content, everything that shows or runs them on those.
 	"internal/hubsim":            {"internal/platform"},

@@ -64,6 +64,8 @@ type Question struct {
 // looks like a control sequence in them is taken out. Its methods may be called
 // from the command's goroutine only.
 type Talk interface {
+	// Conversation is the session.
+	Conversation() Conversation
 	// Print adds lines to the conversation.
 	Print(text string)
 	// Warn adds a line that draws attention.
