@@ -75,22 +75,9 @@ func spellings(s string) []string {
 	}
 	all := []string{s}
 	if filepath.Separator != '\\' && strings.Contains(s, `\`) {
-		all = append(all, unescape(s))
+		all = append(all, complete.Unescape(s))
 	}
 	return all
-}
-
-// unescape takes away the backslashes that keep a shell from reading a
-// character.
-func unescape(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) {
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 func isPicture(path string) bool {
