@@ -75,8 +75,9 @@ var rooms = map[string][]string{
 	"internal/tools": {"internal/domain", "internal/platform", "internal/adapter", "internal/lab"},
 	"internal/sink":  {"internal/domain", "internal/platform", "internal/adapter"},
 	"internal/ui":    {"internal/domain", "internal/platform"},
+	"internal/ui/headless": {"internal/domain", "internal/platform", "internal/ui/agents", "internal/ui/sentence"},
 	// The terminal is one product in parts.
-	"internal/ui/terminal": {"internal/domain", "internal/platform", "internal/ui/attach", "internal/ui/terminal"},
+	"internal/ui/terminal": {"internal/domain", "internal/platform", "internal/ui/attach", "internal/ui/terminal", "internal/ui/agents", "internal/ui/sentence"},
 	// The simulator: time, accounts and answers are the ground; repositories
 	// stand on git and content, everything that shows or runs them on those.
 	"internal/hubsim":            {"internal/platform"},

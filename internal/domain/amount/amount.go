@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Grouped writes 1234567 as 1,234,567.
@@ -71,4 +72,36 @@ func Dollars(microUSD int64) string {
 		return fmt.Sprintf("%s$%.4f", sign, float64(microUSD)/1e6)
 	}
 	return sign + "<$0.0001"
+}
+
+// Count writes how many there are of something: 1 call, 2,000 calls.
+func Count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return Grouped(n) + " " + noun
+}
+
+// Took writes a duration as one speaks of it: 0.4 s, 12 s, 2m 5s, 1h 4m.
+func Took(d time.Duration) string {
+	switch d = max(0, d); {
+	case d < 9950*time.Millisecond:
+		return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + " s"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	}
+	return Clock(d)
+}
+
+// Clock is [Took] in whole seconds and without a blank in it below a minute:
+// 45s, 2m 5s, 1h 4m.
+func Clock(d time.Duration) string {
+	s := int64(max(0, d).Seconds())
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm %ds", s/60, s%60)
+	}
+	return fmt.Sprintf("%sh %dm", Grouped(s/3600), s/60%60)
 }

@@ -1,16 +1,18 @@
 package transcript
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
 )
 
 // answerIndent is the left margin of the model's words, in columns.
@@ -42,7 +44,7 @@ func (s intoStream) Write(p []byte) (int, error) {
 func (t *Transcript) chunk(text string) {
 	a := &t.answer
 	if a.stream == nil {
-		a.stream = &prose{width: t.width, indent: answerIndent}
+		a.stream = &prose{width: t.page.Width(), indent: answerIndent}
 		a.filter = plain.NewWriter(intoStream{a.stream})
 		a.source = &strings.Builder{}
 		a.printed = false
@@ -60,20 +62,13 @@ func (t *Transcript) flow() {
 		return
 	}
 	if !t.answer.printed {
-		t.newAnswer()
+		t.answer.printed = true
+		t.page.Fresh(page.Answer)
 	}
+	t.page.Block(page.Answer) // something may have been told in between
 	for _, line := range lines {
-		t.line(line)
+		t.page.Line(line)
 	}
-}
-
-// newAnswer begins a text of the model's.
-func (t *Transcript) newAnswer() {
-	t.answer.printed = true
-	if t.last == kindAnswer {
-		t.line("")
-	}
-	t.block(kindAnswer)
 }
 
 // closeText ends the open text and keeps it.
@@ -102,14 +97,14 @@ func (t *Transcript) streamEnd(in event.StreamEnd) {
 		broken := a.stream != nil
 		t.closeText()
 		if broken {
-			t.note(theme.Dim, "the answer breaks off here")
+			t.Say(theme.Dim, "the answer breaks off here")
 		}
 		a.shown = false
 	default:
 		printed := a.stream != nil && a.printed
 		a.stream, a.filter, a.source, a.shown = nil, nil, nil, false
 		if printed {
-			t.note(theme.Dim, "that answer was cut off and is asked again")
+			t.Say(theme.Dim, "that answer was cut off and is asked again")
 		}
 	}
 }
@@ -131,12 +126,12 @@ func (t *Transcript) whole(text string) {
 		return
 	}
 	t.answer.reply = text
-	if t.quiet {
+	if t.page.Quiet {
 		return
 	}
-	t.newAnswer()
-	for _, line := range render(plain.ForTerminal(text), t.width, answerIndent) {
-		t.line(line)
+	t.page.Fresh(page.Answer)
+	for _, line := range render(plain.ForTerminal(text), t.page.Width(), answerIndent) {
+		t.page.Line(line)
 	}
 }
 
@@ -165,9 +160,9 @@ func (t *Transcript) joined(text string) {
 		return // the text the turn began with
 	}
 	for i, waiting := range t.waiting {
-		if waiting.Steer && waiting.Text == limit(text, inputLimit) {
+		if waiting.Steer && waiting.Text == excerpt.Head(text, inputLimit) {
+			t.waiting = slices.Delete(slices.Clone(t.waiting), i, i+1)
 			t.user(waiting)
-			t.waiting = append(t.waiting[:i:i], t.waiting[i+1:]...)
 			return
 		}
 	}
@@ -178,16 +173,10 @@ func (t *Transcript) accepted(in event.InputAccepted) {
 	for i := range in.Images {
 		in.Images[i].Data = "" // only its kind is shown
 	}
-	in.Text, in.Shown = limit(in.Text, inputLimit), limit(in.Shown, inputLimit)
+	in.Text, in.Shown = excerpt.Head(in.Text, inputLimit), excerpt.Head(in.Shown, inputLimit)
 	t.waiting = append(t.waiting, in)
-	if in.Model != "" {
-		t.status.Model = in.Model
-	}
-	if in.Cwd != "" {
-		t.status.Cwd = in.Cwd
-	}
-	if t.opts.Plain && in.Queued {
-		t.note(theme.Dim, waitingNote(in)+": "+oneLine(typed(in)))
+	if t.opts.Plain && (in.Queued || in.Steer) {
+		t.Say(theme.Dim, waitingNote(in)+": "+oneLine(typed(in)))
 	}
 }
 
@@ -211,22 +200,19 @@ func waitingNote(in event.InputAccepted) string {
 
 // user shows what a person has said.
 func (t *Transcript) user(in event.InputAccepted) {
-	if t.quiet {
+	if t.page.Quiet {
 		return
 	}
-	if t.last == kindUser {
-		t.line("")
-	}
-	t.block(kindUser)
-	indent := t.glyph(theme.Prompt) + " "
-	for line := range strings.SplitSeq(strings.TrimRight(clean(typed(in)), "\n"), "\n") {
-		for _, part := range wrap(line, t.width-answerIndent) {
-			t.line(t.paint(theme.User, indent+part))
-			indent = "  "
+	t.page.Fresh(page.User)
+	mark := t.theme.Glyph(theme.Prompt) + " "
+	for line := range strings.SplitSeq(strings.TrimRight(page.Clean(typed(in)), "\n"), "\n") {
+		for _, part := range page.Wrap(line, t.page.Width()-answerIndent) {
+			t.page.Line(t.page.Paint(theme.User, mark+part))
+			mark = "  "
 		}
 	}
 	for _, image := range in.Images {
-		t.line(t.paint(theme.Dim, t.clip("  ["+oneLine(image.MediaType)+"]", t.width)))
+		t.page.Words(theme.Dim, "  ", "["+oneLine(image.MediaType)+"]")
 	}
 }
 
@@ -246,49 +232,30 @@ func (t *Transcript) thinks(text string, at time.Time) {
 	if th.began.IsZero() {
 		th.began = at
 		if t.opts.Plain {
-			t.note(theme.Dim, "thinking")
+			t.Say(theme.Dim, "thinking")
 		}
 	}
 	text = plain.ForTerminal(text)
-	th.tail = strings.ToValidUTF8(tail(th.tail+text, tailSize), "")
+	th.tail = page.Tail(th.tail+text, tailSize)
 	if !t.opts.Verbose && !t.opts.ShowThinking {
 		return
 	}
 	th.open += text
 	if i := strings.LastIndexByte(th.open, '\n'); i >= 0 {
-		t.note(theme.Dim, th.open[:i])
+		t.Say(theme.Dim, th.open[:i])
 		th.open = th.open[i+1:]
 	}
 }
 
-func tail(s string, n int) string { return s[max(0, len(s)-n):] }
-
-// end closes the reasoning with one line.
-func (th *thought) end(t *Transcript, at time.Time) {
+// thinkingOver closes the reasoning with one line.
+func (t *Transcript) thinkingOver(at time.Time) {
+	th := t.thought
 	if th.began.IsZero() {
 		return
 	}
+	t.thought = thought{}
 	if th.open != "" {
-		t.note(theme.Dim, th.open)
+		t.Say(theme.Dim, th.open)
 	}
-	t.note(theme.Dim, "thought for "+spoken(at.Sub(th.began)))
-	*th = thought{}
-}
-
-// shownReferences is the most references that stand beneath an answer.
-const shownReferences = 20
-
-// unverified shows beneath an answer what nothing stands behind.
-func (t *Transcript) unverified(in event.TurnComplete) {
-	if len(in.Unverified) == 0 {
-		return
-	}
-	t.note(theme.Warning, "not verified (nothing was looked up that stands behind these):")
-	for i, ref := range in.Unverified {
-		if i == shownReferences {
-			t.note(theme.Dim, fmt.Sprintf("  %s %s more", t.glyph(theme.Ellipsis), amount.Grouped(len(in.Unverified)-i)))
-			break
-		}
-		t.note(theme.Text, "  "+oneLine(ref))
-	}
+	t.Say(theme.Dim, "thought for "+amount.Took(at.Sub(th.began)))
 }

@@ -1,11 +1,18 @@
 package transcript
 
 import (
+	"math"
+	"slices"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/ui/agents"
+	"github.com/ml-intern/ml-intern/internal/ui/sentence"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
 )
 
 // with decodes ev and hands it on. An event that is not what its type promises
@@ -18,48 +25,51 @@ func with[P event.Payload](ev event.Event, do func(P)) {
 
 // Apply folds the next event. Types that it does not know show nothing.
 func (t *Transcript) Apply(ev event.Event) {
-	if t.quiet && (ev.Type == event.TypeAssistantChunk || ev.Type == event.TypeReasoningChunk) {
-		return
+	at := ev.Time
+	if at.IsZero() {
+		at = t.opts.Now()
 	}
-	t.meter.Add(ev)
-	at := t.at(ev)
-	if t.applyText(ev, at) || t.applyCall(ev, at) || t.applyTurn(ev, at) || t.applySession(ev) {
-		return
+	changes := t.board.Apply(ev, at)
+	if len(changes) > 0 {
+		t.Say(theme.Dim, "now: "+join(", ", changes...))
 	}
-	t.applyWorld(ev, at)
-}
-
-// at is when an event happened.
-func (t *Transcript) at(ev event.Event) time.Time {
-	if ev.Time.IsZero() {
-		return t.opts.Now()
+	if !t.applyText(ev, at) && !t.applyCall(ev, at) {
+		t.applyTurn(ev, at)
 	}
-	return ev.Time
 }
 
 // applyText folds what a person and the model say.
 func (t *Transcript) applyText(ev event.Event, at time.Time) bool {
 	switch ev.Type {
+	case event.TypeAssistantChunk, event.TypeReasoningChunk:
+		if !t.page.Quiet {
+			t.streamed(ev, at)
+		}
 	case event.TypeInputAccepted:
 		with(ev, t.accepted)
-	case event.TypeAssistantChunk:
-		with(ev, func(in event.AssistantChunk) { t.thought.end(t, at); t.chunk(in.Content) })
-	case event.TypeReasoningChunk:
-		with(ev, func(in event.ReasoningChunk) { t.thinks(in.Content, at) })
 	case event.TypeStreamEnd:
-		t.thought.end(t, at)
+		t.thinkingOver(at)
 		with(ev, t.streamEnd)
 	case event.TypeAssistantMessage:
-		t.thought.end(t, at)
+		t.thinkingOver(at)
 		with(ev, func(in event.AssistantMessage) { t.announced(in.Content) })
 	case event.TypeHistoryMessage:
-		with(ev, func(in event.HistoryMessage) { t.remembered(in) })
+		with(ev, t.remembered)
 	case event.TypeLLMCall:
 		with(ev, func(in event.LLMCall) { t.modelCall(in, at) })
 	default:
 		return false
 	}
 	return true
+}
+
+func (t *Transcript) streamed(ev event.Event, at time.Time) {
+	if ev.Type == event.TypeReasoningChunk {
+		with(ev, func(in event.ReasoningChunk) { t.thinks(in.Content, at) })
+		return
+	}
+	t.thinkingOver(at)
+	with(ev, func(in event.AssistantChunk) { t.chunk(in.Content) })
 }
 
 // applyCall folds the life of tool calls.
@@ -87,32 +97,68 @@ func (t *Transcript) applyCall(ev event.Event, at time.Time) bool {
 	return true
 }
 
-// applyTurn folds the beginning, middle and end of turns.
-func (t *Transcript) applyTurn(ev event.Event, at time.Time) bool {
+// applyTurn folds the beginning, middle and end of turns, and of sessions; what
+// is only told is told in words.
+func (t *Transcript) applyTurn(ev event.Event, at time.Time) {
 	switch ev.Type {
 	case event.TypeTurnStarted:
 		with(ev, func(in event.TurnStarted) { t.begin(in, at) })
-	case event.TypeTurnResumed:
-		with(ev, func(in event.TurnResumed) { t.resumeTurn(in, at) })
+		return
 	case event.TypeProcessing:
 		t.goOn(ev.TurnID, at)
+		return
 	case event.TypeTurnComplete:
 		with(ev, func(in event.TurnComplete) { t.complete(in, at) })
-	case event.TypeInterrupted:
-		t.endTurn(at)
-		t.note(theme.Warning, "interrupted")
-		t.turnLine(at)
-	case event.TypeError:
-		with(ev, func(in event.Error) { t.failed(in, ev.TurnID, at) })
-	case event.TypeShutdown:
-		t.closeText()
-		t.note(theme.Dim, "the session is closed")
-	case event.TypeSessionTerminated:
-		with(ev, t.terminated)
-	default:
-		return false
+		return
+	case event.TypeHistoryRewritten:
+		with(ev, t.rewritten)
+		return
+	case event.TypeTurnResumed:
+		with(ev, func(in event.TurnResumed) { t.resumeTurn(in, at) })
 	}
-	return true
+	ends := t.ends(ev)
+	if ends {
+		t.endTurn(at)
+	}
+	said := sentence.Of(ev)
+	if len(said) > 0 && !ends {
+		t.breakText(ev)
+	}
+	t.page.Say(said)
+	if ends {
+		t.turnLine(at)
+	}
+	switch ev.Type {
+	case event.TypeNewComplete:
+		t.leave()
+	case event.TypeResumeComplete:
+		with(ev, func(in event.ResumeComplete) {
+			if in.SessionID != "" {
+				t.leave() // the journal that the conversation has left
+			}
+		})
+	}
+}
+
+// ends reports whether ev is an end of the running turn that is told in words.
+func (t *Transcript) ends(ev event.Event) bool {
+	switch ev.Type {
+	case event.TypeInterrupted:
+		return true
+	case event.TypeError:
+		// While a gate waits nothing runs: the error is that of an operation.
+		return t.Busy() && (ev.TurnID == t.turn.id || t.turn.id == "")
+	}
+	return false
+}
+
+// breakText closes a text that goes on no more, before something is said that
+// would stand in the middle of it.
+func (t *Transcript) breakText(ev event.Event) {
+	switch ev.Type {
+	case event.TypeShutdown, event.TypeError, event.TypeSessionTerminated, event.TypeNewComplete, event.TypeTurnResumed:
+		t.closeText()
+	}
 }
 
 // turn is the one that runs or waits in a gate.
@@ -124,9 +170,21 @@ type turn struct {
 	// paused is since when it waits in a gate, waited how long it has before.
 	paused time.Time
 	waited time.Duration
+
 	calls  int
 	tokens int64
-	cost   cost
+	micro  int64 // millionths of a dollar
+	models int   // model calls
+	// unpriced: the price of some model call is unknown.
+	unpriced bool
+}
+
+// took is how long the turn has worked so far, without the time in gates.
+func (u *turn) took(at time.Time) time.Duration {
+	if !u.paused.IsZero() {
+		at = u.paused
+	}
+	return max(0, at.Sub(u.began)-u.waited)
 }
 
 // begin opens a turn and shows what was asked.
@@ -135,27 +193,25 @@ func (t *Transcript) begin(in event.TurnStarted, at time.Time) {
 		t.endTurn(at)
 	}
 	t.turn = turn{open: true, id: in.TurnID, began: at}
-	if in.Model != "" {
-		t.status.Model = in.Model
-	}
-	if in.Cwd != "" {
-		t.status.Cwd = in.Cwd
-	}
 	for i, waiting := range t.waiting {
 		if in.SubmissionID != "" && waiting.SubmissionID == in.SubmissionID {
+			t.waiting = slices.Delete(slices.Clone(t.waiting), i, i+1)
 			t.user(waiting)
-			t.waiting = append(t.waiting[:i:i], t.waiting[i+1:]...)
 			return
 		}
 	}
 }
 
+// resumeTurn takes up a turn that was cut short: what ran in it does not any
+// more.
 func (t *Transcript) resumeTurn(in event.TurnResumed, at time.Time) {
-	if !t.turn.open {
+	if !t.turn.open || t.turn.id != in.TurnID {
 		t.turn = turn{open: true, id: in.TurnID, entered: true, began: at}
 	}
-	t.calls, t.agents = nil, agents{}
-	t.note(theme.Dim, "going on with the turn that was cut short")
+	for _, c := range t.calls {
+		c.running = false
+	}
+	t.crew = agents.Crew{}
 }
 
 // goOn begins a segment: after the start of a turn, or after a gate.
@@ -169,24 +225,16 @@ func (t *Transcript) goOn(id string, at time.Time) {
 	}
 }
 
-// took is how long the turn has worked so far, without the time in gates.
-func (u *turn) took(at time.Time) time.Duration {
-	if !u.paused.IsZero() {
-		at = u.paused
-	}
-	return max(0, at.Sub(u.began)-u.waited)
-}
-
 // endTurn closes what a turn leaves open, whatever ended it.
 func (t *Transcript) endTurn(at time.Time) {
-	t.thought.end(t, at)
+	t.thinkingOver(at)
 	t.closeText()
 	for _, c := range t.calls {
 		if c.running {
 			t.unfinished(c, at)
 		}
 	}
-	t.calls, t.agents = nil, agents{}
+	t.calls, t.crew = nil, agents.Crew{}
 	t.gate, t.answered = nil, nil
 	t.turn.open = false
 }
@@ -196,93 +244,92 @@ func (t *Transcript) complete(in event.TurnComplete, at time.Time) {
 	if in.FinalResponse != nil && *in.FinalResponse != "" {
 		t.answer.reply = *in.FinalResponse
 	}
-	t.unverified(in)
-	if why := stopped(in.StopReason); why != "" {
-		t.note(theme.Warning, why)
+	t.page.Say(sentence.Unverified(in.Unverified, ""))
+	if why := sentence.Stopped(in.StopReason); why != "" {
+		t.Say(theme.Warning, why)
 	}
 	t.planSummary()
 	t.turnLine(at)
 }
 
-// stopped says in words why a turn ended without an answer.
-func stopped(reason string) string {
-	switch reason {
-	case "", "answer":
-		return ""
-	case "max_iterations":
-		return "stopped: the limit of model calls for one turn was reached (send a message to go on)"
-	case "empty_response":
-		return "stopped: the model gave no answer"
-	case "truncated":
-		return "stopped: the answer was cut off at the model's output limit"
-	case "doom_loop":
-		return "stopped: the model was going in circles"
-	case "terminated":
-		return "stopped: the context could not be made to fit"
-	}
-	return "stopped: " + oneLine(reason)
-}
-
-// turnLine sums a turn up.
+// turnLine sums a turn up: its time, calls, tokens and money.
 func (t *Transcript) turnLine(at time.Time) {
-	u := t.turn
+	u := &t.turn
 	if u.began.IsZero() {
 		return
 	}
-	parts := []string{spoken(u.took(at))}
+	var calls, tokens, money string
 	if u.calls > 0 {
-		parts = append(parts, plural(u.calls, "call"))
+		calls = count(u.calls, "call")
 	}
 	if u.tokens > 0 {
-		parts = append(parts, short(u.tokens)+" tokens")
+		tokens = amount.Short(float64(u.tokens), 3) + " tokens"
 	}
-	if s := u.cost.String(); s != "" {
-		parts = append(parts, s)
+	switch {
+	case u.models == 0:
+	case u.unpriced && u.micro == 0:
+		money = "cost unknown"
+	case u.unpriced:
+		money = amount.Dollars(u.micro) + "+?"
+	default:
+		money = amount.Dollars(u.micro)
 	}
-	t.note(theme.Dim, t.dotted(parts))
+	t.Say(theme.Dim, join(t.dot(), amount.Took(u.took(at)), calls, tokens, money))
+	*u = turn{}
 }
 
-// failed shows an error; it ends the turn it belongs to.
-func (t *Transcript) failed(in event.Error, id string, at time.Time) {
-	ends := t.turn.open && t.gate == nil && (id == t.turn.id || id == "")
-	if ends {
-		t.endTurn(at)
-	}
-	t.closeText()
-	t.note(theme.Danger, "Error: "+oneLine(limit(in.Error, errorLimit)))
-	if in.Hint != "" {
-		t.note(theme.Text, "  "+oneLine(limit(in.Hint, errorLimit)))
-	}
-	if ends {
-		t.turnLine(at)
-	}
-}
-
-// errorLimit is the most characters of an error that are shown.
-const errorLimit = 2000
-
-func (t *Transcript) terminated(in event.SessionTerminated) {
-	t.closeText()
-	text := in.UserMessage
-	if text == "" {
-		text = "The conversation no longer fits the model's context."
-	}
-	t.note(theme.Danger, oneLine(limit(text, errorLimit)))
-	t.note(theme.Text, "  /new starts a fresh conversation in the same place")
-}
-
-// modelCall books a call of the model.
+// modelCall books a call of a model for the turn.
 func (t *Transcript) modelCall(in event.LLMCall, at time.Time) {
 	if in.Kind == llm.KindMain && in.AgentID == "" {
-		t.thought.end(t, at)
-		if in.Model != "" {
-			t.status.Model = in.Model
+		t.thinkingOver(at)
+	}
+	u := &t.turn
+	u.models++
+	u.tokens += int64(max(in.Total, in.Prompt+in.Completion, 0))
+	if in.CostUSD == nil || math.IsNaN(*in.CostUSD) {
+		u.unpriced = true
+		return
+	}
+	u.micro += sentence.Micro(*in.CostUSD)
+}
+
+// rewritten takes over a history that came from elsewhere: of a session that is
+// resumed the last turns are shown, as far as the messages tell them.
+func (t *Transcript) rewritten(in event.HistoryRewritten) {
+	if in.Plan != nil {
+		t.plan.items = in.Plan
+	}
+	if in.Reason != "resume" || t.page.Quiet {
+		return
+	}
+	turns, from := 0, 0
+	for i := len(in.Messages) - 1; i >= 0; i-- {
+		if !history.FromPerson(in.Messages[i]) {
+			continue
 		}
-		if n := in.Prompt + in.Completion; n > 0 {
-			t.status.ContextTokens = n
+		if turns++; turns <= shownTurns {
+			from = i
 		}
 	}
-	t.turn.tokens += max(int64(in.Total), int64(in.Prompt)+int64(in.Completion))
-	t.turn.cost.add(in.CostUSD)
-	t.status.stale = true
+	before := t.page.Len()
+	for _, m := range in.Messages[from:] {
+		t.message(m)
+	}
+	t.page.Keep(before, replayedLines, func(cut int) { t.earlier(turns-shownTurns, cut) })
 }
+
+// message shows one of a saved session.
+func (t *Transcript) message(m llm.Message) {
+	switch {
+	case history.FromPerson(m):
+		t.user(event.InputAccepted{Text: m.PlainText()})
+	case m.Role == llm.Assistant && !m.Synthetic:
+		t.whole(m.PlainText())
+		for _, c := range m.ToolCalls {
+			t.page.Block(page.Note)
+			t.page.Line(t.callRow(theme.Current, theme.Dim, newCall(c.ID, c.Name, []byte(c.Arguments), time.Time{})))
+		}
+	}
+}
+
+func count(n int, noun string) string { return amount.Count(n, noun) }

@@ -8,41 +8,59 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
+	"github.com/ml-intern/ml-intern/internal/ui/agents"
+	"github.com/ml-intern/ml-intern/internal/ui/sentence"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/meaning"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
 )
 
-// Names of tools that are shown in a way of their own.
-const (
-	planTool     = "plan_tool"
-	researchTool = "research"
-)
+// planTool's output is the plan in words, which is shown.
+const planTool = "plan_tool"
 
 const (
-	failureLines = 10  // of a failed call's output
-	verboseLines = 400 // of an output that is shown in full
-	logSize      = 300 // bytes of the newest line of a running call
+	// argsKept is the most characters that are kept of a call's arguments.
+	argsKept = 4000
+	// failureLines is how much is shown of a failed call's output, verboseLines
+	// of one that is shown in full.
+	failureLines = 10
+	verboseLines = 400
+	// mostOutput is the most bytes of an output that are looked at for that.
+	mostOutput = 200_000
 )
 
 // call is a tool call that has no result yet.
 type call struct {
 	id, tool string
-	args     json.RawMessage
+	args     string
 	means    string
 	began    time.Time
-	// running: it has begun, or nothing but its turn in the queue keeps it.
-	running bool
+	running  bool
 	// refused: a person has said no, its result tells nothing new.
 	refused bool
-	log     string
+	log     string // its newest line
+	url     string
 	files   []event.FileChanged
-	// late: its line is printed, a checkpoint may still tell what it changed.
-	url string
+}
+
+func newCall(id, tool string, args json.RawMessage, at time.Time) *call {
+	c := &call{id: id, tool: oneLine(tool), began: at}
+	c.takes(tool, args)
+	return c
+}
+
+// takes sets the arguments.
+func (c *call) takes(tool string, args json.RawMessage) {
+	if len(args) > 0 {
+		c.args, c.means = excerpt.Head(string(args), argsKept), meaning.Of(tool, args)
+	}
 }
 
 func (t *Transcript) call(id string) *call {
-	for i := len(t.calls) - 1; i >= 0; i-- {
-		if t.calls[i].id == id {
-			return t.calls[i]
+	for _, c := range slices.Backward(t.calls) {
+		if c.id == id {
+			return c
 		}
 	}
 	return nil
@@ -50,44 +68,40 @@ func (t *Transcript) call(id string) *call {
 
 // known returns the call with this id, a new one if there is none.
 func (t *Transcript) known(id, tool string, args json.RawMessage, at time.Time) *call {
-	c := t.call(id)
-	if c == nil {
-		c = &call{id: id, tool: tool, began: at}
-		t.calls = append(t.calls, c)
+	if c := t.call(id); c != nil {
+		c.takes(tool, args)
+		return c
 	}
-	if args != nil {
-		c.args, c.means = limitArgs(args), meaning(tool, args)
-	}
+	c := newCall(id, tool, args, at)
+	t.calls = append(t.calls, c)
 	return c
 }
 
 // called shows a call that runs without asking.
 func (t *Transcript) called(in event.ToolCall, at time.Time) {
-	if in.AgentID != "" {
-		return
+	if in.AgentID == "" {
+		t.thinkingOver(at)
+		t.run(t.known(in.ToolCallID, in.Tool, in.Arguments, at), at)
 	}
-	t.thought.end(t, at)
-	c := t.known(in.ToolCallID, in.Tool, in.Arguments, at)
-	c.running = true
-	t.spokenStart(c)
 }
 
 func (t *Transcript) started(in event.ToolStarted, at time.Time) {
-	if in.AgentID != "" {
-		return
-	}
-	c := t.known(in.ToolCallID, in.Tool, nil, at)
-	fresh := !c.running
-	c.running, c.began = true, at
-	if fresh {
-		t.spokenStart(c)
+	if in.AgentID == "" {
+		c := t.known(in.ToolCallID, in.Tool, nil, at)
+		t.run(c, at)
+		c.began = at // until now it may have waited for its turn
 	}
 }
 
-// spokenStart tells the start of a call where nothing can be drawn anew.
-func (t *Transcript) spokenStart(c *call) {
+// run notes that a call has begun, and tells it where nothing can be drawn
+// anew.
+func (t *Transcript) run(c *call, at time.Time) {
+	if c.running {
+		return
+	}
+	c.running, c.began = true, at
 	if t.opts.Plain && c.tool != planTool {
-		t.note(theme.Dim, strings.TrimRight("tool "+oneLine(c.tool)+" started: "+c.means, ": "))
+		t.Say(theme.Dim, join(": ", "tool "+c.tool+" started", c.means))
 	}
 }
 
@@ -98,62 +112,66 @@ func (t *Transcript) logged(in event.ToolLog, at time.Time) {
 		t.agentLogged(in, at)
 		return
 	}
-	if c := t.call(in.ToolCallID); c != nil && in.ToolCallID != "" {
-		if line := newest(in.Log); line != "" {
+	if c := t.call(in.ToolCallID); c != nil {
+		lines := strings.TrimRight(page.Tail(in.Log, 1000), " \t\r\n")
+		if line := oneLine(lines[strings.LastIndexAny(lines, "\r\n")+1:]); line != "" {
 			c.log = line
 		}
 		return
 	}
-	text := strings.TrimRight(limit(in.Log, errorLimit), "\n")
+	text := excerpt.Head(strings.TrimRight(in.Log, "\n"), mostOutput)
 	if in.Tool != "system" {
 		text = in.Tool + ": " + text
 	}
-	t.note(theme.Dim, text)
+	t.Say(theme.Dim, text)
 }
 
-// newest is the last line of a log that says something.
-func newest(log string) string {
-	log = strings.TrimRight(tail(log, 4*logSize), " \t\r\n")
-	if i := strings.LastIndexAny(log, "\r\n"); i >= 0 {
-		log = log[i+1:]
+// agentLogged folds a line of a sub-agent.
+func (t *Transcript) agentLogged(in event.ToolLog, at time.Time) {
+	switch a, kind := t.crew.Log(in, at); {
+	case kind == agents.Word:
+		t.Say(theme.Dim, a.Label+": "+oneLine(in.Log))
+	case kind == agents.Began && t.opts.Plain:
+		t.Say(theme.Dim, a.Label+" started")
 	}
-	return limit(oneLine(strings.ToValidUTF8(log, "")), logSize)
 }
 
 // changed folds a step in the life of a call.
 func (t *Transcript) changed(in event.ToolStateChange, at time.Time) {
+	c := t.call(in.ToolCallID)
+	if c != nil && in.JobURL != "" {
+		c.url = oneLine(in.JobURL)
+	}
 	switch in.State {
 	case "approved", "rejected", "abandoned":
-		t.answers(in, at)
-		return
+		t.answers(in, c)
 	case "running":
-		c := t.known(in.ToolCallID, in.Tool, nil, at)
-		if !c.running {
-			c.running, c.began = true, at
-			t.spokenStart(c)
-		}
+		t.run(t.known(in.ToolCallID, in.Tool, nil, at), at)
 	case "billing_required":
-		text := oneLine(in.Tool) + ": no credits left"
-		if in.Namespace != "" {
-			text += " in " + oneLine(in.Namespace)
-		}
-		t.note(theme.Warning, text)
-	}
-	if c := t.call(in.ToolCallID); c != nil && in.JobURL != "" {
-		c.url = limit(oneLine(in.JobURL), logSize)
+		t.Say(theme.Warning, join(" in ", oneLine(in.Tool)+": there are no credits left", oneLine(in.Namespace)))
 	}
 }
 
-// checkpoint notes what a call has changed in the workspace. It counts in the
-// call's line where that has not been printed yet.
+// checkpoint notes what a call has changed in the workspace: it stands in the
+// call's line, or in one of its own where that is printed.
 func (t *Transcript) checkpoint(in event.Checkpoint) {
 	if c := t.call(in.ToolCallID); c != nil {
 		c.files = append(c.files, in.Files...)
 		return
 	}
-	if len(in.Files) > 0 && !t.shelf.counted(in.ToolCallID) {
-		t.note(theme.Dim, "changed "+t.filesChanged(in.Files))
+	if len(in.Files) == 0 || t.shelf.Counted(in.ToolCallID) {
+		return
 	}
+	const most = 3
+	var parts []string
+	for i, f := range in.Files {
+		if i == most {
+			parts = append(parts, count(len(in.Files)-most, "more file"))
+			break
+		}
+		parts = append(parts, oneLine(f.Path)+" +"+amount.Grouped(f.Added)+t.page.Ours(" −")+amount.Grouped(f.Removed))
+	}
+	t.Say(theme.Dim, "changed "+join(", ", parts...))
 }
 
 // finished shows the result of a call.
@@ -161,162 +179,144 @@ func (t *Transcript) finished(in event.ToolOutput, at time.Time) {
 	if in.AgentID != "" {
 		return
 	}
-	t.answersByResult(in)
+	t.settle(in.ToolCallID, false)
 	c := t.call(in.ToolCallID)
 	if c == nil {
-		if synthetic(in.Tool) {
+		if sentence.AboutMoney(in.Tool) {
 			return
 		}
-		c = &call{id: in.ToolCallID, tool: in.Tool, began: at}
+		c = newCall(in.ToolCallID, in.Tool, nil, at)
 	}
 	t.calls = slices.DeleteFunc(t.calls, func(o *call) bool { return o == c })
-	took := max(0, at.Sub(c.began))
 	t.turn.calls++
-	number := t.shelf.add(Tool{
-		ID: c.id, Name: oneLine(c.tool), Args: string(c.args), Means: c.means, Took: took, Size: len(in.Output),
-		OK: in.Success, Output: in.Output, counted: len(c.files) > 0,
+	changes := t.changes(c, in)
+	took := max(0, at.Sub(c.began))
+	number := t.shelf.Add(Tool{
+		ID: c.id, Name: c.tool, Args: c.args, Means: c.means, Took: took, Size: len(in.Output),
+		OK: in.Success, Output: in.Output, Counted: changes != nil,
 	})
-	if t.quiet || c.refused {
-		t.agents.end(c.id)
+	agent := t.crew.End(c.id)
+	if t.page.Quiet || c.refused {
 		return
 	}
-	t.block(kindNote)
-	if a := t.agents.end(c.id); a != nil && c.tool == researchTool {
-		t.line(t.agentLine(a, in.Success, at))
+	t.page.Block(page.Note)
+	if agent != nil {
+		t.page.Line(t.agentLine(agent, in.Success, at))
 	} else {
-		t.line(t.callLine(c, in, took))
+		t.page.Line(t.resultLine(c, in, changes, took))
 	}
-	t.output(c, in, number)
+	switch {
+	case t.opts.Verbose, c.tool == planTool && in.Success:
+		t.output(in.Output, verboseLines, number)
+	case !in.Success:
+		t.output(lastLines(in.Output), failureLines, number)
+	}
 }
 
-// callLine is the one line of a finished call.
-func (t *Transcript) callLine(c *call, in event.ToolOutput, took time.Duration) string {
+// callRow is a line about a call.
+func (t *Transcript) callRow(glyph theme.Glyph, role theme.Role, c *call, tail ...page.Piece) string {
+	head := []page.Piece{{Text: "  "}, {Role: role, Text: t.theme.Glyph(glyph)}, {Role: theme.Strong, Text: " " + c.tool + "  "}}
+	return t.page.Row(head, page.Piece{Text: c.means}, tail...)
+}
+
+// resultLine is the one line of a finished call.
+func (t *Transcript) resultLine(c *call, in event.ToolOutput, changes []page.Piece, took time.Duration) string {
 	glyph, role := theme.Done, theme.Success
 	if !in.Success {
 		glyph, role = theme.Failed, theme.Danger
 	}
-	tail := []piece{}
-	if s := t.counts(c, in); len(s) > 0 {
-		tail = append(append(tail, piece{text: "  "}), s...)
-	}
-	if c.url != "" {
-		tail = append(tail, piece{theme.Link, "  " + c.url})
-	}
-	stats := spoken(took)
+	size := ""
 	if n := len(in.Output); n > 0 {
-		stats += t.dot() + amount.Bytes(int64(n))
+		size = amount.Bytes(int64(n))
 	}
-	tail = append(tail, piece{theme.Dim, "  " + stats})
-	head := []piece{{text: "  "}, {role, t.glyph(glyph)}, {theme.Strong, " " + oneLine(c.tool) + "  "}}
-	return t.row(t.width, head, piece{theme.Text, c.means}, tail...)
+	tail := slices.Concat(changes, []page.Piece{{Role: theme.Dim, Text: "  " + join(t.dot(), amount.Took(took), size)}})
+	if c.url != "" {
+		tail = append(tail, page.Piece{Role: theme.Link, Text: "  " + c.url})
+	}
+	return t.callRow(glyph, role, c, tail...)
 }
 
-// output shows what is to be seen of a result beneath its line.
-func (t *Transcript) output(c *call, in event.ToolOutput, number int) {
-	role := theme.Dim
-	switch {
-	case t.opts.Verbose:
-		t.lines(role, in.Output, verboseLines, number)
-	case c.tool == planTool && in.Success:
-		t.lines(role, in.Output, verboseLines, number)
-	case !in.Success:
-		t.lines(role, lastLines(in.Output, failureLines), failureLines, number)
-	}
+// unfinished shows a call that has no result although its turn is over.
+func (t *Transcript) unfinished(c *call, at time.Time) {
+	t.page.Block(page.Note)
+	t.page.Line(t.callRow(theme.Stopped, theme.Warning, c, page.Piece{
+		Role: theme.Dim, Text: "  " + join(t.dot(), "not finished", amount.Took(at.Sub(c.began))),
+	}))
 }
 
-// lines shows the first lines of an output; what is left is counted.
-func (t *Transcript) lines(role theme.Role, text string, most, number int) {
-	text = strings.Trim(clean(limit(text, mostOutput)), "\n")
-	if text == "" {
+// output shows the first lines of an output; what is left is counted.
+func (t *Transcript) output(text string, most, number int) {
+	text = strings.Trim(page.Clean(page.Tail(text, mostOutput)), "\n")
+	if strings.TrimSpace(text) == "" {
 		return
 	}
-	left := most
-	all := strings.Split(text, "\n")
-	for i, line := range all {
-		parts := wrap(strings.TrimRight(line, " "), t.width-4)
-		if left -= len(parts); left < 0 {
-			t.note(theme.Dim, "  "+t.glyph(theme.Ellipsis)+" "+plural(len(all)-i, "more line")+" (/tools "+amount.Grouped(number)+")")
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		parts := page.Wrap(strings.TrimRight(line, " "), t.page.Width()-4)
+		if most -= len(parts); most < 0 {
+			t.page.Words(theme.Dim, "    ", t.theme.Glyph(theme.Ellipsis)+" "+count(len(lines)-i, "more line")+": /tools "+amount.Grouped(number))
 			return
 		}
 		for _, part := range parts {
-			t.line("    " + t.paint(role, part))
+			t.page.Line("    " + t.page.Paint(theme.Dim, part))
 		}
 	}
 }
 
-// mostOutput is the most characters of an output that are looked at to show it.
-const mostOutput = 200_000
-
-// lastLines are the last n lines of a text that say something.
-func lastLines(s string, n int) string {
-	s = strings.TrimRight(tail(s, mostOutput), " \t\r\n")
+// lastLines are the last lines of a failed call's output.
+func lastLines(s string) string {
+	s = strings.TrimRight(page.Tail(s, mostOutput), " \t\r\n")
 	at := len(s)
-	for range n {
+	for range failureLines {
 		if at = strings.LastIndexByte(s[:at], '\n'); at < 0 {
-			return strings.ToValidUTF8(s, "")
+			break
 		}
 	}
 	return s[at+1:]
 }
 
-// unfinished shows a call that has no result although its turn is over.
-func (t *Transcript) unfinished(c *call, at time.Time) {
-	head := []piece{{text: "  "}, {theme.Warning, t.glyph(theme.Stopped)}, {theme.Strong, " " + oneLine(c.tool) + "  "}}
-	t.block(kindNote)
-	t.line(t.row(t.width, head, piece{theme.Text, c.means}, piece{theme.Dim, "  not finished" + t.dot() + spoken(at.Sub(c.began))}))
-}
-
-// counts tells how many lines of which files a call has changed.
-func (t *Transcript) counts(c *call, in event.ToolOutput) []piece {
-	added, removed, known := 0, 0, len(c.files) > 0
+// changes tells how many lines of how many files a call has changed.
+func (t *Transcript) changes(c *call, in event.ToolOutput) []page.Piece {
+	added, removed := 0, 0
 	for _, f := range c.files {
 		added, removed = added+f.Added, removed+f.Removed
 	}
-	if !known && in.Success && (c.tool == "edit" || c.tool == "write") {
-		added, removed, known = diffCounts(in.Output)
+	if len(c.files) == 0 {
+		known := false
+		if in.Success && (c.tool == "edit" || c.tool == "write") {
+			added, removed, known = diffCounts(in.Output)
+		}
+		if !known {
+			return nil
+		}
 	}
-	if !known {
-		return nil
+	pieces := []page.Piece{
+		{Role: theme.Added, Text: "  +" + amount.Grouped(added)},
+		{Role: theme.Removed, Text: t.page.Ours(" −") + amount.Grouped(removed)},
 	}
-	pieces := []piece{{theme.Added, "+" + amount.Grouped(added)}, {text: " "}, {theme.Removed, t.minus() + amount.Grouped(removed)}}
 	if n := len(c.files); n > 1 {
-		pieces = append(pieces, piece{theme.Dim, " in " + plural(n, "file")})
+		pieces = append(pieces, page.Piece{Role: theme.Dim, Text: " in " + count(n, "file")})
 	}
 	return pieces
 }
 
-// diffCounts counts the lines of a unified diff in an output; a diff that was
-// cut counts nothing.
+// diffCounts counts the lines of a unified diff in an output. One that was cut
+// counts nothing.
 func diffCounts(output string) (added, removed int, ok bool) {
 	_, diff, found := strings.Cut("\n"+output, "\n--- ")
 	if !found || strings.Contains(diff, "(the diff goes on)") {
 		return 0, 0, false
 	}
-	inside := false
 	for line := range strings.SplitSeq(diff, "\n") {
 		switch {
 		case strings.HasPrefix(line, "@@"):
-			inside = true
-		case !inside:
+			ok = true
+		case !ok:
 		case strings.HasPrefix(line, "+"):
 			added++
 		case strings.HasPrefix(line, "-"):
 			removed++
 		}
 	}
-	return added, removed, inside
-}
-
-// filesChanged is what a checkpoint says, in short.
-func (t *Transcript) filesChanged(files []event.FileChanged) string {
-	const most = 3
-	var parts []string
-	for i, f := range files {
-		if i == most {
-			parts = append(parts, plural(len(files)-most, "more file"))
-			break
-		}
-		parts = append(parts, oneLine(f.Path)+" +"+amount.Grouped(f.Added)+" "+t.minus()+amount.Grouped(f.Removed))
-	}
-	return strings.Join(parts, ", ")
+	return added, removed, ok
 }

@@ -1,90 +1,146 @@
 package transcript
 
 import (
+	"slices"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/ui/agents"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
 )
 
 const (
+	// shownCalls and shownWaiting are how many have a line each.
 	shownCalls   = 8
 	shownWaiting = 3
+	// frame is how long a picture of the spinner stands.
+	frame = 100 * time.Millisecond
 )
 
 // Live is what still changes, at most so many lines of it. It changes nothing.
 func (t *Transcript) Live(height int) []string {
-	if height <= 0 {
-		return nil
-	}
 	now := t.opts.Now()
 	below := t.activity(now)
 	if t.plan.shown {
 		below = append(below, t.planLines()...)
 	}
 	below = append(below, t.queue()...)
-	// What the model says gets the room that is left, and a third at least.
+	// The model's words get the room that is left, and a third at least.
 	var text []string
 	if t.answer.stream != nil {
 		text = t.answer.stream.Open()
 	}
 	least := min(len(text), max(1, height/3))
-	if len(below) > height-least {
-		below = below[:max(0, height-least)]
-	}
-	if room := height - len(below); len(text) > room {
+	below = below[:min(len(below), max(0, height-least))]
+	if room := max(0, height-len(below)); len(text) > room {
 		text = text[len(text)-room:]
 	}
-	return append(append([]string(nil), text...), below...)
+	return slices.Concat(text, below)
 }
 
 // activity is what the turn is doing.
 func (t *Transcript) activity(now time.Time) []string {
-	lines := t.callRegion(now)
+	lines := t.callLines(now)
 	switch {
 	case len(lines) > 0 || !t.Busy():
 		return lines
 	case !t.thought.began.IsZero():
-		words := oneLine(t.thought.tail)
-		room := max(0, t.width-24)
-		return []string{t.row(t.width,
-			[]piece{{text: "  "}, {theme.Accent, t.spinner(now)}, {theme.Dim, " thinking  "}},
-			piece{theme.Dim, t.clipLeft(words, room)}, piece{theme.Dim, "  " + running(now.Sub(t.thought.began))},
-		)}
+		took := "  " + running(now, t.thought.began)
+		head := []page.Piece{{Text: "  "}, {Role: theme.Accent, Text: t.spinner(now)}, {Role: theme.Dim, Text: " thinking  "}}
+		room := t.page.Width() - 16 - len(took)
+		return []string{t.page.Row(head, page.Piece{Role: theme.Dim, Text: t.page.ClipLeft(oneLine(t.thought.tail), room)}, page.Piece{Role: theme.Dim, Text: took})}
 	case t.answer.stream != nil:
 		return nil
 	}
-	return []string{t.join(t.width,
-		piece{text: "  "}, piece{theme.Accent, t.spinner(now)}, piece{theme.Dim, " working  " + running(t.turn.took(now))},
+	return []string{t.page.Join(
+		page.Piece{Text: "  "}, page.Piece{Role: theme.Accent, Text: t.spinner(now)},
+		page.Piece{Role: theme.Dim, Text: " working  " + amount.Took(t.turn.took(now).Truncate(time.Second))},
 	)}
 }
 
-// callRegion is a line for each running call.
-func (t *Transcript) callRegion(now time.Time) []string {
+// callLines are a line for each running call, and the sub-agents.
+func (t *Transcript) callLines(now time.Time) []string {
 	var lines []string
 	hidden := 0
 	for _, c := range t.calls {
 		switch {
-		case !c.running || c.tool == planTool || c.tool == researchTool && t.agents.has(c.id):
+		case !c.running || t.crew.Of(c.id) != nil:
 		case len(lines) == shownCalls:
 			hidden++
 		default:
-			lines = append(lines, t.running(c, now))
+			lines = append(lines, t.runningLine(c, now))
 		}
 	}
 	if hidden > 0 {
-		lines = append(lines, t.paint(theme.Dim, "    and "+plural(hidden, "more")))
+		lines = append(lines, t.page.Paint(theme.Dim, "    and "+amount.Grouped(hidden)+" more"))
 	}
-	return append(lines, t.agentRegion(now)...)
+	return append(lines, t.agentLines(now)...)
 }
 
-func (t *Transcript) running(c *call, now time.Time) string {
-	head := []piece{{text: "  "}, {theme.Accent, t.spinner(now)}, {theme.Strong, " " + oneLine(c.tool) + "  "}}
-	took := "  " + running(now.Sub(c.began))
+func (t *Transcript) runningLine(c *call, now time.Time) string {
+	head := []page.Piece{{Text: "  "}, {Role: theme.Accent, Text: t.spinner(now)}, {Role: theme.Strong, Text: " " + c.tool + "  "}}
+	took := page.Piece{Role: theme.Dim, Text: "  " + running(now, c.began)}
 	if c.log == "" {
-		return t.row(t.width, head, piece{theme.Text, c.means}, piece{theme.Dim, took})
+		return t.page.Row(head, page.Piece{Text: c.means}, took)
 	}
-	head = append(head, piece{theme.Text, t.clip(c.means, max(8, t.width/3))}, piece{theme.Dim, took + "  "})
-	return t.row(t.width, head, piece{theme.Dim, c.log})
+	head = append(head, page.Piece{Text: t.page.Clip(c.means, t.page.Width()/3)}, took, page.Piece{Text: "  "})
+	return t.page.Row(head, page.Piece{Role: theme.Dim, Text: c.log})
+}
+
+// running is the time of what still runs, in whole seconds.
+func running(now, began time.Time) string {
+	return amount.Took(now.Sub(began).Truncate(time.Second))
+}
+
+func (t *Transcript) spinner(now time.Time) string {
+	if t.opts.Plain {
+		return t.theme.Glyph(theme.Running)
+	}
+	return t.theme.Spinner(int(now.UnixMilli()/frame.Milliseconds()) & 0xffffff)
+}
+
+// agentLine is the one line of a sub-agent whose call is over.
+func (t *Transcript) agentLine(a *agents.Agent, ok bool, at time.Time) string {
+	glyph, role := theme.Done, theme.Success
+	if !ok {
+		glyph, role = theme.Failed, theme.Danger
+	}
+	return t.agentRow(page.Piece{Role: role, Text: t.theme.Glyph(glyph)}, a, at)
+}
+
+func (t *Transcript) agentRow(mark page.Piece, a *agents.Agent, at time.Time) string {
+	return t.page.Row(
+		[]page.Piece{{Text: "  "}, mark, {Text: " "}}, page.Piece{Text: oneLine(a.Label)},
+		page.Piece{Role: theme.Dim, Text: "  " + t.page.Ours(a.Stats(at))},
+	)
+}
+
+// agentLines show the sub-agents at work: a lone one with its last calls,
+// several with a line each.
+func (t *Transcript) agentLines(now time.Time) []string {
+	list := t.crew.AtWork()
+	mark := page.Piece{Role: theme.Accent, Text: t.spinner(now)}
+	var lines []string
+	if len(list) == 1 {
+		lines = append(lines, t.agentRow(mark, list[0], now))
+		for _, step := range list[0].Steps {
+			lines = append(lines, t.page.Join(page.Piece{Role: theme.Dim, Text: "    " + t.page.Ours(oneLine(step))}))
+		}
+		return lines
+	}
+	for _, a := range list {
+		latest := ""
+		if n := len(a.Steps); n > 0 {
+			latest = "  " + oneLine(a.Steps[n-1])
+		}
+		lines = append(lines, t.page.Join(
+			page.Piece{Text: "  "}, mark, page.Piece{Text: " " + oneLine(a.Label)},
+			page.Piece{Role: theme.Dim, Text: t.page.Ours("  " + a.Stats(now) + latest)},
+		))
+	}
+	return lines
 }
 
 // queue is what a person has said that has not begun.
@@ -92,26 +148,64 @@ func (t *Transcript) queue() []string {
 	var lines []string
 	for i, in := range t.waiting {
 		if i == shownWaiting {
-			lines = append(lines, t.paint(theme.Dim, "  and "+plural(len(t.waiting)-i, "more")))
-			break
+			return append(lines, t.page.Paint(theme.Dim, "  and "+amount.Grouped(len(t.waiting)-i)+" more"))
 		}
-		note := ""
+		head := []page.Piece{{Role: theme.Dim, Text: t.theme.Glyph(theme.Prompt) + " "}}
+		var tail []page.Piece
 		if in.Queued || in.Steer {
-			note = "  " + waitingNote(in)
+			tail = []page.Piece{{Role: theme.Dim, Text: "  " + waitingNote(in)}}
 		}
-		lines = append(lines, t.row(t.width,
-			[]piece{{theme.Dim, t.glyph(theme.Prompt) + " "}}, piece{theme.Dim, oneLine(limit(typed(in), 4*t.width))}, piece{theme.Dim, note},
-		))
+		lines = append(lines, t.page.Row(head, page.Piece{Role: theme.Dim, Text: oneLine(typed(in))}, tail...))
 	}
 	return lines
 }
 
-// frame is how long a picture of the spinner stands.
-const frame = 100 * time.Millisecond
+// plan is what the agent means to do.
+type plan struct {
+	items []event.PlanItem
+	moved bool // in this turn
+	shown bool // in the live region
+}
 
-func (t *Transcript) spinner(now time.Time) string {
-	if t.opts.Plain {
-		return t.glyph(theme.Running)
+// planLooks are the states of a step in the order they are shown.
+var planLooks = [...]struct {
+	status     string
+	glyph      theme.Glyph
+	mark, text theme.Role
+}{
+	{"completed", theme.Done, theme.Dim, theme.Dim},
+	{"in_progress", theme.Current, theme.Warning, theme.Warning},
+	{"pending", theme.Pending, theme.Dim, theme.Dim},
+}
+
+// planLines are the steps ordered by their state, and how many are done.
+func (t *Transcript) planLines() []string {
+	if len(t.plan.items) == 0 {
+		return nil
 	}
-	return t.theme.Spinner(int(now.UnixMilli()/frame.Milliseconds()) & 0xffffff)
+	var lines []string
+	done := 0
+	for _, look := range planLooks {
+		for _, item := range t.plan.items {
+			if item.Status != look.status {
+				continue
+			}
+			if item.Status == "completed" {
+				done++
+			}
+			lines = append(lines, t.page.Join(
+				page.Piece{Text: "  "}, page.Piece{Role: look.mark, Text: t.theme.Glyph(look.glyph)},
+				page.Piece{Role: look.text, Text: " " + oneLine(item.Content)},
+			))
+		}
+	}
+	return append(lines, t.page.Paint(theme.Dim, "  "+amount.Grouped(done)+"/"+amount.Grouped(len(t.plan.items))+" done"))
+}
+
+// planSummary shows the plan at the end of a turn that has changed it.
+func (t *Transcript) planSummary() {
+	if lines := t.planLines(); t.plan.moved && lines != nil {
+		t.Add(lines)
+	}
+	t.plan.moved = false
 }

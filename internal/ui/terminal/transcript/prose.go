@@ -2,6 +2,8 @@ package transcript
 
 import (
 	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
 )
 
 // prose is a text that comes in pieces, without formatting.
@@ -21,8 +23,8 @@ func (p *prose) Write(s string) {
 
 func (p *prose) lines(s string) []string {
 	var out []string
-	for line := range strings.SplitSeq(clean(s), "\n") {
-		for _, part := range wrap(line, p.width-p.indent) {
+	for line := range strings.SplitSeq(page.Clean(s), "\n") {
+		for _, part := range page.Wrap(line, p.width-p.indent) {
 			out = append(out, strings.Repeat(" ", p.indent)+part)
 		}
 	}

@@ -8,11 +8,21 @@ package transcript
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
-	"github.com/ml-intern/ml-intern/internal/domain/usage"
+	"github.com/ml-intern/ml-intern/internal/ui/agents"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/shelf"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/status"
+)
+
+// Status are the values of the moment, Tool is a finished call.
+type (
+	Status = status.Status
+	Tool   = shelf.Tool
 )
 
 // Options say how a transcript looks.
@@ -30,35 +40,24 @@ type Options struct {
 	Plain bool
 }
 
-// minWidth is the narrowest terminal that lines are made for, in columns.
-const minWidth = 20
-
-// Transcript folds one session after another. Its methods belong to one
-// goroutine.
+// Transcript folds the events of one session after another. Its methods belong
+// to one goroutine.
 type Transcript struct {
 	opts  Options
 	theme *theme.Theme
-	width int
-	// quiet: events are folded and nothing is shown of them.
-	quiet bool
-
-	done []string
-	last kind
+	page  *page.Page
 
 	turn     turn
 	answer   answer
 	thought  thought
 	calls    []*call
-	agents   agents
+	crew     agents.Crew
 	waiting  []event.InputAccepted
 	gate     *event.ApprovalRequired
-	answered map[string]bool // of the gate's calls
+	answered map[string]bool // which calls of the gate
 	plan     plan
-	shelf    shelf
-
-	meter  usage.Meter
-	status Status
-	jobs   jobs
+	shelf    shelf.Shelf
+	board    status.Board
 }
 
 // New returns a transcript of nothing.
@@ -69,17 +68,21 @@ func New(o Options) *Transcript {
 	if o.Theme == nil {
 		o.Theme = theme.New(theme.Options{})
 	}
-	t := &Transcript{opts: o, theme: o.Theme}
-	t.Resize(o.Width)
-	return t
+	return &Transcript{opts: o, theme: o.Theme, page: page.New(o.Theme, o.Width)}
 }
 
 // Resize sets the width of what is shown from now on.
 func (t *Transcript) Resize(width int) {
-	t.width = max(width, minWidth)
+	t.page.Resize(width)
 	if t.answer.stream != nil {
-		t.answer.stream.Resize(t.width)
+		t.answer.stream.Resize(t.page.Width())
 	}
+}
+
+// SetTheme changes how later lines look.
+func (t *Transcript) SetTheme(th *theme.Theme) {
+	t.theme = th
+	t.page.SetTheme(th)
 }
 
 // SetVerbose switches the full outputs of later results on or off.
@@ -91,22 +94,25 @@ func (t *Transcript) Verbose() bool { return t.opts.Verbose }
 // ShowPlan shows the plan in the live region, or hides it.
 func (t *Transcript) ShowPlan(on bool) { t.plan.shown = on }
 
+// TogglePlan does the one or the other.
+func (t *Transcript) TogglePlan() { t.plan.shown = !t.plan.shown }
+
+// Settings takes over the values that a session runs with when it is opened;
+// later ones come as events.
+func (t *Transcript) Settings(in event.Settings) { t.board.Settings(in) }
+
 // Take returns the lines that are finished since the last Take: styled, without
 // a newline, none wider than the terminal.
-func (t *Transcript) Take() []string {
-	lines := t.done
-	t.done = nil
-	return lines
-}
+func (t *Transcript) Take() []string { return t.page.Take() }
 
-// Say adds lines that no event tells.
-func (t *Transcript) Say(role theme.Role, text string) { t.note(role, text) }
+// Say adds words that no event tells.
+func (t *Transcript) Say(role theme.Role, text string) { t.page.Note(role, 0, text) }
 
-// Add adds lines that somebody else has rendered for this width.
+// Add adds lines that somebody else has made for this width.
 func (t *Transcript) Add(lines []string) {
-	t.block(kindNote)
+	t.page.Block(page.Note)
 	for _, line := range lines {
-		t.line(line)
+		t.page.Line(line)
 	}
 }
 
@@ -121,7 +127,7 @@ func (t *Transcript) Busy() bool { return t.turn.open && t.gate == nil }
 func (t *Transcript) Moving() bool { return t.Busy() && !t.opts.Plain }
 
 // Tools are the last results of tools, the oldest first.
-func (t *Transcript) Tools() []Tool { return slices.Clone(t.shelf.tools) }
+func (t *Transcript) Tools() []Tool { return t.shelf.Tools() }
 
 // Reply is the last answer as it was written, in Markdown.
 func (t *Transcript) Reply() string { return t.answer.reply }
@@ -129,9 +135,57 @@ func (t *Transcript) Reply() string { return t.answer.reply }
 // Plan is the agent's plan.
 func (t *Transcript) Plan() []event.PlanItem { return slices.Clone(t.plan.items) }
 
-// shownTurns is how much of a resumed session is shown, replayedLines the most
-// lines of it.
+// Status returns the values of the moment.
+func (t *Transcript) Status() Status {
+	now := t.opts.Now()
+	s := t.board.Values(now)
+	s.Queue, s.Busy = len(t.waiting), t.Busy()
+	if t.turn.open {
+		s.Elapsed = t.turn.took(now)
+	}
+	for _, c := range t.calls {
+		if c.running {
+			s.Tool = c.tool
+			break
+		}
+	}
+	return s
+}
+
+// StatusLine shows the values of the moment in one line; what does not fit is
+// dropped from the right.
+func (t *Transcript) StatusLine(width int) string {
+	return t.page.Paint(theme.Dim, t.Status().Line(t.dot(), width))
+}
+
+// dot stands between the parts of a summary.
+func (t *Transcript) dot() string { return t.page.Ours(" · ") }
+
+// Stop ends what is live: no event will tell its end any more.
+func (t *Transcript) Stop() {
+	t.closeText()
+	t.forget()
+	t.turn, t.thought = turn{}, thought{}
+}
+
+// forget drops what waits and what runs.
+func (t *Transcript) forget() {
+	t.calls, t.crew, t.waiting = nil, agents.Crew{}, nil
+	t.gate, t.answered = nil, nil
+}
+
+// leave begins with another session: what is shown stays.
+func (t *Transcript) leave() {
+	t.Stop()
+	t.plan = plan{shown: t.plan.shown}
+	t.shelf = shelf.Shelf{}
+	t.board.Restart()
+	t.answer = answer{}
+}
+
 const (
+	// shownTurns is how much of a resumed session is shown, replayedLines the
+	// most lines of it.
 	shownTurns    = 2
 	replayedLines = 400
 )
@@ -139,71 +193,84 @@ const (
 // Replay folds the events of a session that is resumed and shows the last of
 // its turns.
 func (t *Transcript) Replay(events []event.Event) {
-	from, earlier := lastTurns(events, shownTurns)
-	tools := lastResults(events[:from], shelfSize)
-	t.quiet = true
+	from, earlier := lastTurns(events)
+	kept := lastResults(events[:from])
+	t.page.Quiet = true
 	for i, ev := range events[:from] {
-		if i >= tools || !t.forgotten(ev) {
+		if i >= kept || !t.skips(ev) {
 			t.Apply(ev)
 		}
 	}
-	t.quiet = false
-	before := len(t.done)
+	t.page.Quiet = false
+	before := t.page.Len()
 	for _, ev := range events[from:] {
 		t.Apply(ev)
 	}
-	shown := t.done[before:]
-	cut := max(0, len(shown)-replayedLines)
-	t.done = slices.Clone(t.done[:before])
-	if note := earlierNote(earlier, cut); note != "" {
-		t.note(theme.Dim, t.glyph(theme.Ellipsis)+" "+note)
-		t.last = kindNone
-		t.done = append(t.done, "")
-	}
-	t.done = append(t.done, shown[cut:]...)
+	t.page.Keep(before, replayedLines, func(cut int) { t.earlier(earlier, cut) })
 }
 
-// lastTurns is where the last n turns begin, and how many come before them.
-func lastTurns(events []event.Event, n int) (from, earlier int) {
+// earlier tells that there is more than what is shown.
+func (t *Transcript) earlier(turns, lines int) {
+	switch {
+	case turns > 0:
+		t.Say(theme.Dim, t.theme.Glyph(theme.Ellipsis)+" "+count(turns, "earlier turn")+" (/history shows them)")
+	case lines > 0:
+		t.Say(theme.Dim, t.theme.Glyph(theme.Ellipsis)+" "+count(lines, "earlier line")+" (/history shows them)")
+	}
+}
+
+// lastTurns is where the turns that are shown begin, and how many come before
+// them.
+func lastTurns(events []event.Event) (from, earlier int) {
 	turns := 0
 	for i := len(events) - 1; i >= 0; i-- {
 		if events[i].Type != event.TypeTurnStarted {
 			continue
 		}
-		if turns++; turns == n {
+		if turns++; turns <= shownTurns {
 			from = i
 		}
 	}
-	return from, max(0, turns-n)
+	if turns <= shownTurns {
+		from = 0 // what came before the first turn is shown too
+	}
+	return from, max(0, turns-shownTurns)
 }
 
-// lastResults is from where on the last n results of tools stand.
-func lastResults(events []event.Event, n int) int {
+// lastResults is from where on the results of tools that are kept stand, with
+// the turn of the first of them.
+func lastResults(events []event.Event) int {
+	results := 0
 	for i := len(events) - 1; i >= 0; i-- {
-		if events[i].Type == event.TypeToolOutput && events[i].AgentID() == "" {
-			if n--; n == 0 {
-				// The call and what it said stand before its result.
-				for ; i > 0 && events[i].Type != event.TypeTurnStarted; i-- {
-				}
-				return i
-			}
+		switch {
+		case events[i].Type == event.TypeToolOutput && events[i].AgentID() == "":
+			results++
+		case events[i].Type == event.TypeTurnStarted && results >= shelf.Size:
+			return i
 		}
 	}
 	return 0
 }
 
-// forgotten reports whether nothing of an early event is left, and counts the
-// results that nobody can look at any more.
-func (t *Transcript) forgotten(ev event.Event) bool {
+// skips reports whether nothing of an event is left that lies so far back, and
+// counts the results.
+func (t *Transcript) skips(ev event.Event) bool {
 	switch ev.Type {
 	case event.TypeToolOutput:
 		if ev.AgentID() == "" {
-			t.shelf.count++
+			t.shelf.Skip()
 		}
-	case event.TypeToolCall, event.TypeToolStarted, event.TypeToolLog, event.TypeToolStateChange,
-		event.TypeCheckpoint, event.TypeApprovalRequired:
+	case event.TypeToolCall, event.TypeToolStarted, event.TypeToolLog, event.TypeToolStateChange, event.TypeCheckpoint:
 	default:
 		return false
 	}
 	return true
+}
+
+// oneLine is at most so much foreign text on one line as makes sense there.
+func oneLine(s string) string { return page.Short(s, 300) }
+
+// join puts what there is behind each other.
+func join(sep string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), sep)
 }

@@ -1,7 +1,10 @@
-package transcript
+// Package shelf keeps the last results of tools, so that a person can look at
+// them again. Its size is bounded whatever a session prints.
+package shelf
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -24,43 +27,44 @@ type Tool struct {
 	Output string
 	Cut    bool
 
-	counted bool // its line told what it has changed
+	// Counted says that its line has told what it changed.
+	Counted bool
 }
 
 const (
-	// shelfSize is how many results are kept, shelfBytes how much of their
+	// Size is how many results are kept, mostBytes how much of their
 	// outputs; older ones are cut to keptEnds bytes at either end.
-	shelfSize  = 500
-	shelfBytes = 16 << 20
-	keptEnds   = 1000
+	Size      = 500
+	mostBytes = 16 << 20
+	keptEnds  = 1000
 )
 
-// shelf keeps the last results.
-type shelf struct {
+// Shelf keeps the last results.
+type Shelf struct {
 	tools []Tool
 	count int
 	bytes int
 	cut   int // how many of the oldest are cut
 }
 
-// add keeps a result and returns its number.
-func (s *shelf) add(x Tool) int {
+// Add keeps a result and returns its number.
+func (s *Shelf) Add(x Tool) int {
 	s.count++
 	x.Number = s.count
-	if len(x.Output) > shelfBytes/2 {
+	if len(x.Output) > mostBytes/2 {
 		x.shorten()
 	} else {
 		x.Output = strings.Clone(x.Output)
 	}
 	s.tools = append(s.tools, x)
 	s.bytes += len(x.Output)
-	if len(s.tools) > shelfSize {
+	if len(s.tools) > Size {
 		s.bytes -= len(s.tools[0].Output)
 		s.tools[0] = Tool{}
 		s.tools = s.tools[1:]
 		s.cut = max(0, s.cut-1)
 	}
-	for ; s.bytes > shelfBytes && s.cut < len(s.tools)-1; s.cut++ {
+	for ; s.bytes > mostBytes && s.cut < len(s.tools)-1; s.cut++ {
 		old := &s.tools[s.cut]
 		s.bytes -= len(old.Output)
 		old.shorten()
@@ -88,12 +92,18 @@ func (x *Tool) shorten() {
 	x.Cut = true
 }
 
-// counted reports whether the line of a call has told what it changed.
-func (s *shelf) counted(id string) bool {
+// Counted reports whether the line of a call has told what the call changed.
+func (s *Shelf) Counted(id string) bool {
 	for i := len(s.tools) - 1; i >= 0; i-- {
 		if s.tools[i].ID == id {
-			return s.tools[i].counted
+			return s.tools[i].Counted
 		}
 	}
 	return false
 }
+
+// Skip counts a result that is not kept.
+func (s *Shelf) Skip() { s.count++ }
+
+// Tools are the results, the oldest first.
+func (s *Shelf) Tools() []Tool { return slices.Clone(s.tools) }

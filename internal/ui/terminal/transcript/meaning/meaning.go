@@ -1,4 +1,6 @@
-package transcript
+// Package meaning says what a tool call is about in a few words. It knows what
+// the arguments of our tools are called; of others it shows the JSON.
+package meaning
 
 import (
 	"bytes"
@@ -6,17 +8,19 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
 )
 
-// meaningSize is the most characters of a call's arguments in its line.
-const meaningSize = 200
+// longest is the most characters of an argument.
+const longest = 200
 
 // compactSize is the same for arguments that are shown as JSON.
 const compactSize = 80
 
-// meaning says what a call is about: better than its arguments in raw, where
+// Of says what a call is about: better than its arguments in raw, where
 // the tool is known.
-func meaning(tool string, args json.RawMessage) string {
+func Of(tool string, args json.RawMessage) string {
 	a := readArguments(args)
 	switch tool {
 	case "bash":
@@ -27,9 +31,9 @@ func meaning(tool string, args json.RawMessage) string {
 		return a.some("path") + lineCount(a.text("content"))
 	case "edit", "web_fetch", "fetch_hf_docs":
 		return a.first("path", "url")
-	case researchTool:
+	case "research":
 		return a.first("task")
-	case planTool:
+	case "plan_tool":
 		return steps(a["todos"])
 	case "hf_jobs":
 		return a.some("operation", "hardware_flavor", "name", "job_id", "scheduled_job_id", "schedule")
@@ -114,7 +118,7 @@ func (a arguments) text(key string) string {
 	return ""
 }
 
-func (a arguments) short(key string) string { return oneLine(limit(a.text(key), meaningSize)) }
+func (a arguments) short(key string) string { return page.Short(a.text(key), longest) }
 
 // first is the first of these arguments that says something.
 func (a arguments) first(keys ...string) string {
@@ -141,7 +145,7 @@ func lineCount(text string) string {
 	if text == "" {
 		return ""
 	}
-	return " (" + plural(strings.Count(strings.TrimSuffix(text, "\n"), "\n")+1, "line") + ")"
+	return " (" + amount.Count(strings.Count(strings.TrimSuffix(text, "\n"), "\n")+1, "line") + ")"
 }
 
 func steps(todos json.RawMessage) string {
@@ -149,7 +153,7 @@ func steps(todos json.RawMessage) string {
 	if json.Unmarshal(todos, &list) != nil || len(list) == 0 {
 		return ""
 	}
-	return amount.Grouped(len(list)) + " steps"
+	return amount.Count(len(list), "step")
 }
 
 // compact is JSON on one line.
@@ -159,20 +163,11 @@ func compact(args json.RawMessage) string {
 	if json.Compact(&b, args) == nil {
 		text = b.String()
 	}
-	if text = oneLine(text); text == "{}" || text == "null" {
+	if text = page.OneLine(text); text == "{}" || text == "null" {
 		return ""
 	}
-	if short := limit(text, compactSize); short != text {
+	if short := excerpt.Head(text, compactSize); short != text {
 		return short + "..."
 	}
 	return text
-}
-
-// number is a finite number among the arguments.
-func (a arguments) number(key string) (float64, bool) {
-	var n *float64
-	if json.Unmarshal(a[key], &n) != nil || n == nil {
-		return 0, false
-	}
-	return *n, true
 }
