@@ -72,9 +72,9 @@ var rooms = map[string][]string{
 		"internal/engine/window", "internal/engine/arguments", "internal/engine/agent",
 	},
 
-	"internal/tools": {"internal/domain", "internal/platform", "internal/adapter", "internal/lab"},
-	"internal/sink":  {"internal/domain", "internal/platform", "internal/adapter"},
-	"internal/ui":    {"internal/domain", "internal/platform"},
+	"internal/tools":       {"internal/domain", "internal/platform", "internal/adapter", "internal/lab"},
+	"internal/sink":        {"internal/domain", "internal/platform", "internal/adapter"},
+	"internal/ui":          {"internal/domain", "internal/platform"},
 	"internal/ui/headless": {"internal/domain", "internal/platform", "internal/ui/agents", "internal/ui/sentence"},
 	// The terminal is one product in parts.
 	"internal/ui/terminal": {"internal/domain", "internal/platform", "internal/ui/attach", "internal/ui/terminal", "internal/ui/agents", "internal/ui/sentence"},
