@@ -59,7 +59,7 @@ func records(line string) ([]Sample, bool) {
 			return
 		}
 		s := nothing()
-		if p.Step != nil {
+		if p.Step != nil && isPosition(*p.Step) {
 			s.Step = *p.Step
 		}
 		s.Values = []Value{{Name: name, Kind: Classify(name), Number: v}}

@@ -88,7 +88,9 @@ func TestRead(t *testing.T) {
 		{"loss function", "loss_fn=CrossEntropyLoss() label_smoothing: 0.1", ""},
 		{"eval equal", "assert loss == 2", ""},
 		{"address", "serving on http://127.0.0.1:8080/loss", ""},
-		{"empty", "", ""}, {"nothing", "nan", ""}, {"heading in prose", "Epoch 3 of the plan begins when everything else is done and tested", ""},
+		{"empty", "", ""},
+		{"nothing", "nan", ""},
+		{"heading in prose", "Epoch 3 of the plan begins when everything else is done and tested", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := shown(sample.Read(c.line)); got != c.want {
@@ -184,7 +186,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line string) {
 		for _, s := range sample.Read(line) {
-			if len(s.Values) > 48 || math.IsInf(s.Step, 0) {
+			if len(s.Values) > 48 || s.Step < 0 || s.Step > 1e15 || s.Epoch < 0 || s.Epoch > 1e15 {
 				t.Errorf("%+v", s)
 			}
 			for _, v := range s.Values {

@@ -336,7 +336,7 @@ func (s *scanner) path(name string) string {
 // position takes a number that says how far the run is.
 func (s *scanner) position(p position, n number) {
 	switch {
-	case n.unit != "" || math.IsNaN(n.value) || math.IsInf(n.value, 0) || n.value < 0:
+	case n.unit != "" || !isPosition(n.value):
 	case p == atEpoch:
 		if math.IsNaN(s.out.Epoch) {
 			s.out.Epoch = n.value
@@ -345,6 +345,11 @@ func (s *scanner) position(p position, n number) {
 		s.out.Step, s.sure = n.value, p
 	}
 }
+
+// maxPosition is more steps than any run makes.
+const maxPosition = 1e15
+
+func isPosition(v float64) bool { return v >= 0 && v <= maxPosition }
 
 // bare takes a number without a name: that of a progress bar, or one whose unit
 // says what it is.
