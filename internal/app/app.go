@@ -62,9 +62,11 @@ type Options struct {
 	// Flags are settings from the command line, by key.
 	Flags map[string][]string
 	Trust bool
-	// Headless means that nobody can answer.
-	Headless bool
-	NoStream bool
+	// Headless means that nobody can answer; Unattended that somebody may come
+	// and answer, but nobody watches: mode and cap are then a headless run's,
+	// unless the user has set them.
+	Headless, Unattended bool
+	NoStream             bool
 	// Memory keeps sessions in memory: nothing is written to disk.
 	Memory bool
 	// Lenient accepts a faulty configuration, for commands that explain it.
@@ -81,20 +83,20 @@ type App struct {
 	Loaded *config.Loaded
 	Models *provider.Provider
 
-	headless, noStream, modelChosen bool
-	secrets                         secrets.Held
-	store                           *store.Store
-	memory                          journal.Store // not nil: no disk
-	http                            *http.Client
-	login                           *login.Login
-	hub                             hubDoor
-	lookups                         lookups.Door
-	fleet                           fleetDoor
-	simulation                      *simulation.Simulation
-	debugLog                        *debuglog.Log
-	warn                            func(string)
-	once                            sync.Once
-	background                      background.Work
+	headless, unattended, noStream, modelChosen bool
+	secrets                                     secrets.Held
+	store                                       *store.Store
+	memory                                      journal.Store // not nil: no disk
+	http                                        *http.Client
+	login                                       *login.Login
+	hub                                         hubDoor
+	lookups                                     lookups.Door
+	fleet                                       fleetDoor
+	simulation                                  *simulation.Simulation
+	debugLog                                    *debuglog.Log
+	warn                                        func(string)
+	once                                        sync.Once
+	background                                  background.Work
 }
 
 // New reads the configuration and prepares what every command needs. Faults in
@@ -116,7 +118,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 			loaded.Config.SessionLogDir = loaded.Places.Sessions()
 		}
 	}
-	a := &App{Loaded: loaded, simulation: o.Simulation, headless: o.Headless, noStream: o.NoStream, modelChosen: len(o.Flags["model_name"]) > 0}
+	a := &App{Loaded: loaded, simulation: o.Simulation, headless: o.Headless, unattended: o.Headless || o.Unattended, noStream: o.NoStream, modelChosen: len(o.Flags["model_name"]) > 0}
 	a.warn = o.Warn
 	if a.warn == nil {
 		a.warn = func(string) {}
@@ -252,7 +254,7 @@ func (a *App) release(id string) error {
 func (a *App) policy(id string) (*policy.Policy, error) {
 	c := a.Config()
 	p, err := policy.New(policy.Options{
-		Mode:  policy.Mode(c.ApprovalMode(a.headless)),
+		Mode:  policy.Mode(c.ApprovalMode(a.unattended)),
 		Allow: c.Permissions.Allow, Ask: c.Permissions.Ask, Deny: c.Permissions.Deny,
 		Workspace: a.workspace(id), Home: a.Loaded.Places.Home, Headless: a.headless,
 		ConfirmCPUJobs: c.ConfirmCPUJobs, AutoFileUpload: c.AutoFileUpload, Owner: a.owner,
@@ -270,7 +272,7 @@ func (a *App) workspace(id string) []string {
 }
 
 // systemPrompt renders the session's prompt.
-func (a *App) systemPrompt(tools []string, set agent.Settings) (string, error) {
+func (a *App) systemPrompt(tools []string, set agent.Settings, mode policy.Mode) (string, error) {
 	guidance, files, err := a.Loaded.Guidance()
 	if err != nil {
 		a.Debug("project guidance: " + err.Error())
@@ -281,7 +283,7 @@ func (a *App) systemPrompt(tools []string, set agent.Settings) (string, error) {
 	}
 	return prompt.Render(prompt.Session{
 		Tools: tools, Runtime: set.Runtime, Headless: set.Headless, Workdir: set.Workdir,
-		Mode: a.Config().ApprovalMode(a.headless), CapUSD: policy.USD(set.CapMicroUSD), Now: time.Now(),
+		Mode: string(mode), CapUSD: policy.USD(set.CapMicroUSD), Now: time.Now(),
 		User: userName, Guidance: guidance, GuidanceFiles: files,
 	})
 }

@@ -4,19 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
+	"github.com/ml-intern/ml-intern/internal/app/live"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/platform/checkout"
 	"github.com/ml-intern/ml-intern/internal/sink/sessionlog"
 )
 
-// follower shows, stores or reports a session until its journal ends.
-type follower func(ctx context.Context, s *Session) error
+// follower shows, stores or reports a chapter of a session until its journal
+// ends.
+type follower func(ctx context.Context, s *Session, c *live.Chapter) error
 
 // followers is the list of followers of every session; adding one is a line
 // here.
@@ -28,12 +29,12 @@ func (a *App) followers() []follower {
 
 // keepLog writes the session's JSON file. A session that is kept in memory
 // leaves no file.
-func (a *App) keepLog(ctx context.Context, s *Session) error {
+func (a *App) keepLog(ctx context.Context, s *Session, c *live.Chapter) error {
 	if a.memory != nil {
 		return nil
 	}
 	log, err := sessionlog.New(sessionlog.Options{
-		Dir: a.logDir(), SessionID: s.ID, Interval: time.Duration(max(0, a.Config().HeartbeatIntervalS)) * time.Second,
+		Dir: a.logDir(), SessionID: c.ID, Interval: time.Duration(max(0, a.Config().HeartbeatIntervalS)) * time.Second,
 		About: func() document.About { return a.about(s) },
 		Log:   slog.New(slog.NewTextHandler(debugWriter{a}, nil)),
 	})
@@ -43,7 +44,7 @@ func (a *App) keepLog(ctx context.Context, s *Session) error {
 	s.mu.Lock()
 	s.log = log
 	s.mu.Unlock()
-	return log.Run(ctx, s.journal.Follow)
+	return log.Run(ctx, c.Journal.Follow)
 }
 
 // debugWriter sends the log lines of followers to the debug log.
@@ -57,7 +58,7 @@ func (w debugWriter) Write(p []byte) (int, error) {
 // about is what a session file says beside the session's events.
 func (a *App) about(s *Session) document.About {
 	return document.About{
-		UserID: a.user(context.Background(), false), Cwd: a.Loaded.Dir, GitBranch: gitBranch(a.Loaded.RepoRoot),
+		UserID: a.user(context.Background(), false), Cwd: a.Loaded.Dir, GitBranch: checkout.Branch(a.Loaded.RepoRoot),
 		AppVersion: Version(), Tools: s.specs, Model: s.Settings().Model,
 	}
 }
@@ -74,25 +75,4 @@ func toolSpecs(tools []tool.Tool) ([]json.RawMessage, error) {
 		out = append(out, raw)
 	}
 	return out, nil
-}
-
-// gitBranch is the checked out branch of the repository at root; empty outside
-// one and for a detached head. It reads two small files and starts no program.
-func gitBranch(root string) string {
-	if root == "" {
-		return ""
-	}
-	dir := filepath.Join(root, ".git")
-	if link, err := os.ReadFile(dir); err == nil { // a worktree: a file that names the folder
-		dir = Absolute(strings.TrimSpace(strings.TrimPrefix(string(link), "gitdir:")), root)
-	}
-	head, err := os.ReadFile(filepath.Join(dir, "HEAD"))
-	if err != nil {
-		return ""
-	}
-	branch, ok := strings.CutPrefix(strings.TrimSpace(string(head)), "ref: refs/heads/")
-	if !ok {
-		return ""
-	}
-	return branch
 }

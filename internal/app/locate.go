@@ -12,6 +12,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
 
 // located is the session a request means.
@@ -87,6 +88,8 @@ func (a *App) find(ctx context.Context, lib *sessions.Library, req SessionReques
 	switch {
 	case errors.As(err, &missing) && req.Continue:
 		return entry, &UsageError{fmt.Errorf("--continue: there is no session of %s yet (ml-intern sessions list --all shows those of other folders)", a.Loaded.Dir)}
+	case err != nil && req.inside:
+		return entry, err
 	case errors.As(err, &missing):
 		return entry, &UsageError{fmt.Errorf("--resume: %w (ml-intern sessions list shows them)", err)}
 	case err != nil && req.Resume != "":
@@ -112,24 +115,14 @@ func (a *App) bringIn(ctx context.Context, lib *sessions.Library, entry sessions
 	return located{id: in.SessionID, imported: &in}, nil
 }
 
-// restored are the first events of an imported session: the system prompt is
-// this program's, the model the saved one unless another was chosen.
-func (a *App) restored(in *sessions.Import, tools []string) ([]event.Payload, error) {
+// restored are the first events of an imported session, and the one behind
+// them that ends the resume: the system prompt is this program's, the model the
+// saved one unless another was chosen.
+func (a *App) restored(in *sessions.Import, tools []string) ([]event.Payload, event.ResumeComplete, error) {
 	set := a.settings(&history.State{Model: in.Model})
-	system, err := a.systemPrompt(tools, set)
+	system, err := a.systemPrompt(tools, set, policy.Mode(a.Config().ApprovalMode(a.unattended)))
 	if err != nil {
-		return nil, err
+		return nil, event.ResumeComplete{}, err
 	}
-	return in.Payloads(llm.Message{Role: llm.System, Text: system}, set.Model), nil
-}
-
-// reopened tells that a journal goes on in place.
-func reopened(path string, s *history.State) event.ResumeComplete {
-	done := event.ResumeComplete{Path: path, ModelName: s.Model, HadRedactedContent: history.Redacted(s.Messages)}
-	for _, m := range s.Messages {
-		if m.Role != llm.System {
-			done.RestoredCount++
-		}
-	}
-	return done
+	return in.Payloads(llm.Message{Role: llm.System, Text: system}), in.Complete(set.Model), nil
 }

@@ -421,7 +421,7 @@ func TestCheck33_NewJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	var events []event.Event
-	for i, payload := range in.Payloads(llm.Message{Role: llm.System, Text: "now"}, "m/x") {
+	for i, payload := range append(in.Payloads(llm.Message{Role: llm.System, Text: "now"}), in.Complete("m/x")) {
 		ev, err := event.New(in.SessionID, "", time.Now(), payload)
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/journal"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 )
@@ -140,4 +141,15 @@ func (c *Chapter) jobs() []event.Spend {
 func (c *Chapter) tell(ctx context.Context, ps ...event.Payload) error {
 	_, err := c.Journal.Append(context.WithoutCancel(ctx), "", ps...)
 	return err
+}
+
+// Reopened tells that a journal goes on in place.
+func Reopened(path string, s *history.State) event.ResumeComplete {
+	done := event.ResumeComplete{Path: path, ModelName: s.Model, HadRedactedContent: history.Redacted(s.Messages)}
+	for _, m := range s.Messages {
+		if m.Role != llm.System {
+			done.RestoredCount++
+		}
+	}
+	return done
 }
