@@ -3,17 +3,16 @@ package headless
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/evidence"
+	"github.com/ml-intern/ml-intern/internal/ui/agents"
+	"github.com/ml-intern/ml-intern/internal/ui/sentence"
 )
 
-// Lists beneath an answer, and of what was read before a question, show this
-// many lines at most.
-const (
-	shownSources = 20
-	shownOrigins = 5
-)
+// shownSources is the most sources that are listed beneath an answer.
+const shownSources = 20
 
 // evidence tells, beneath the answer, where it is from and what nothing stands
 // behind.
@@ -32,42 +31,11 @@ func (p *textPrinter) evidence(r *result) {
 	}
 	if len(r.Unverified) > 0 {
 		p.line("")
-		p.line("Not verified (nothing was looked up that stands behind these):")
-		for i, ref := range r.Unverified {
-			if i == shownSources {
-				p.line(fmt.Sprintf("  … %d more", len(r.Unverified)-i))
-				break
-			}
-			p.line("  " + oneLine(ref) + " " + evidence.Remark)
-		}
-	}
-}
-
-// origin tells what text from outside was read before a call that asks.
-func (p *textPrinter) origin(read []event.Origin) {
-	if len(read) == 0 {
-		return
-	}
-	p.line("    read from outside before it:")
-	for i := range min(len(read), shownOrigins) {
-		o := read[len(read)-1-i]
-		p.line("      " + oneLine(strings.TrimSpace(o.Source+" "+o.URL)))
-	}
-	if n := len(read) - shownOrigins; n > 0 {
-		p.line(fmt.Sprintf("      … %d more", n))
+		p.said("", sentence.Unverified(r.Unverified, evidence.Remark))
 	}
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// keptSteps is how many of a sub-agent's steps are told when it ends.
-const keptSteps = 4
-
-// agent is a sub-agent at work.
-type agent struct {
-	steps         []string
-	tokens, calls string
-}
 
 // subagent takes in a progress line of a sub-agent; it reports whether it is
 // one. Steps are told together at the end, the last ones, so that several
@@ -76,55 +44,27 @@ func (p *textPrinter) subagent(l event.ToolLog) bool {
 	if l.AgentID == "" {
 		return false
 	}
-	a := p.agents[l.AgentID]
-	if a == nil {
-		if p.agents == nil {
-			p.agents = map[string]*agent{}
-		}
-		a = &agent{}
-		p.agents[l.AgentID] = a
-	}
-	name := l.Label
-	if name == "" {
-		name = l.Tool
-	}
-	n, isTokens := strings.CutPrefix(l.Log, "tokens:")
-	calls, isCalls := strings.CutPrefix(l.Log, "tools:")
-	switch {
-	case isTokens:
-		a.tokens = n
-	case isCalls:
-		a.calls = calls
-	case strings.HasPrefix(l.Log, "▸ "):
-		if a.steps = append(a.steps, l.Log); len(a.steps) > keptSteps {
-			a.steps = a.steps[1:]
-		}
+	switch a, kind := p.crew.Log(l, time.Time{}); kind {
+	case agents.Counted:
+	case agents.Step:
 		if p.opts.Verbose {
-			p.line("  " + name + ": " + l.Log)
+			p.line("  " + a.Label + ": " + l.Log)
 		}
-	case l.Log == "Research complete.":
-		p.ended(name, a)
-		delete(p.agents, l.AgentID)
+	case agents.Ended:
+		p.ended(p.crew.End(a.ID))
 	default:
-		p.line("  " + name + ": " + strings.ReplaceAll(strings.TrimRight(l.Log, "\n"), "\n", "\n    "))
+		p.line("  " + a.Label + ": " + strings.ReplaceAll(strings.TrimRight(l.Log, "\n"), "\n", "\n    "))
 	}
 	return true
 }
 
 // ended tells what a sub-agent has done.
-func (p *textPrinter) ended(name string, a *agent) {
-	calls, tokens := a.calls, a.tokens
-	if calls == "" {
-		calls = "0"
-	}
-	if tokens == "" {
-		tokens = "0"
-	}
-	p.line(fmt.Sprintf("  %s: complete (%s tool calls, %s tokens)", name, calls, tokens))
+func (p *textPrinter) ended(a *agents.Agent) {
+	p.line(fmt.Sprintf("  %s: complete (%d tool calls, %d tokens)", a.Label, a.Calls, a.Tokens))
 	if p.opts.Verbose {
 		return // each step was told
 	}
-	for _, step := range a.steps {
+	for _, step := range a.Steps {
 		p.line("    " + step)
 	}
 }

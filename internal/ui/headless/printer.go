@@ -7,11 +7,11 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/ml-intern/ml-intern/internal/domain/amount"
-
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
+	"github.com/ml-intern/ml-intern/internal/ui/agents"
+	"github.com/ml-intern/ml-intern/internal/ui/sentence"
 )
 
 // printer shows a run.
@@ -87,7 +87,7 @@ type textPrinter struct {
 	opts    Options
 	printed bool // something stands on standard output
 	open    bool // a streamed message is on the screen, unfinished
-	agents  map[string]*agent
+	crew    agents.Crew
 	told    told
 }
 
@@ -154,20 +154,10 @@ func (p *textPrinter) event(ev event.Event) {
 			p.told.add(l)
 			p.line("  " + l.Tool + ": " + strings.ReplaceAll(strings.TrimRight(l.Log, "\n"), "\n", "\n    "))
 		}
-	case event.TypeCompacted:
-		if c, err := event.Decode[event.Compacted](ev); err == nil {
-			p.line(fmt.Sprintf("  context compacted: %s → %s tokens", amount.Grouped(c.OldTokens), amount.Grouped(c.NewTokens)))
-		}
-	case event.TypeResumeComplete:
-		if c, err := event.Decode[event.ResumeComplete](ev); err == nil {
-			p.resumed(c)
-		}
-	case event.TypeTurnResumed:
-		p.line("  going on with the turn that was cut short")
-	case event.TypeError:
-		if e, err := event.Decode[event.Error](ev); err == nil {
-			p.problem(e)
-		}
+	case event.TypeCompacted, event.TypeTurnResumed:
+		p.said("  ", sentence.Of(ev))
+	case event.TypeResumeComplete, event.TypeError:
+		p.said("", sentence.Of(ev))
 	case event.TypeApprovalRequired:
 		if g, err := event.Decode[event.ApprovalRequired](ev); err == nil {
 			p.gate(g)
@@ -175,21 +165,10 @@ func (p *textPrinter) event(ev event.Event) {
 	}
 }
 
-// resumed tells what a session goes on from.
-func (p *textPrinter) resumed(c event.ResumeComplete) {
-	verb := "Resumed"
-	if c.Forked {
-		verb = "Forked"
-	}
-	p.line(fmt.Sprintf("%s from %s (%d messages, model %s)", verb, c.Path, c.RestoredCount, c.ModelName))
-	if c.DroppedCount > 0 {
-		p.line(fmt.Sprintf("warning: %d messages of the saved session were not valid and are left out", c.DroppedCount))
-	}
-	if c.InvalidSavedModel != nil {
-		p.line(fmt.Sprintf("warning: the saved model %q is not a model id; going on with %s", *c.InvalidSavedModel, c.ModelName))
-	}
-	if c.HadRedactedContent {
-		p.line("warning: secrets were removed from the saved session; their marks stay in the conversation")
+// said prints what was put into words.
+func (p *textPrinter) said(indent string, lines []sentence.Line) {
+	for _, l := range lines {
+		p.line(indent + strings.Repeat("  ", l.Depth) + l.Text)
 	}
 }
 
@@ -255,23 +234,14 @@ func (p *textPrinter) toolOutput(o event.ToolOutput) {
 	}
 }
 
-func (p *textPrinter) problem(e event.Error) {
-	p.line("Error: " + e.Error)
-	if e.Hint != "" {
-		p.line("  " + e.Hint)
-	}
-}
-
 func (p *textPrinter) gate(g event.ApprovalRequired) {
 	for _, t := range g.Tools {
 		text := "  approval required: " + t.Tool
-		if t.Block != nil {
-			text += ": " + t.BlockReason
-		} else if t.Reason != "" {
-			text += ": " + t.Reason
+		if why := sentence.Why(t); why != "" {
+			text += ": " + why
 		}
 		p.line(text)
-		p.origin(t.Origin)
+		p.said("", sentence.Origins(2, t.Origin))
 	}
 }
 
