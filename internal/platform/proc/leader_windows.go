@@ -1,0 +1,3 @@
+package proc
+
+func (g Group) leads() bool { return g.alive() }
