@@ -100,7 +100,7 @@ func (e *Editor) Set(text string) {
 // Reset forgets everything but what was cut last.
 func (e *Editor) Reset() {
 	kept := e.folds.keep(e.kill)
-	*e = Editor{kill: e.kill, folds: kept, rows: layout{width: e.rows.width}, version: e.version + 1}
+	*e = Editor{kill: e.kill, folds: kept, rows: layout{width: e.rows.width, method: e.rows.method}, version: e.version + 1}
 }
 
 // Type inserts what a key wrote.

@@ -3,6 +3,8 @@ package editor
 import (
 	"bytes"
 	"slices"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // Piece is a part of a row that looks the same.
@@ -27,8 +29,9 @@ type View struct {
 
 // layout remembers where the rows of lines begin until the text changes.
 type layout struct {
-	width int
-	lines map[int][]int // by the start of the line
+	width  int
+	method ansi.Method
+	lines  map[int][]int // by the start of the line
 }
 
 func (l *layout) forget() { clear(l.lines) }
@@ -38,6 +41,15 @@ func (l *layout) forget() { clear(l.lines) }
 func (e *Editor) SetWidth(width int) {
 	if width = max(1, width); width != e.rows.width {
 		e.rows.width = width
+		e.rows.forget()
+	}
+}
+
+// SetMethod says how the screen counts the cells of a character. The zero
+// method adds up its code points, as terminals do that promise nothing else.
+func (e *Editor) SetMethod(m ansi.Method) {
+	if m != e.rows.method {
+		e.rows.method = m
 		e.rows.forget()
 	}
 }
@@ -55,7 +67,7 @@ func (e *Editor) starts(from int) (starts []int, end int) {
 	// wordX wide.
 	for i, x, wordAt, wordX := from, 0, from, 0; i < end; {
 		to := e.next(i)
-		_, w := e.cell(i, to)
+		w := e.width(i, to)
 		gap := e.text[i] == ' ' || e.text[i] == '\t'
 		row := starts[len(starts)-1]
 		switch {
@@ -65,7 +77,7 @@ func (e *Editor) starts(from int) (starts []int, end int) {
 			starts, x, wordAt, wordX = append(starts, to), 0, to, 0
 			i = to
 			continue
-		case wordAt > row && !gap:
+		case wordAt > row && !gap && x-wordX+w <= width:
 			starts = append(starts, wordAt)
 			x, wordX = x-wordX+w, 0
 		default:
@@ -132,8 +144,7 @@ func (e *Editor) column(start, i int) int {
 	x := 0
 	for start < i {
 		to := e.next(start)
-		_, w := e.cell(start, to)
-		start, x = to, x+w
+		start, x = to, x+e.width(start, to)
 	}
 	return x
 }
@@ -147,7 +158,7 @@ func (e *Editor) at(start, column int) int {
 		if i >= end || last && to >= end {
 			return i
 		}
-		_, w := e.cell(i, to)
+		w := e.width(i, to)
 		if x+w > column {
 			return i
 		}
@@ -222,19 +233,29 @@ func (e *Editor) View(height int) View {
 	return v
 }
 
+// pieces is what the row at start shows.
 func (e *Editor) pieces(start int) []Piece {
 	_, end := e.row(start)
 	var out []Piece
+	var run []byte
+	flush := func(fold bool) {
+		if len(run) > 0 {
+			out = append(out, Piece{Text: string(run), Fold: fold})
+			run = run[:0]
+		}
+	}
 	for i := start; i < end; {
 		to := e.next(i)
-		shown, _ := e.cell(i, to)
 		fold := e.text[i] == foldStart
-		if n := len(out); n > 0 && out[n-1].Fold == fold && !fold {
-			out[n-1].Text += shown
-		} else {
-			out = append(out, Piece{Text: shown, Fold: fold})
+		if fold {
+			flush(false)
+		}
+		run = e.look(run, i, to)
+		if fold {
+			flush(true)
 		}
 		i = to
 	}
+	flush(false)
 	return out
 }

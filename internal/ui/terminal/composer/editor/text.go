@@ -86,22 +86,45 @@ func (e *Editor) boundaryAfter(i int) int {
 	return at
 }
 
-// cell is what the character between from and to takes on the screen.
-func (e *Editor) cell(from, to int) (shown string, width int) {
+// width is how many cells the character between from and to takes.
+func (e *Editor) width(from, to int) int {
 	switch c := e.text[from]; {
 	case c == '\t':
-		return strings.Repeat(" ", tabWidth), tabWidth
+		return tabWidth
 	case c == foldStart:
-		shown = e.folds.label(string(e.text[from:to]))
-		return shown, len(shown)
+		return len(e.folds.label(string(e.text[from:to])))
 	case to == from+1:
-		return string(e.text[from:to]), 1
+		return 1
 	}
-	_, width = ansi.FirstGraphemeCluster(e.text[from:to], ansi.GraphemeWidth)
-	if width == 0 {
-		return "", 0 // what no cell belongs to would end up in a neighbour's
+	width, _ := e.measure(from, to)
+	return width
+}
+
+// measure says how wide a character beyond ASCII is, and whether it is shown as
+// a sign that it is there: what is invisible, or turns around what stands behind
+// it, would make the text another one for the eye.
+func (e *Editor) measure(from, to int) (width int, replaced bool) {
+	_, width = ansi.FirstGraphemeCluster(e.text[from:to], e.rows.method)
+	if r, _ := utf8.DecodeRune(e.text[from:]); width == 0 || plain.Reorders(r) {
+		return 1, true
 	}
-	return plain.ForTerminal(string(e.text[from:to])), width
+	return width, false
+}
+
+// look appends what the character between from and to looks like.
+func (e *Editor) look(b []byte, from, to int) []byte {
+	switch c := e.text[from]; {
+	case c == '\t':
+		return append(b, strings.Repeat(" ", tabWidth)...)
+	case c == foldStart:
+		return append(b, e.folds.label(string(e.text[from:to]))...)
+	case to == from+1:
+		return append(b, c)
+	}
+	if _, replaced := e.measure(from, to); replaced {
+		return utf8.AppendRune(b, utf8.RuneError)
+	}
+	return append(b, e.text[from:to]...)
 }
 
 func (e *Editor) lineStart(i int) int { return bytes.LastIndexByte(e.text[:i], '\n') + 1 }

@@ -31,8 +31,8 @@ type edit struct {
 // change replaces what stands between from and to. The cursor is behind it
 // afterwards.
 func (e *Editor) change(from, to int, ins string, k kind) {
-	if from == to && ins == "" {
-		e.move(e.cursor)
+	if string(e.text[from:to]) == ins {
+		e.move(to)
 		return
 	}
 	next := edit{at: from, del: string(e.text[from:to]), ins: ins, before: e.cursor, kind: k}
