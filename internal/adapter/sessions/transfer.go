@@ -19,9 +19,6 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
-// Read reads a session file of ours or of the Python original.
-func Read(path string) (document.Document, error) { return document.Read(path) }
-
 // Load returns a session as a document. What the events of a journal do not
 // say, its tools and its user, comes from the newest JSON file of the session.
 func (l *Library) Load(ctx context.Context, e Entry) (document.Document, error) {
@@ -83,7 +80,7 @@ func (l *Library) Import(ctx context.Context, e Entry, user *string, fork bool) 
 	}
 	in := Import{
 		Path: e.Path, Events: len(d.Events), Dropped: d.Dropped,
-		Forked: fork || !same(d.UserID, user) || !isID(d.SessionID),
+		Forked: fork || !d.Unowned && !same(d.UserID, user) || !isID(d.SessionID),
 	}
 	if d.SessionID != "" {
 		in.OriginalID = &d.SessionID

@@ -41,6 +41,12 @@ type Document struct {
 	CostIncomplete bool
 	// Dropped counts entries of messages that were not valid.
 	Dropped int
+	// Program is the other program that the session was held in, empty for ours
+	// and the original's; Notes say in sentences what of it was left out.
+	Program string
+	Notes   []string
+	// Unowned says that the file does not tell whose session it is.
+	Unowned bool
 	// Said tells what was typed for the messages of people, in order; it is not
 	// saved.
 	Said []event.Said
