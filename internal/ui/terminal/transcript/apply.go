@@ -13,6 +13,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/ui/sentence"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/plan"
 )
 
 // with decodes ev and hands it on. An event that is not what its type promises
@@ -90,7 +91,7 @@ func (t *Transcript) applyCall(ev event.Event, at time.Time) bool {
 	case event.TypeApprovalRequired:
 		with(ev, func(in event.ApprovalRequired) { t.asks(in, at) })
 	case event.TypePlanUpdate:
-		with(ev, func(in event.PlanUpdate) { t.plan.items, t.plan.moved = in.Plan, true })
+		with(ev, func(in event.PlanUpdate) { t.plan, t.planned = in.Plan, true })
 	default:
 		return false
 	}
@@ -193,6 +194,7 @@ func (t *Transcript) begin(in event.TurnStarted, at time.Time) {
 		t.endTurn(at)
 	}
 	t.turn = turn{open: true, id: in.TurnID, began: at}
+	t.calls, t.crew = nil, agents.Crew{}
 	for i, waiting := range t.waiting {
 		if in.SubmissionID != "" && waiting.SubmissionID == in.SubmissionID {
 			t.waiting = slices.Delete(slices.Clone(t.waiting), i, i+1)
@@ -219,9 +221,14 @@ func (t *Transcript) goOn(id string, at time.Time) {
 	if !t.turn.open {
 		t.turn = turn{open: true, id: id, began: at}
 	}
-	if !t.turn.paused.IsZero() {
-		t.turn.waited += max(0, at.Sub(t.turn.paused))
-		t.turn.paused = time.Time{}
+	t.turn.wake(at)
+}
+
+// wake ends the wait in a gate.
+func (u *turn) wake(at time.Time) {
+	if !u.paused.IsZero() {
+		u.waited += max(0, at.Sub(u.paused))
+		u.paused = time.Time{}
 	}
 }
 
@@ -248,7 +255,10 @@ func (t *Transcript) complete(in event.TurnComplete, at time.Time) {
 	if why := sentence.Stopped(in.StopReason); why != "" {
 		t.Say(theme.Warning, why)
 	}
-	t.planSummary()
+	if lines := plan.Lines(t.page, t.plan); t.planned && lines != nil {
+		t.Add(lines)
+	}
+	t.planned = false
 	t.turnLine(at)
 }
 
@@ -297,7 +307,7 @@ func (t *Transcript) modelCall(in event.LLMCall, at time.Time) {
 // resumed the last turns are shown, as far as the messages tell them.
 func (t *Transcript) rewritten(in event.HistoryRewritten) {
 	if in.Plan != nil {
-		t.plan.items = in.Plan
+		t.plan = in.Plan
 	}
 	if in.Reason != "resume" || t.page.Quiet {
 		return

@@ -144,7 +144,7 @@ func (t *Transcript) changed(in event.ToolStateChange, at time.Time) {
 	}
 	switch in.State {
 	case "approved", "rejected", "abandoned":
-		t.answers(in, c)
+		t.answers(in, c, at)
 	case "running":
 		t.run(t.known(in.ToolCallID, in.Tool, nil, at), at)
 	case "billing_required":
@@ -179,7 +179,7 @@ func (t *Transcript) finished(in event.ToolOutput, at time.Time) {
 	if in.AgentID != "" {
 		return
 	}
-	t.settle(in.ToolCallID, false)
+	t.settle(in.ToolCallID, false, at)
 	c := t.call(in.ToolCallID)
 	if c == nil {
 		if sentence.AboutMoney(in.Tool) {
@@ -258,7 +258,7 @@ func (t *Transcript) output(text string, most, number int) {
 			return
 		}
 		for _, part := range parts {
-			t.page.Line("    " + t.page.Paint(theme.Dim, part))
+			t.page.Line(t.page.Behind("    ", theme.Dim, part))
 		}
 	}
 }
@@ -283,8 +283,8 @@ func (t *Transcript) changes(c *call, in event.ToolOutput) []page.Piece {
 	}
 	if len(c.files) == 0 {
 		known := false
-		if in.Success && (c.tool == "edit" || c.tool == "write") {
-			added, removed, known = diffCounts(in.Output)
+		if in.Success {
+			added, removed, known = meaning.Diff(c.tool, in.Output)
 		}
 		if !known {
 			return nil
@@ -298,25 +298,4 @@ func (t *Transcript) changes(c *call, in event.ToolOutput) []page.Piece {
 		pieces = append(pieces, page.Piece{Role: theme.Dim, Text: " in " + count(n, "file")})
 	}
 	return pieces
-}
-
-// diffCounts counts the lines of a unified diff in an output. One that was cut
-// counts nothing.
-func diffCounts(output string) (added, removed int, ok bool) {
-	_, diff, found := strings.Cut("\n"+output, "\n--- ")
-	if !found || strings.Contains(diff, "(the diff goes on)") {
-		return 0, 0, false
-	}
-	for line := range strings.SplitSeq(diff, "\n") {
-		switch {
-		case strings.HasPrefix(line, "@@"):
-			ok = true
-		case !ok:
-		case strings.HasPrefix(line, "+"):
-			added++
-		case strings.HasPrefix(line, "-"):
-			removed++
-		}
-	}
-	return added, removed, ok
 }

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
-	"github.com/ml-intern/ml-intern/internal/ui/agents"
 	"github.com/ml-intern/ml-intern/internal/ui/sentence"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
@@ -39,12 +38,12 @@ func (t *Transcript) asks(in event.ApprovalRequired, at time.Time) {
 
 // answers shows what was answered to a call of the gate; c is nil for the
 // questions about money.
-func (t *Transcript) answers(in event.ToolStateChange, c *call) {
+func (t *Transcript) answers(in event.ToolStateChange, c *call, at time.Time) {
 	what := "the question about money"
 	if c != nil {
-		what = join("  ", c.tool, c.means)
-		c.refused = in.State != "approved"
 		c.takes(in.Tool, edited(in))
+		c.refused = in.State != "approved"
+		what = join("  ", c.tool, c.means)
 	} else if !sentence.AboutMoney(in.Tool) {
 		what = oneLine(in.Tool)
 	}
@@ -66,7 +65,7 @@ func (t *Transcript) answers(in event.ToolStateChange, c *call) {
 	default:
 		t.answerLine(theme.Warning, theme.Stopped, "not answered", what)
 	}
-	t.settle(in.ToolCallID, in.State == "abandoned")
+	t.settle(in.ToolCallID, in.State == "abandoned", at)
 }
 
 // edited are the arguments as a person has changed them; nil where not.
@@ -84,7 +83,7 @@ func (t *Transcript) answerLine(role theme.Role, glyph theme.Glyph, text, what s
 
 // settle notes an answer and closes the gate with the last. A gate that nobody
 // answers takes its turn with it.
-func (t *Transcript) settle(callID string, abandoned bool) {
+func (t *Transcript) settle(callID string, abandoned bool, at time.Time) {
 	if t.gate == nil {
 		return
 	}
@@ -95,8 +94,8 @@ func (t *Transcript) settle(callID string, abandoned bool) {
 		}
 	}
 	t.gate, t.answered = nil, nil
+	t.turn.wake(at)
 	if abandoned {
-		t.calls, t.crew = nil, agents.Crew{}
-		t.turn = turn{}
+		t.turn.open = false
 	}
 }

@@ -5,10 +5,10 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
-	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/agents"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/plan"
 )
 
 const (
@@ -23,8 +23,8 @@ const (
 func (t *Transcript) Live(height int) []string {
 	now := t.opts.Now()
 	below := t.activity(now)
-	if t.plan.shown {
-		below = append(below, t.planLines()...)
+	if t.showPlan {
+		below = append(below, plan.Lines(t.page, t.plan)...)
 	}
 	below = append(below, t.queue()...)
 	// The model's words get the room that is left, and a third at least.
@@ -126,14 +126,14 @@ func (t *Transcript) agentLines(now time.Time) []string {
 	if len(list) == 1 {
 		lines = append(lines, t.agentRow(mark, list[0], now))
 		for _, step := range list[0].Steps {
-			lines = append(lines, t.page.Join(page.Piece{Role: theme.Dim, Text: "    " + t.page.Ours(oneLine(step))}))
+			lines = append(lines, t.page.Join(page.Piece{Role: theme.Dim, Text: "    " + t.page.Ours(page.Step(step))}))
 		}
 		return lines
 	}
 	for _, a := range list {
 		latest := ""
 		if n := len(a.Steps); n > 0 {
-			latest = "  " + oneLine(a.Steps[n-1])
+			latest = "  " + page.Step(a.Steps[n-1])
 		}
 		lines = append(lines, t.page.Join(
 			page.Piece{Text: "  "}, mark, page.Piece{Text: " " + oneLine(a.Label)},
@@ -158,54 +158,4 @@ func (t *Transcript) queue() []string {
 		lines = append(lines, t.page.Row(head, page.Piece{Role: theme.Dim, Text: oneLine(typed(in))}, tail...))
 	}
 	return lines
-}
-
-// plan is what the agent means to do.
-type plan struct {
-	items []event.PlanItem
-	moved bool // in this turn
-	shown bool // in the live region
-}
-
-// planLooks are the states of a step in the order they are shown.
-var planLooks = [...]struct {
-	status     string
-	glyph      theme.Glyph
-	mark, text theme.Role
-}{
-	{"completed", theme.Done, theme.Dim, theme.Dim},
-	{"in_progress", theme.Current, theme.Warning, theme.Warning},
-	{"pending", theme.Pending, theme.Dim, theme.Dim},
-}
-
-// planLines are the steps ordered by their state, and how many are done.
-func (t *Transcript) planLines() []string {
-	if len(t.plan.items) == 0 {
-		return nil
-	}
-	var lines []string
-	done := 0
-	for _, look := range planLooks {
-		for _, item := range t.plan.items {
-			if item.Status != look.status {
-				continue
-			}
-			if item.Status == "completed" {
-				done++
-			}
-			lines = append(lines, t.page.Join(
-				page.Piece{Text: "  "}, page.Piece{Role: look.mark, Text: t.theme.Glyph(look.glyph)},
-				page.Piece{Role: look.text, Text: " " + oneLine(item.Content)},
-			))
-		}
-	}
-	return append(lines, t.page.Paint(theme.Dim, "  "+amount.Grouped(done)+"/"+amount.Grouped(len(t.plan.items))+" done"))
-}
-
-// planSummary shows the plan at the end of a turn that has changed it.
-func (t *Transcript) planSummary() {
-	if lines := t.planLines(); t.plan.moved && lines != nil {
-		t.Add(lines)
-	}
-	t.plan.moved = false
 }

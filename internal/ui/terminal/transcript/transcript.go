@@ -55,7 +55,9 @@ type Transcript struct {
 	waiting  []event.InputAccepted
 	gate     *event.ApprovalRequired
 	answered map[string]bool // which calls of the gate
-	plan     plan
+	plan     []event.PlanItem
+	planned  bool // the plan has changed in this turn
+	showPlan bool
 	shelf    shelf.Shelf
 	board    status.Board
 }
@@ -92,10 +94,10 @@ func (t *Transcript) SetVerbose(on bool) { t.opts.Verbose = on }
 func (t *Transcript) Verbose() bool { return t.opts.Verbose }
 
 // ShowPlan shows the plan in the live region, or hides it.
-func (t *Transcript) ShowPlan(on bool) { t.plan.shown = on }
+func (t *Transcript) ShowPlan(on bool) { t.showPlan = on }
 
 // TogglePlan does the one or the other.
-func (t *Transcript) TogglePlan() { t.plan.shown = !t.plan.shown }
+func (t *Transcript) TogglePlan() { t.showPlan = !t.showPlan }
 
 // Settings takes over the values that a session runs with when it is opened;
 // later ones come as events.
@@ -133,7 +135,7 @@ func (t *Transcript) Tools() []Tool { return t.shelf.Tools() }
 func (t *Transcript) Reply() string { return t.answer.reply }
 
 // Plan is the agent's plan.
-func (t *Transcript) Plan() []event.PlanItem { return slices.Clone(t.plan.items) }
+func (t *Transcript) Plan() []event.PlanItem { return slices.Clone(t.plan) }
 
 // Status returns the values of the moment.
 func (t *Transcript) Status() Status {
@@ -177,7 +179,7 @@ func (t *Transcript) forget() {
 // leave begins with another session: what is shown stays.
 func (t *Transcript) leave() {
 	t.Stop()
-	t.plan = plan{shown: t.plan.shown}
+	t.plan, t.planned = nil, false
 	t.shelf = shelf.Shelf{}
 	t.board.Restart()
 	t.answer = answer{}

@@ -171,3 +171,27 @@ func compact(args json.RawMessage) string {
 	}
 	return text
 }
+
+// Diff counts the lines of the unified diff in the output of a tool that
+// changes files. One that was cut counts nothing.
+func Diff(tool, output string) (added, removed int, ok bool) {
+	if tool != "edit" && tool != "write" {
+		return 0, 0, false
+	}
+	_, diff, found := strings.Cut("\n"+output, "\n--- ")
+	if !found || strings.Contains(diff, "(the diff goes on)") {
+		return 0, 0, false
+	}
+	for line := range strings.SplitSeq(diff, "\n") {
+		switch {
+		case strings.HasPrefix(line, "@@"):
+			ok = true
+		case !ok:
+		case strings.HasPrefix(line, "+"):
+			added++
+		case strings.HasPrefix(line, "-"):
+			removed++
+		}
+	}
+	return added, removed, ok
+}

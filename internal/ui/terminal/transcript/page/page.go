@@ -116,9 +116,17 @@ func (p *Page) Words(role theme.Role, indent, text string) {
 	}
 	for line := range strings.SplitSeq(strings.TrimRight(Clean(text), "\n"), "\n") {
 		for _, part := range Wrap(line, p.width-ansi.StringWidth(indent)) {
-			p.Line(indent + p.Paint(role, part))
+			p.Line(p.Behind(indent, role, part))
 		}
 	}
+}
+
+// Behind is a painted text behind an indent; an empty one is an empty line.
+func (p *Page) Behind(indent string, role theme.Role, text string) string {
+	if text == "" {
+		return ""
+	}
+	return indent + p.Paint(role, text)
 }
 
 // Say adds what was put into words.
@@ -217,3 +225,6 @@ func (p *Page) ClipLeft(s string, columns int) string {
 
 // SetTheme changes how later lines look.
 func (p *Page) SetTheme(th *theme.Theme) { p.theme = th }
+
+// Glyph is the theme's.
+func (p *Page) Glyph(g theme.Glyph) string { return p.theme.Glyph(g) }

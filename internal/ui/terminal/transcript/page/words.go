@@ -15,6 +15,9 @@ func Clean(s string) string { return strings.ReplaceAll(plain.ForTerminal(s), "\
 // OneLine is foreign text on one line.
 func OneLine(s string) string { return strings.Join(strings.Fields(Clean(s)), " ") }
 
+// Step is foreign text on one line that keeps its blanks.
+func Step(s string) string { return strings.ReplaceAll(Clean(s), "\n", " ") }
+
 // Short is at most so many characters of foreign text on one line.
 func Short(s string, most int) string { return OneLine(excerpt.Head(s, most)) }
 
