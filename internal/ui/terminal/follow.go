@@ -1,0 +1,252 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/ui/attach"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+)
+
+// follower collects the events of one session for the event loop.
+type follower struct {
+	info   attach.Info // when it began
+	cancel context.CancelFunc
+	past   []event.Event // up to info.LastSeq
+
+	mu      sync.Mutex
+	waiting []event.Event
+	taken   chan struct{} // closed when the waiting ones are taken
+}
+
+// holdBack bounds the events that wait: a session is read no faster than it is
+// drawn.
+const holdBack = 4096
+
+// start follows the session from its first event.
+func (m *model) start(session attach.Session) {
+	if m.follow != nil {
+		m.follow.cancel()
+	}
+	ctx, cancel := context.WithCancel(m.ctx)
+	f := &follower{info: session.Info(), cancel: cancel, taken: make(chan struct{})}
+	m.follow = f
+	m.work.Go(func() {
+		for ev, err := range session.Follow(ctx, 0) {
+			if err != nil {
+				m.send(endedMsg{f, err})
+				return
+			}
+			first, room := f.put(ev)
+			if first {
+				m.send(eventsMsg{f})
+			}
+			select {
+			case <-room:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if ctx.Err() == nil {
+			m.send(endedMsg{f, session.Err()})
+		}
+	})
+}
+
+// put adds an event. First says that the event loop must be told; the channel
+// is closed when there is room for more.
+func (f *follower) put(ev event.Event) (first bool, room <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting = append(f.waiting, ev)
+	if len(f.waiting) < holdBack {
+		open := make(chan struct{})
+		close(open)
+		return len(f.waiting) == 1, open
+	}
+	return false, f.taken
+}
+
+func (f *follower) take() []event.Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	got := f.waiting
+	f.waiting = nil
+	close(f.taken)
+	f.taken = make(chan struct{})
+	return got
+}
+
+// open opens a session beside the event loop.
+func (m *model) open(id string) {
+	m.opening = true
+	m.work.Go(func() {
+		opened, err := m.o.Open(m.ctx, id, m.talk(m.ctx))
+		m.send(openedMsg{opened, err})
+	})
+}
+
+// ready takes the session over and sends what was typed meanwhile.
+func (m *model) ready(msg openedMsg) tea.Cmd {
+	m.opening = false
+	if msg.err != nil {
+		return m.notOpened(msg.err)
+	}
+	m.opened, m.lost = msg.opened, ""
+	m.settings(m.opened.Info().Settings)
+	for _, note := range m.opened.Notes {
+		m.say(theme.Dim, note)
+	}
+	m.start(m.opened)
+	if m.o.First != nil {
+		m.submit(*m.o.First)
+		m.o.First = nil
+	}
+	for _, op := range m.early {
+		m.submit(op)
+	}
+	m.early = nil
+	return nil
+}
+
+// notOpened ends the application where the person turned away; anything else is
+// told and may be mended with a command.
+func (m *model) notOpened(err error) tea.Cmd {
+	var fatal *FatalError
+	if errors.As(err, &fatal) || m.follow == nil && !errors.Is(err, context.Canceled) {
+		m.failure, m.reason = err, Failed
+		return tea.Quit
+	}
+	m.warn(err.Error())
+	return nil
+}
+
+// FatalError ends the application before there is a session.
+type FatalError struct{ Err error }
+
+func (e *FatalError) Error() string { return e.Err.Error() }
+func (e *FatalError) Unwrap() error { return e.Err }
+
+// events shows what has happened.
+func (m *model) events(f *follower) tea.Cmd {
+	if f != m.follow {
+		return nil
+	}
+	var cmds []tea.Cmd
+	for _, ev := range f.take() {
+		m.record.keep(ev)
+		if ev.Seq <= f.info.LastSeq {
+			if f.past = append(f.past, ev); ev.Seq == f.info.LastSeq {
+				m.transcript.Replay(f.past)
+				f.past = nil
+				m.gateChanged()
+			}
+			continue
+		}
+		m.transcript.Apply(ev)
+		m.tell(ev)
+		cmds = append(cmds, m.after(ev))
+	}
+	return tea.Batch(cmds...)
+}
+
+// after does what follows from an event.
+func (m *model) after(ev event.Event) tea.Cmd {
+	m.gateChanged()
+	var cmd tea.Cmd
+	switch ev.Type {
+	case event.TypeNewComplete:
+		if e, err := event.Decode[event.NewComplete](ev); err == nil && e.ClearScreen {
+			cmd = tea.ClearScreen
+		}
+	case event.TypeApprovalRequired:
+		cmd = m.notify("approval", "an approval is needed")
+	case event.TypeTurnComplete:
+		cmd = m.notify("finished", "finished: "+m.transcript.Status().Title)
+	case event.TypeError:
+		if e, err := event.Decode[event.Error](ev); err == nil {
+			cmd = m.notify("error", e.Error)
+		}
+	case event.TypeJobComplete:
+		if e, err := event.Decode[event.JobComplete](ev); err == nil {
+			cmd = m.notify("job", fmt.Sprintf("job %s: %s", e.JobID, e.FinalStatus))
+		}
+	}
+	return cmd
+}
+
+// ended goes on with the session's next chapter, or says why no more events
+// come.
+func (m *model) ended(msg endedMsg) {
+	if msg.from != m.follow || m.leaving {
+		return
+	}
+	if msg.err == nil && m.opened.Info().Chapter > msg.from.info.Chapter {
+		m.record = record{}
+		m.settings(m.opened.Info().Settings)
+		m.start(m.opened)
+		return
+	}
+	text := "the session has ended"
+	if msg.err != nil {
+		text += ": " + msg.err.Error()
+	}
+	m.warn(text)
+	m.say(theme.Dim, "nothing is lost: what you type next goes on with it, /new begins another one")
+	m.transcript.Stop()
+	m.review, m.gate, m.lost = nil, nil, m.opened.Info().SessionID
+	m.opened = nil
+}
+
+// settings tells everyone the values in force when a session is opened.
+func (m *model) settings(s event.Settings) {
+	m.record.settings = s
+	m.transcript.Settings(s)
+}
+
+func (m *model) notify(kind, text string) tea.Cmd {
+	if seq := m.o.Attention.Event(kind, text); seq != "" {
+		return tea.Raw(seq)
+	}
+	return nil
+}
+
+// submit hands an operation to the session; before it is ready the operation
+// waits.
+func (m *model) submit(op event.Operation) {
+	if m.opened == nil {
+		m.early = append(m.early, op)
+		if !m.opening {
+			m.open(m.lost)
+		}
+		return
+	}
+	if _, interrupt := op.(event.Interrupt); interrupt {
+		session := m.opened
+		m.work.Go(session.Interrupt)
+		return
+	}
+	m.subs++
+	sub := event.Submission{ID: fmt.Sprintf("sub_%d_%d", m.o.Now().UnixNano(), m.subs), Operation: op}
+	m.queue(m.opened, sub)
+}
+
+// queue submits in order, beside the event loop.
+func (m *model) queue(session attach.Session, sub event.Submission) {
+	before, done := m.submitted, make(chan struct{})
+	m.submitted = done
+	m.work.Go(func() {
+		defer close(done)
+		if before != nil {
+			<-before
+		}
+		if err := session.Submit(m.ctx, sub); err != nil && m.ctx.Err() == nil {
+			m.send(failedMsg{err})
+		}
+	})
+}

@@ -1,0 +1,303 @@
+package terminal
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+)
+
+// key gives a key to whoever it belongs to: what is asked, the approval, the
+// application, the input.
+func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
+	m.lastKey = m.o.Now()
+	if m.leaving {
+		return nil
+	}
+	if m.asked != nil {
+		m.asked.panel.Key(k)
+		m.answered()
+		return nil
+	}
+	if cmd, taken := m.applicationKey(k); taken {
+		return cmd
+	}
+	if m.review != nil && m.reviewKey(k) {
+		return nil
+	}
+	return m.act(m.input.Update(k))
+}
+
+func (m *model) paste(msg tea.PasteMsg) tea.Cmd {
+	if m.asked != nil {
+		m.asked.panel.Paste(msg.Content)
+		return nil
+	}
+	return m.act(m.input.Update(msg))
+}
+
+// applicationKey are the keys that mean the same whatever is typed.
+func (m *model) applicationKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	s := k.Keystroke()
+	if m.prefix {
+		m.prefix = false
+		if s == "d" {
+			return m.detach(), true
+		}
+		return nil, false
+	}
+	switch s {
+	case "ctrl+b":
+		// It moves the cursor in a text; in front of an empty one it is the
+		// prefix of the keys that are about the session.
+		if m.input.Text() != "" {
+			return nil, false
+		}
+		m.prefix = true
+		m.note("Ctrl-B: d leaves the session running and detaches", 3*time.Second)
+	case "ctrl+o":
+		verbose := !m.transcript.Verbose()
+		m.transcript.SetVerbose(verbose)
+		m.note(map[bool]string{true: "output of tools: shown", false: "output of tools: one line each"}[verbose], 2*time.Second)
+	case "ctrl+t":
+		m.transcript.TogglePlan()
+	case "ctrl+l":
+		return tea.ClearScreen, true
+	case "shift+tab":
+		m.nextMode()
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+// nextMode goes to the next approval mode.
+func (m *model) nextMode() {
+	if m.opened == nil || len(m.o.Modes) == 0 {
+		return
+	}
+	now := m.transcript.Status().Mode
+	next := m.o.Modes[0]
+	for i, mode := range m.o.Modes {
+		if mode == now {
+			next = m.o.Modes[(i+1)%len(m.o.Modes)]
+		}
+	}
+	m.submit(event.Configure{ApprovalMode: &next})
+}
+
+// act does what the input says.
+func (m *model) act(a composer.Action, cmd tea.Cmd) tea.Cmd {
+	return tea.Batch(cmd, m.do(a))
+}
+
+func (m *model) do(a composer.Action) tea.Cmd {
+	switch a.Kind {
+	case composer.Submit:
+		m.quitArmed = time.Time{}
+		return m.enter(a.Text, false)
+	case composer.Steer:
+		m.quitArmed = time.Time{}
+		return m.enter(a.Text, true)
+	case composer.Shell:
+		m.shell(a.Text)
+	case composer.Remember:
+		m.remember(a.Text)
+	case composer.Editor:
+		return m.edit("message.md", m.input.Text(), func(text string, err error) {
+			if err != nil {
+				m.warn(err.Error())
+				return
+			}
+			m.input.SetText(strings.TrimRight(text, "\n"))
+		})
+	case composer.Image:
+		m.image()
+	case composer.EOF:
+		return m.leave(Quit)
+	case composer.Escape:
+		return m.escape()
+	case composer.Interrupt:
+		return m.interrupt()
+	}
+	return nil
+}
+
+// escape ends what runs; twice at rest it goes back in the conversation.
+func (m *model) escape() tea.Cmd {
+	switch {
+	case m.command != nil:
+		m.command.cancel()
+	case m.transcript.Busy() || m.review != nil:
+		m.submit(event.Interrupt{})
+	case m.o.Now().Sub(m.escArmed) < again:
+		m.escArmed = time.Time{}
+		return m.runCommand("rewind", "")
+	default:
+		m.escArmed = m.o.Now()
+		m.note("Esc again to go back in the conversation", again)
+	}
+	return nil
+}
+
+// interrupt is Ctrl-C without a text: it ends what runs and, a second time
+// within a second, the application.
+func (m *model) interrupt() tea.Cmd {
+	now := m.o.Now()
+	if now.Sub(m.quitArmed) < again {
+		return m.leave(Quit)
+	}
+	m.quitArmed = now
+	m.note("ctrl + c again to quit", again)
+	switch {
+	case m.command != nil:
+		m.command.cancel()
+	case m.review != nil:
+		m.review.Cancel()
+		m.reviewed()
+	case m.transcript.Busy():
+		m.submit(event.Interrupt{})
+	}
+	return nil
+}
+
+// enter takes a line: a word that leaves, a command, an answer, a message.
+func (m *model) enter(text string, steer bool) tea.Cmd {
+	line := strings.TrimSpace(text)
+	switch strings.ToLower(line) {
+	case "exit", "quit", "/exit", "/quit":
+		return m.leave(Quit)
+	case "?":
+		return m.runCommand("help", "")
+	}
+	if name, args, ok := slash(line); ok {
+		return m.runCommand(name, args)
+	}
+	if m.review != nil {
+		return m.reviewText(line)
+	}
+	m.message(text, steer)
+	return nil
+}
+
+// slash splits a command line; a path such as /tmp/x is none.
+func slash(line string) (name, args string, ok bool) {
+	rest, found := strings.CutPrefix(line, "/")
+	if !found {
+		return "", "", false
+	}
+	name, args, _ = strings.Cut(rest, " ")
+	if i := strings.IndexAny(name, "\t\n"); i >= 0 {
+		name, args = name[:i], name[i+1:]+" "+args
+	}
+	return strings.ToLower(name), strings.TrimSpace(args), !strings.Contains(name, "/") && name != ""
+}
+
+// message sends a text. What it mentions is read first, beside the event loop;
+// texts keep their order.
+func (m *model) message(text string, steer bool) {
+	own := strings.Join(m.context, "\n\n")
+	m.context = nil
+	m.inOrder(func(ctx context.Context) {
+		in := event.UserInput{Text: text}
+		var notes []string
+		if m.o.Expand != nil {
+			var err error
+			if in, notes, err = m.o.Expand(ctx, text); err != nil {
+				m.send(sayMsg{func(m *model) {
+					m.warn(err.Error())
+					if m.input.Text() == "" {
+						m.input.SetText(text)
+					}
+				}})
+				return
+			}
+		}
+		if own != "" {
+			if in.Shown == "" {
+				in.Shown = in.Text
+			}
+			in.Text = own + "\n\n" + in.Text
+		}
+		m.send(sayMsg{func(m *model) {
+			for _, note := range notes {
+				m.say(theme.Dim, note)
+			}
+			if steer {
+				m.submit(event.Steer(in))
+			} else {
+				m.submit(in)
+			}
+		}})
+	})
+}
+
+// inOrder runs f beside the event loop, behind what was asked for before.
+func (m *model) inOrder(f func(ctx context.Context)) {
+	before, done := m.prepared, make(chan struct{})
+	m.prepared = done
+	m.work.Go(func() {
+		defer close(done)
+		if before != nil {
+			<-before
+		}
+		f(m.ctx)
+	})
+}
+
+// shell runs the person's own command; the next message brings its output
+// along.
+func (m *model) shell(command string) {
+	if m.o.Shell == nil {
+		m.warn("commands cannot be run here")
+		return
+	}
+	m.begin("!", func(ctx context.Context) error {
+		output, err := m.o.Shell(ctx, command)
+		if err != nil {
+			return err
+		}
+		m.send(sayMsg{func(m *model) {
+			m.say(theme.User, "$ "+command)
+			m.say(theme.Dim, strings.TrimRight(output, "\n"))
+			m.context = append(m.context, "I ran this command myself:\n$ "+command+"\n"+output)
+			m.note("your next message brings this output along", 3*time.Second)
+		}})
+		return nil
+	})
+}
+
+// remember adds a line to the memory.
+func (m *model) remember(text string) {
+	if m.o.Remember == nil {
+		m.warn("there is no memory here")
+		return
+	}
+	m.begin("#", func(ctx context.Context) error {
+		where, err := m.o.Remember(ctx, text)
+		if err == nil {
+			m.send(sayMsg{func(m *model) { m.say(theme.Dim, "remembered in "+where) }})
+		}
+		return err
+	})
+}
+
+// image puts the picture of the clipboard into the message.
+func (m *model) image() {
+	if m.o.Image == nil {
+		m.note("there is no clipboard here: mention a picture with @path", 3*time.Second)
+		return
+	}
+	m.begin("paste", func(ctx context.Context) error {
+		mention, err := m.o.Image(ctx)
+		if err == nil {
+			m.send(sayMsg{func(m *model) { m.input.Insert(mention + " ") }})
+		}
+		return err
+	})
+}

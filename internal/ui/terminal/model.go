@@ -1,0 +1,254 @@
+package terminal
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript"
+)
+
+// Times of the application.
+const (
+	// again is how soon a second Ctrl-C, or a second Esc, must come.
+	again = time.Second
+	// beat is how often moving signs and clocks are drawn anew.
+	beat = 100 * time.Millisecond
+	// readyWait is how long a session may take to say that it is ready.
+	readyWait = 10 * time.Second
+	// typingPause is how long nobody must have typed before a key can answer an
+	// approval that has just come up.
+	typingPause = 300 * time.Millisecond
+)
+
+// model is the state of the application; it belongs to the event loop.
+type model struct {
+	o     Options
+	ctx   context.Context
+	send  func(tea.Msg)
+	work  sync.WaitGroup // goroutines of commands, followers and submissions
+	theme *theme.Theme
+
+	width, height int
+	transcript    *transcript.Transcript
+	input         *composer.Composer
+	printed       printer
+
+	opened  *Opened // nil while none is open
+	opening bool
+	follow  *follower
+	lost    string // the session that has ended by itself
+	record  record
+	waiters []*waiter
+	// submitted and prepared are closed when what was sent last is with the
+	// session, and when its text is ready.
+	submitted, prepared chan struct{}
+	// early waits for the session to be ready.
+	early []event.Operation
+	// context is what the next message brings along: the output of the person's
+	// own commands.
+	context []string
+
+	command *command // the slash command that runs
+	asked   *request // what it asks; drawn in the place of the input
+	review  *approve.Review
+	gate    *event.ApprovalRequired // what is reviewed, or was answered last
+
+	lastKey   time.Time
+	quitArmed time.Time // the first Ctrl-C
+	escArmed  time.Time // the first Esc
+	prefix    bool      // Ctrl-B was pressed
+	hint      string    // shown below the input for a moment
+	hintUntil time.Time
+
+	beating bool
+	editing bool // an editor has the terminal
+	leaving bool // the end has begun
+	reason  Reason
+	failure error
+	subs    int
+}
+
+func newModel(ctx context.Context, o Options) *model {
+	m := &model{o: o, ctx: ctx, theme: o.Theme, width: 80, height: 24}
+	m.transcript = transcript.New(transcript.Options{Theme: m.theme, Width: m.width, Now: o.Now, ShowThinking: o.ShowThinking})
+	o.Input.Theme, o.Input.Width = m.theme, m.width
+	m.input = composer.New(o.Input)
+	return m
+}
+
+// Messages to the event loop.
+type (
+	// beatMsg is the clock.
+	beatMsg struct{}
+	// printedMsg says that lines stand above.
+	printedMsg struct{}
+	// openedMsg is a session that is ready, or why there is none.
+	openedMsg struct {
+		opened *Opened
+		err    error
+	}
+	// eventsMsg says that events are waiting.
+	eventsMsg struct{ from *follower }
+	// endedMsg says that no more events come.
+	endedMsg struct {
+		from *follower
+		err  error
+	}
+	// requestMsg is what a command wants of the person.
+	requestMsg struct{ request *request }
+	// withdrawMsg takes a request back.
+	withdrawMsg struct{ request *request }
+	// sayMsg adds lines to the conversation.
+	sayMsg struct{ say func(*model) }
+	// commandMsg is the end of a command.
+	commandMsg struct {
+		command *command
+		err     error
+	}
+	// failedMsg is something that went wrong beside the session.
+	failedMsg struct{ err error }
+	// interruptMsg is a signal that asks to stop.
+	interruptMsg struct{}
+	// leaveMsg ends the application.
+	leaveMsg struct{ reason Reason }
+	// leftMsg says that the session has been left or ended.
+	leftMsg struct{ err error }
+	// editedMsg is a text from the editor.
+	editedMsg struct {
+		text string
+		err  error
+		take func(text string, err error)
+	}
+)
+
+// Init begins to open the session at once.
+func (m *model) Init() tea.Cmd {
+	for _, line := range m.banner() {
+		m.printed.add(line, m.width)
+	}
+	m.open("")
+	if m.o.AskDark == nil {
+		return m.flush()
+	}
+	return tea.Batch(tea.RequestBackgroundColor, m.flush())
+}
+
+func (m *model) banner() []string {
+	if m.o.Banner == nil {
+		return nil
+	}
+	return m.o.Banner(m.width)
+}
+
+// Update takes one message.
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.take(msg)
+	return m, tea.Batch(cmd, m.flush(), m.tick())
+}
+
+func (m *model) take(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.resize(msg.Width, msg.Height)
+	case tea.BackgroundColorMsg:
+		m.recolour(msg.IsDark())
+	case tea.FocusMsg:
+		m.o.Attention.Focus(true)
+	case tea.BlurMsg:
+		m.o.Attention.Focus(false)
+	case tea.KeyPressMsg:
+		return m.key(msg)
+	case tea.PasteMsg:
+		return m.paste(msg)
+	case beatMsg:
+		m.beating = false
+	case printedMsg:
+		m.printed.busy = false
+	case openedMsg:
+		return m.ready(msg)
+	case eventsMsg:
+		return m.events(msg.from)
+	case endedMsg:
+		m.ended(msg)
+	case requestMsg:
+		m.ask(msg.request)
+	case withdrawMsg:
+		m.withdraw(msg.request)
+	case sayMsg:
+		msg.say(m)
+	case commandMsg:
+		m.commandEnded(msg)
+	case failedMsg:
+		m.warn(msg.err.Error())
+	case editedMsg:
+		m.editing = false
+		msg.take(msg.text, msg.err)
+	case interruptMsg:
+		if m.editing {
+			return nil
+		}
+		return m.interrupt()
+	case leaveMsg:
+		return m.leave(msg.reason)
+	case leftMsg:
+		m.failure = msg.err
+		return tea.Quit
+	case editMsg:
+		return m.edit(msg.name, msg.text, msg.take)
+	default: // answers of completion sources
+		return m.act(m.input.Update(msg))
+	}
+	return nil
+}
+
+func (m *model) resize(width, height int) {
+	m.width, m.height = max(20, width), max(6, height)
+	m.transcript.Resize(m.width)
+	m.input.Resize(m.width, max(3, m.height/2))
+}
+
+// recolour takes the theme that fits the terminal's background.
+func (m *model) recolour(dark bool) {
+	if m.o.AskDark == nil {
+		return
+	}
+	m.theme = m.o.AskDark(dark)
+	m.transcript.SetTheme(m.theme)
+	m.input.SetTheme(m.theme)
+}
+
+// tick asks for the next beat while something moves.
+func (m *model) tick() tea.Cmd {
+	moving := m.transcript.Moving() || m.opening || m.asked.lives() || m.o.Now().Before(m.hintUntil) || m.command != nil
+	if m.beating || !moving || m.leaving {
+		return nil
+	}
+	m.beating = true
+	return tea.Tick(beat, func(time.Time) tea.Msg { return beatMsg{} })
+}
+
+// flush prints finished lines above, in order: one batch at a time, none higher
+// than the screen.
+func (m *model) flush() tea.Cmd {
+	for _, line := range m.transcript.Take() {
+		m.printed.add(line, m.width)
+	}
+	return m.printed.next(m.printed.room(m.height, time.Now()))
+}
+
+// say adds lines to the conversation.
+func (m *model) say(role theme.Role, text string) { m.transcript.Say(role, text) }
+
+func (m *model) warn(text string) { m.say(theme.Danger, text) }
+
+// note shows a line below the input for a moment.
+func (m *model) note(text string, d time.Duration) {
+	m.hint, m.hintUntil = text, m.o.Now().Add(d)
+}

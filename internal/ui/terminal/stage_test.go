@@ -1,0 +1,310 @@
+package terminal_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"iter"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/engine/journal"
+	"github.com/ml-intern/ml-intern/internal/ui/attach"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/screentest"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+)
+
+var _ = flag.Bool("update", false, "write golden files")
+
+// The test binary is also the program that the tests run in a pseudo-terminal:
+// the application on a session that plays a script.
+func TestMain(m *testing.M) {
+	if os.Getenv("TERMINAL_STAGE") != "" {
+		os.Exit(stage())
+	}
+	os.Exit(m.Run())
+}
+
+// stage runs the application on a scripted session.
+func stage() int {
+	s := newScripted()
+	th := func(dark bool) *theme.Theme {
+		return theme.New(theme.Options{Color: theme.Detect(os.Environ()), Dark: dark, ASCII: os.Getenv("STAGE_ASCII") != ""})
+	}
+	var now func() time.Time
+	if os.Getenv("STAGE_CLOCK") == "still" { // for screens that must not change
+		now = func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
+	}
+	res := terminal.Run(context.Background(), terminal.Options{
+		In: os.Stdin, Out: os.Stdout, Environ: os.Environ(), Theme: th(true), Now: now,
+		Banner: func(int) []string { return []string{"ml-intern on a stage", ""} },
+		Open: func(context.Context, string, dialog.Talk) (*terminal.Opened, error) {
+			if os.Getenv("STAGE_REFUSE") != "" {
+				return nil, errors.New("there is no session here")
+			}
+			return &terminal.Opened{Session: s, Detachable: true}, nil
+		},
+		Commands: []dialog.Command{{
+			Name: "choose", Help: "choose", Run: func(ctx context.Context, talk dialog.Talk, _ string) error {
+				i, err := talk.Choose(ctx, dialog.Menu{Title: "Which?", Items: []dialog.Option{{Value: "first"}, {Value: "second", Hint: "the other"}}})
+				if err == nil {
+					talk.Print(fmt.Sprintf("chosen: %d", i))
+				}
+				return err
+			},
+		}, {
+			Name: "fail", Help: "fail", Run: func(context.Context, dialog.Talk, string) error { return errors.New("the backend is\ndown") },
+		}, {
+			Name: "panic", Help: "panic", Run: func(context.Context, dialog.Talk, string) error { panic("inside") },
+		}, {
+			Name: "wait", Help: "wait", Run: func(ctx context.Context, _ dialog.Talk, _ string) error { <-ctx.Done(); return ctx.Err() },
+		}, {
+			Name: "ask", Help: "ask", Run: func(ctx context.Context, talk dialog.Talk, _ string) error {
+				text, err := talk.Ask(ctx, dialog.Question{Text: "A secret?", Secret: true})
+				if err == nil {
+					talk.Print(fmt.Sprintf("it has %d characters", len(text)))
+				}
+				return err
+			},
+		}, {
+			Name: "page", Help: "page", Run: func(ctx context.Context, talk dialog.Talk, _ string) error {
+				return talk.Page(ctx, "Numbers", strings.Repeat("a line\n", 100))
+			},
+		}, {
+			Name: "undo", Help: "undo", Run: func(ctx context.Context, talk dialog.Talk, _ string) error {
+				_, err := talk.Conversation().Do(ctx, event.Undo{}, event.TypeUndoComplete)
+				return err
+			},
+		}},
+		Input: composer.Options{}, Attention: silent{}, Modes: []string{"ask", "auto-edit", "plan"},
+		Shell: func(_ context.Context, command string) (string, error) { return "out of " + command, nil },
+		Editor: func(path string) ([]string, error) {
+			return []string{"sh", "-c", `printf 'edited' >> "$0"`, path}, nil
+		},
+		Hangup: make(chan struct{}), Terminate: make(chan struct{}),
+	})
+	fmt.Printf("ended: reason %d, error %v, draft %q\n", res.Reason, res.Err, res.Draft)
+	return int(res.Reason)
+}
+
+type silent struct{}
+
+func (silent) Focus(bool)                  {}
+func (silent) Event(string, string) string { return "" }
+func (silent) Title(string) string         { return "" }
+func (silent) Progress(string) string      { return "" }
+
+// scripted is a session that answers by rules: what a message says is what
+// happens.
+type scripted struct {
+	*attach.Local
+	host *host
+}
+
+func newScripted() *scripted {
+	h := newHost()
+	return &scripted{Local: attach.NewLocal(h), host: h}
+}
+
+// Detach is allowed here.
+func (s *scripted) Detach() error { return nil }
+
+// host is the other side of a scripted session.
+type host struct {
+	journal *journal.Journal
+	mu      sync.Mutex
+	turns   int
+	stop    chan struct{} // closed by an interrupt
+	busy    bool
+	gate    bool
+	queue   []event.UserInput
+	wait    sync.WaitGroup
+}
+
+func newHost() *host {
+	j, err := journal.Open(context.Background(), journal.Options{Store: journal.NewMemory(), SessionID: "3f2b8c1e-5d0a-4c7e-9a61-0d4e8f7b2a95"})
+	if err != nil {
+		panic(err)
+	}
+	h := &host{journal: j, stop: make(chan struct{})}
+	h.tell(event.Ready{Message: "Agent initialized", ToolCount: 3})
+	return h
+}
+
+func (h *host) tell(ps ...event.Payload) {
+	turn := ""
+	if h.busy {
+		turn = fmt.Sprintf("turn_%d", h.turns)
+	}
+	_, _ = h.journal.Append(context.Background(), turn, ps...)
+}
+
+func (h *host) Err() error { return nil }
+
+func (h *host) Info(chapter int) (attach.Info, bool) {
+	return attach.Info{SessionID: h.journal.SessionID(), Settings: event.Settings{Model: "test/model", Effort: "high", ApprovalMode: "ask", ToolRuntime: "local", Window: 100_000}}, chapter <= 0
+}
+
+func (h *host) Follow(ctx context.Context, _ int, after int64) iter.Seq2[event.Event, error] {
+	return h.journal.Follow(ctx, after)
+}
+
+func (h *host) Shutdown(context.Context) error {
+	h.Interrupt()
+	h.wait.Wait()
+	h.tell(event.Shutdown{})
+	h.journal.Close()
+	return nil
+}
+
+func (h *host) Interrupt() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.gate {
+		h.gate, h.busy = false, false
+		h.tell(event.Interrupted{})
+		return
+	}
+	if h.busy {
+		select {
+		case <-h.stop:
+		default:
+			close(h.stop)
+		}
+	}
+}
+
+func (h *host) Submit(_ context.Context, sub event.Submission) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch op := sub.Operation.(type) {
+	case event.UserInput:
+		h.tell(event.InputAccepted{SubmissionID: sub.ID, Text: op.Text, Shown: op.Shown, Queued: h.busy})
+		if h.busy {
+			h.queue = append(h.queue, op)
+			return nil
+		}
+		h.begin(sub.ID, op)
+	case event.Steer:
+		h.tell(event.InputAccepted{SubmissionID: sub.ID, Text: op.Text, Steer: true})
+	case event.ExecApproval:
+		if !h.gate {
+			h.tell(event.Error{Error: "there is no pending approval"})
+			return nil
+		}
+		h.gate = false
+		for _, ap := range op.Approvals {
+			state := "rejected"
+			if ap.Approved {
+				state = "approved"
+			}
+			h.tell(event.ToolStateChange{ToolCallID: ap.ToolCallID, Tool: "bash", State: state, Feedback: ap.Feedback, EditedArguments: ap.EditedArguments})
+		}
+		text := "answered: "
+		for _, ap := range op.Approvals {
+			text += fmt.Sprintf("%v %s %s;", ap.Approved, ap.Feedback, ap.EditedArguments)
+		}
+		h.finish(text)
+	case event.Undo:
+		h.tell(event.UndoComplete{})
+	case event.Configure:
+		set := event.Settings{Model: "test/model", Effort: "high", ApprovalMode: "ask", ToolRuntime: "local"}
+		if op.ApprovalMode != nil {
+			set.ApprovalMode = *op.ApprovalMode
+		}
+		h.tell(set)
+	}
+	return nil
+}
+
+// begin plays a turn. It is called with the lock.
+func (h *host) begin(id string, in event.UserInput) {
+	h.turns++
+	h.busy, h.stop = true, make(chan struct{})
+	stop := h.stop
+	h.tell(event.TurnStarted{TurnID: fmt.Sprintf("turn_%d", h.turns), SubmissionID: id, Model: "test/model"}, event.Processing{})
+	h.wait.Go(func() { h.play(in.Text, stop) })
+}
+
+func (h *host) play(text string, stop <-chan struct{}) {
+	word, rest, _ := strings.Cut(text, " ")
+	switch word {
+	case "stream": // stream N: N words
+		var n int
+		fmt.Sscan(rest, &n)
+		for i := range n {
+			select {
+			case <-stop:
+				h.end(event.StreamEnd{}, event.Interrupted{})
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+			h.tell(event.AssistantChunk{Content: fmt.Sprintf("word%d ", i)})
+		}
+		h.end(event.StreamEnd{}, event.TurnComplete{StopReason: "answer"})
+	case "hang":
+		<-stop
+		h.end(event.Interrupted{})
+	case "gate":
+		h.mu.Lock()
+		h.gate = true
+		h.tell(event.ApprovalRequired{ApprovalID: fmt.Sprintf("gate_%d", h.turns), Count: 1, Tools: []event.GatedCall{{
+			Tool: "bash", ToolCallID: "c1", Arguments: json.RawMessage(`{"command":"rm -rf build"}`), Reason: "it deletes files",
+		}}})
+		h.mu.Unlock()
+	case "error":
+		h.end(event.Error{Error: rest})
+	case "plan":
+		h.tell(event.PlanUpdate{Plan: []event.PlanItem{{ID: "1", Content: "read [x] the data", Status: "completed"}, {ID: "2", Content: "train", Status: "in_progress"}}})
+		h.end(event.TurnComplete{StopReason: "answer"})
+	default:
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.finish("You said: " + text)
+	}
+}
+
+// finish ends a turn with an answer. It is called with the lock.
+func (h *host) finish(text string) {
+	cost := 0.01
+	h.tell(event.AssistantChunk{Content: text}, event.LLMCall{Model: "test/model", Kind: llm.KindMain, CostUSD: &cost, Prompt: 1000, Completion: 100, Total: 1100},
+		event.StreamEnd{}, event.TurnComplete{StopReason: "answer", FinalResponse: &text})
+	h.rest()
+}
+
+func (h *host) end(ps ...event.Payload) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tell(ps...)
+	h.rest()
+}
+
+// rest goes on with what waits. It is called with the lock.
+func (h *host) rest() {
+	h.busy = false
+	if len(h.queue) > 0 {
+		next := h.queue[0]
+		h.queue = h.queue[1:]
+		h.begin("", next)
+	}
+}
+
+// start runs the stage in a pseudo-terminal.
+func start(t testing.TB, columns, rows int, env ...string) *screentest.Terminal {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), append([]string{"TERMINAL_STAGE=1", "TERM=xterm-256color", "NO_COLOR=1"}, env...)...)
+	x := screentest.Start(t, cmd, columns, rows)
+	return x
+}

@@ -1,0 +1,265 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/panel"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+)
+
+// command is a slash command, or another errand of the person's, that runs.
+type command struct {
+	name   string
+	cancel context.CancelFunc
+}
+
+// runCommand starts a slash command.
+func (m *model) runCommand(name, args string) tea.Cmd {
+	at := slices.IndexFunc(m.o.Commands, func(c dialog.Command) bool { return c.Name == name || slices.Contains(c.Aliases, name) })
+	if at < 0 {
+		m.warn(fmt.Sprintf("there is no command /%s; /help lists them", name))
+		return nil
+	}
+	c := m.o.Commands[at]
+	m.begin(c.Name, func(ctx context.Context) error { return c.Run(ctx, m.talk(ctx), args) })
+	return nil
+}
+
+// begin runs an errand; one at a time.
+func (m *model) begin(name string, run func(ctx context.Context) error) {
+	if m.command != nil {
+		m.warn(fmt.Sprintf("/%s is still running; Esc ends it", m.command.name))
+		return
+	}
+	ctx, cancel := context.WithCancel(m.ctx)
+	c := &command{name: name, cancel: cancel}
+	m.command = c
+	m.work.Go(func() {
+		defer cancel()
+		err := guarded(ctx, run)
+		m.send(commandMsg{c, err})
+	})
+}
+
+// guarded turns a panic of a command into its error: the conversation goes on.
+func guarded(ctx context.Context, run func(ctx context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the command failed inside: %v", p)
+		}
+	}()
+	return run(ctx)
+}
+
+func (m *model) commandEnded(msg commandMsg) {
+	if m.command != msg.command {
+		return
+	}
+	m.command = nil
+	switch {
+	case msg.err == nil:
+	case errors.Is(msg.err, dialog.ErrCancelled), errors.Is(msg.err, context.Canceled):
+		m.say(theme.Dim, "nothing was changed")
+	default:
+		m.warn(strings.Join(strings.Fields(msg.err.Error()), " "))
+	}
+}
+
+// request is what a command wants of the person.
+type request struct {
+	panel  panel.Panel
+	reply  chan bool // true: answered
+	moving bool
+}
+
+// lives reports whether the request's panel changes by itself.
+func (r *request) lives() bool { return r != nil && r.moving }
+
+func (m *model) ask(r *request) {
+	if m.asked != nil || m.leaving {
+		r.reply <- false
+		return
+	}
+	m.asked = r
+}
+
+func (m *model) withdraw(r *request) {
+	if m.asked == r {
+		m.asked = nil
+	}
+}
+
+// answered hands an answer to who asked.
+func (m *model) answered() {
+	if done, cancelled := m.asked.panel.Done(); done {
+		m.asked.reply <- !cancelled
+		m.asked = nil
+	}
+}
+
+// talk is the terminal for a command; it serves the command's goroutine.
+type talk struct {
+	m   *model
+	ctx context.Context
+}
+
+func (m *model) talk(ctx context.Context) dialog.Talk { return &talk{m: m, ctx: ctx} }
+
+// do has the event loop do something.
+func (t *talk) do(f func(m *model)) { t.m.send(sayMsg{f}) }
+
+func (t *talk) Print(text string)    { t.do(func(m *model) { m.say(theme.Text, text) }) }
+func (t *talk) Warn(text string)     { t.do(func(m *model) { m.say(theme.Warning, text) }) }
+func (t *talk) Markdown(text string) {
+	t.do(func(m *model) {
+		m.say(theme.Text, text)
+	})
+}
+
+func (t *talk) Diff(text string) {
+	t.do(func(m *model) {
+		m.say(theme.Text, text)
+	})
+}
+
+func (t *talk) Fill(text string)     { t.do(func(m *model) { m.input.SetText(text) }) }
+func (t *talk) Clear()               { t.m.send(tea.ClearScreen()) }
+
+// Size is that of the terminal.
+func (t *talk) Size() (columns, rows int) {
+	type size struct{ columns, rows int }
+	got := make(chan size, 1)
+	t.do(func(m *model) { got <- size{m.width, m.height} })
+	select {
+	case s := <-got:
+		return s.columns, s.rows
+	case <-t.m.ctx.Done():
+		return 80, 24
+	}
+}
+
+// show puts a panel in the place of the input until it is answered.
+func (t *talk) show(ctx context.Context, p panel.Panel, moving bool) error {
+	r := &request{panel: p, reply: make(chan bool, 1), moving: moving}
+	t.m.send(requestMsg{r})
+	select {
+	case ok := <-r.reply:
+		if !ok {
+			return dialog.ErrCancelled
+		}
+		return nil
+	case <-ctx.Done():
+	case <-t.m.ctx.Done():
+	}
+	t.m.send(withdrawMsg{r})
+	return dialog.ErrCancelled
+}
+
+func (t *talk) Choose(ctx context.Context, menu dialog.Menu) (int, error) {
+	if len(menu.Items) == 0 {
+		return -1, errors.New("there is nothing to choose from")
+	}
+	p := panel.NewMenu(menu, t.m.o.Theme)
+	if err := t.show(ctx, p, false); err != nil {
+		return -1, err
+	}
+	return p.Choice(), nil
+}
+
+func (t *talk) Ask(ctx context.Context, q dialog.Question) (string, error) {
+	p := panel.NewQuestion(q, t.m.o.Theme)
+	err := t.show(ctx, p, false)
+	return p.Text(), err
+}
+
+func (t *talk) Page(ctx context.Context, title, text string) error {
+	err := t.show(ctx, panel.NewPager(title, text, t.m.o.Theme), false)
+	if errors.Is(err, dialog.ErrCancelled) && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+func (t *talk) Live(ctx context.Context, _ time.Duration, draw func(width, height int) []string) error {
+	err := t.show(ctx, panel.NewLive(draw, t.m.o.Theme), true)
+	if errors.Is(err, dialog.ErrCancelled) && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+func (t *talk) Copy(text string) error {
+	const most = 100_000 // terminals ignore longer ones
+	if len(text) > most {
+		return fmt.Errorf("the text has %d bytes, a terminal takes %d", len(text), most)
+	}
+	t.m.send(tea.SetClipboard(text)())
+	return nil
+}
+
+func (t *talk) Edit(ctx context.Context, name, text string) (string, error) {
+	type result struct {
+		text string
+		err  error
+	}
+	got := make(chan result, 1)
+	t.m.send(editMsg{name, text, func(text string, err error) { got <- result{text, err} }})
+	select {
+	case r := <-got:
+		return r.text, r.err
+	case <-ctx.Done():
+		return text, dialog.ErrCancelled
+	}
+}
+
+// editMsg asks for the editor.
+type editMsg struct {
+	name, text string
+	take       func(text string, err error)
+}
+
+// edit lets the person change a text in an editor; the terminal is the editor's
+// meanwhile.
+func (m *model) edit(name, text string, take func(text string, err error)) tea.Cmd {
+	fail := func(err error) tea.Cmd {
+		take(text, err)
+		return nil
+	}
+	if m.o.Editor == nil {
+		return fail(errors.New("there is no editor here"))
+	}
+	dir, err := os.MkdirTemp("", "ml-intern-edit-")
+	if err != nil {
+		return fail(fmt.Errorf("make a file for the editor: %w", err))
+	}
+	path := filepath.Join(dir, filepath.Base(name))
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return fail(errors.Join(fmt.Errorf("write the file for the editor: %w", err), os.RemoveAll(dir)))
+	}
+	argv, err := m.o.Editor(path)
+	if err != nil {
+		return fail(errors.Join(err, os.RemoveAll(dir)))
+	}
+	m.editing = true
+	return tea.ExecProcess(exec.Command(argv[0], argv[1:]...), func(err error) tea.Msg {
+		defer os.RemoveAll(dir)
+		if err != nil {
+			return editedMsg{text, fmt.Errorf("the editor %s failed: %w", argv[0], err), take}
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return editedMsg{text, fmt.Errorf("read what was edited: %w", err), take}
+		}
+		return editedMsg{string(raw), nil, take}
+	})
+}

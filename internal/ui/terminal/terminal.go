@@ -1,0 +1,172 @@
+// Package terminal is the conversation in a terminal: it draws what a session's
+// events tell above a line to type into, and turns what is typed into
+// operations. It lives inside the terminal's own scrollback: what is finished is
+// printed once, only the open end is drawn anew. It knows a session as
+// operations and events, and the commands it offers by their names.
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/ui/attach"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+)
+
+// Opened is a session that is ready.
+type Opened struct {
+	attach.Session
+	// Detachable sessions can be left running.
+	Detachable bool
+	// Notes are lines for the person: what is unusual about this session.
+	Notes []string
+}
+
+// Options make the application.
+type Options struct {
+	In      io.Reader
+	Out     io.Writer
+	Environ []string
+	Theme   *theme.Theme
+	// AskDark asks the terminal for its background and makes the theme anew.
+	AskDark func(dark bool) *theme.Theme
+	// Banner are the lines shown first, painted.
+	Banner func(width int) []string
+	// Open opens the session; again is the id of one to go on with, empty for
+	// what the command line asked for. It may take its time: what is typed
+	// meanwhile waits.
+	Open func(ctx context.Context, again string, talk dialog.Talk) (*Opened, error)
+	// First is submitted when the session is ready; nil for nothing.
+	First *event.UserInput
+	// Commands are what a slash offers.
+	Commands []dialog.Command
+	Input    composer.Options
+	// Expand makes the message of what was typed: files that are mentioned are
+	// read into it.
+	Expand func(ctx context.Context, text string) (event.UserInput, []string, error)
+	// Image takes the picture on the clipboard; the text mentions it.
+	Image func(ctx context.Context) (mention string, err error)
+	// Shell runs a command of the person's own and returns what it printed.
+	Shell func(ctx context.Context, command string) (output string, err error)
+	// Remember adds a line to the memory.
+	Remember func(ctx context.Context, text string) (where string, err error)
+	// Editor makes a command that edits a file.
+	Editor func(path string) (argv []string, err error)
+	// Rule writes a rule that permits into the project's configuration.
+	Rule func(rule string) error
+	// Approve is what reviews need beside the request, the theme and the money.
+	Approve approve.Options
+	Attention Attention
+	// Scrub takes secrets out of a text.
+	Scrub func(text string) string
+	// Modes are the approval modes that Shift-Tab goes through.
+	Modes []string
+	// ShowThinking shows the model's reasoning.
+	ShowThinking bool
+	// Hangup ends when the terminal is gone.
+	Hangup <-chan struct{}
+	// Terminate ends when the process is asked to end.
+	Terminate <-chan struct{}
+	// Now is the clock; nil is the system's.
+	Now func() time.Time
+	// Quiet draws no moving signs.
+	Quiet bool
+}
+
+// Attention tells a person who looks elsewhere. See package attention.
+type Attention interface {
+	Focus(focused bool)
+	// Event returns what to write to the terminal, empty for nothing.
+	Event(kind, text string) string
+	Title(state string) string
+	Progress(state string) string
+}
+
+// Reason is why the application ended.
+type Reason int
+
+// The reasons.
+const (
+	Quit Reason = iota
+	Detached
+	HungUp
+	Terminated
+	Failed
+)
+
+// Result is how it ended.
+type Result struct {
+	Reason Reason
+	// Opened is the session at the end; nil when none was opened.
+	Opened *Opened
+	Err    error
+	// Draft is what was typed and not sent.
+	Draft string
+}
+
+// framesPerSecond is how often the screen is drawn at most: a key is seen within
+// 9 ms.
+const framesPerSecond = 120
+
+// Run shows the application until the person leaves.
+func Run(ctx context.Context, o Options) Result {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m := newModel(ctx, o)
+	options := []tea.ProgramOption{
+		tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environ),
+		tea.WithFPS(framesPerSecond), tea.WithoutSignalHandler(), tea.WithColorProfile(colorprofile.TrueColor), // the theme knows which colours there are
+	}
+	program := tea.NewProgram(m, options...)
+	m.send = program.Send
+	var watch sync.WaitGroup
+	watch.Go(func() { m.watchSignals(ctx) })
+	_, err := program.Run()
+	cancel()
+	m.work.Wait()
+	watch.Wait()
+	r := Result{Reason: m.reason, Opened: m.opened, Err: m.failure, Draft: m.input.Draft()}
+	if err != nil && !errors.Is(err, tea.ErrInterrupted) && r.Err == nil {
+		r.Reason, r.Err = Failed, fmt.Errorf("the terminal: %w", err)
+	}
+	return r
+}
+
+// watchSignals tells the model that the terminal or the process ends. Ctrl-C is
+// a key, but not while an editor has the terminal: then the signal is the
+// editor's, and one that comes otherwise counts as the key.
+func (m *model) watchSignals(ctx context.Context) {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-interrupts:
+			m.send(interruptMsg{})
+		case <-m.o.Hangup:
+			m.send(leaveMsg{HungUp})
+			return
+		case <-m.o.Terminate:
+			m.send(leaveMsg{Terminated})
+			return
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package terminal_test
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestTalk(t *testing.T) {
+	x := start(t, 80, 24)
+	x.See("ml-intern on a stage", "test/model")
+	x.Type("hello")
+	x.See("hello")
+	x.Press("enter")
+	x.See("You said: hello", "$0.01")
+	x.Press("ctrl+d")
+	if code := x.Exit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if all := x.All(); strings.Count(all, "You said: hello") != 1 || !strings.Contains(all, `ended: reason 0, error <nil>, draft ""`) {
+		t.Errorf("the screen is\n%s", all)
+	}
+}
+
+func TestStreamingAndInterrupt(t *testing.T) {
+	x := start(t, 80, 24)
+	x.See("test/model")
+	x.Type("stream 100000")
+	x.Press("enter")
+	x.See("word20")
+	x.Type("typed meanwhile")
+	x.See("typed meanwhile")
+	x.Press("esc")
+	x.See("interrupted")
+	x.Press("ctrl+c") // clears the text
+	x.Gone("typed meanwhile")
+	x.Type("and on")
+	x.Press("enter")
+	x.See("You said: and on")
+}
+
+func TestQuitByTwoInterrupts(t *testing.T) {
+	x := start(t, 80, 24)
+	x.See("test/model")
+	x.Type("hang")
+	x.Press("enter")
+	x.See("Esc interrupts")
+	x.Press("ctrl+c")
+	x.See("interrupted", "ctrl + c again to quit")
+	x.Press("ctrl+c")
+	x.Exit()
+}
