@@ -97,9 +97,9 @@ func (s *State) fold(ev event.Event) error {
 	case event.TypeRenamed:
 		return with(ev, func(in event.Renamed) { s.Title = in.Title })
 	case event.TypeUndoComplete:
-		return with(ev, func(in event.UndoComplete) { s.undid(in.Removed, len(in.Files) > 0) })
+		return with(ev, func(in event.UndoComplete) { s.undid(in.Removed, in.Turns, len(in.Files) > 0) })
 	case event.TypeTruncateComplete:
-		return with(ev, func(in event.TruncateComplete) { s.undid(in.Removed, false) })
+		return with(ev, func(in event.TruncateComplete) { s.undid(in.Removed, 0, false) })
 	case event.TypeRedoComplete:
 		return with(ev, s.redid)
 	}
@@ -193,7 +193,7 @@ func (s *State) turnStarted(in event.TurnStarted) {
 	s.endTurn()
 	s.Calls, s.Undone, s.undoing = nil, nil, nil
 	if in.TurnID != "" {
-		s.InForce = append(s.InForce, in.TurnID)
+		s.InForce = append(s.InForce, Begun{in.TurnID, s.Plan})
 	}
 	s.Turn = &Turn{ID: in.TurnID, Attempt: in.Attempt}
 	s.Turns = max(s.Turns, number(in.TurnID, "turn_"))

@@ -39,7 +39,7 @@ type State struct {
 	// Opening is the beginning of the first of them as it was typed, on one line.
 	Opening string
 	// InForce are the turns that have begun and were not taken back, in order.
-	InForce []string
+	InForce []Begun
 	// Undone is what can be taken back, the newest last: nothing has been said
 	// since.
 	Undone []Undone

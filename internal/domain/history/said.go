@@ -11,14 +11,22 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
+// Begun is a turn that has begun, with the plan of that moment.
+type Begun struct {
+	TurnID string
+	Plan   []event.PlanItem
+}
+
 // Undone is an undo, a rewind or a truncate that can still be taken back.
 type Undone struct {
 	// Messages are what was removed from the end of the history, with what is
 	// known of the people's messages among them; none for one of files alone.
 	Messages []llm.Message
 	Said     []event.Said
-	// TurnIDs are the turns that were taken back.
-	TurnIDs []string
+	// Begun are the turns that were taken back, Turns how many that were said to
+	// be.
+	Begun []Begun
+	Turns int
 	// Plan is the one that was in force before.
 	Plan []event.PlanItem
 	// Files says that files were put back.
@@ -65,43 +73,48 @@ func (s *State) retold(in event.HistoryRewritten) {
 			return // it does not go on from what we know
 		}
 		removed.Messages, removed.Said = before[len(in.Messages):], said[people:]
-		s.InForce, removed.TurnIDs = CutTurns(s.InForce, removed.Said, people)
+		s.InForce, removed.Begun = CutTurns(s.InForce, said, people)
 		s.undoing = &removed
 	case ReasonRedo:
 		if n := len(s.Undone); n > 0 {
-			s.InForce = slices.Concat(s.InForce, s.Undone[n-1].TurnIDs)
+			s.InForce = slices.Concat(s.InForce, s.Undone[n-1].Begun)
 			s.Undone = s.Undone[: n-1 : n-1]
 		}
 	}
 }
 
-// CutTurns takes the turns away from inForce that the removed messages of
-// people belong to, and all that came later; left is how many messages of
-// people stay.
-func CutTurns(inForce []string, removed []event.Said, left int) (kept, cut []string) {
+// CutTurns divides the turns in force where a history ends of which the first
+// left messages of people stay. A turn of which a message stays does so too.
+func CutTurns(inForce []Begun, said []event.Said, left int) (kept, cut []Begun) {
 	at := len(inForce)
 	if left == 0 {
 		at = 0
 	}
-	for _, said := range removed {
-		if i := slices.Index(inForce, said.TurnID); i >= 0 {
-			at = min(at, i)
+	for _, removed := range said[left:] {
+		place := slices.IndexFunc(inForce, func(b Begun) bool { return b.TurnID == removed.TurnID })
+		if place >= 0 && left > 0 && said[left-1].TurnID == removed.TurnID {
+			place++
+		}
+		if place >= 0 {
+			at = min(at, place)
 		}
 	}
 	return inForce[:at:at], inForce[at:]
 }
 
 // undid notes that an undo is complete: from now on it can be taken back.
-func (s *State) undid(removed int, files bool) {
+func (s *State) undid(removed, turns int, files bool) {
 	undone := s.undoing
 	s.undoing = nil
 	switch {
 	case removed > 0 && undone != nil:
-		undone.Files = files
-		s.Undone = append(s.Undone[:len(s.Undone):len(s.Undone)], *undone)
 	case removed == 0 && files:
-		s.Undone = append(s.Undone[:len(s.Undone):len(s.Undone)], Undone{Plan: s.Plan, Files: true})
+		undone = &Undone{}
+	default:
+		return
 	}
+	undone.Turns, undone.Files = turns, files
+	s.Undone = append(s.Undone[:len(s.Undone):len(s.Undone)], *undone)
 }
 
 // redid notes that an undo of files alone was taken back; one of messages has

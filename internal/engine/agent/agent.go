@@ -1,8 +1,9 @@
-// Package agent is the engine: it owns one session, takes operations, runs
-// turns of model calls and tools, and tells everything it does as events in a
-// journal. It meets the world only through ports (Journal, the inference
-// caller, tools, Sessions); it knows no provider, no user interface and no
-// disk, and it is tested with a scripted model and fake tools.
+// Package agent is the engine: it takes operations for a session and has them
+// done one after the other, tells everything as events in a journal, and moves
+// to another session when it is asked to. It meets the world only through ports
+// (Journal, the inference caller, tools, Sessions, Checkpoints); it knows no
+// provider, no user interface and no disk, and it is tested with a scripted
+// model and fake tools.
 package agent
 
 import (
@@ -15,19 +16,13 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/domain/tool"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/approval"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/budget"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/capacity"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/conversation"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/observer"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/record"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/setup"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/sources"
-	"github.com/ml-intern/ml-intern/internal/engine/window/compact"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/worker"
 )
 
 // What an Agent is made of.
@@ -35,47 +30,27 @@ type (
 	Journal      = record.Journal
 	Sessions     = setup.Sessions
 	Opened       = setup.Opened
+	Checkpoints  = setup.Checkpoints
 	Settings     = setup.Settings
 	Options      = setup.Options
 	StreamFilter = observer.Filter
 )
 
-// Agent is one session. Submit, Interrupt and the setters may be called from
-// any goroutine; everything else belongs to the goroutine of Run.
+// Agent is one conversation. Submit, Interrupt and the setters may be called
+// from any goroutine; everything else belongs to the goroutine of Run.
 type Agent struct {
 	opts    Options
 	toolbox *execution.Toolbox
 	inbox   *inbox.Inbox
+	windows map[string]int
+	running sync.WaitGroup // tool goroutines
 
-	// accepting orders texts and opening gates as the journal has them.
-	accepting sync.Mutex
+	changing sync.Mutex // orders changes of the settings and what is told of them
 
 	mu     sync.Mutex // guards what other goroutines set or read
 	set    Settings
-	record *record.Record
-	id     string
+	worker *worker.Worker
 	inputs int // texts accepted without an id
-
-	plan conversation.Plan
-
-	// Owned by Run.
-	conversation *conversation.Conversation
-	budget       *budget.Budget
-	turns        int
-	gates        int
-	warned       map[string]bool
-	longWait     bool
-	attached     bool // the tools have been given this session
-	dead         bool // session_terminated: only new and shutdown work
-	freshSystem  bool // the stored system prompt was replaced and not told yet
-	turn         *progress.Progress
-	gate         *approval.Gate
-	restored     *history.State  // facts about calls a crash cut short
-	facts        map[string]bool // calls whose restored state has been used
-	capacity     *capacity.Capacity
-	sources      *sources.Sources
-	lastCall     llm.Kind       // what the newest model call was for
-	running      sync.WaitGroup // tool goroutines
 }
 
 // New returns an Agent; Run makes it work.
@@ -87,13 +62,34 @@ func New(o Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{opts: o, toolbox: h, set: o.Settings, inbox: inbox.New()}
-	a.capacity = capacity.New(capacity.Options{
-		Describe: o.Describe, Summarise: a.summarise,
-		Facts: func() compact.Facts { return capacity.Facts(&a.plan, a.record, a.budget) }, Count: a.count,
-	})
-	a.adopt(Opened{SessionID: o.SessionID, Journal: o.Journal, State: o.State}, o.KeepSystem)
+	a := &Agent{opts: o, toolbox: h, set: o.Settings, inbox: inbox.New(), windows: map[string]int{}}
+	first := Opened{SessionID: o.SessionID, Journal: o.Journal, State: o.State, Checkpoints: o.Checkpoints}
+	a.worker = a.employ(first, o.KeepSystem)
+	if o.State != nil {
+		a.inbox.Restore(o.State.Queue)
+	}
 	return a, nil
+}
+
+// employ returns the worker of a session. A journal that breaks ends the agent,
+// unless the conversation has left it.
+func (a *Agent) employ(s Opened, keepSystem bool) *worker.Worker {
+	var w *worker.Worker
+	w = worker.New(worker.Options{
+		Setup: &a.opts, Toolbox: a.toolbox, Inbox: a.inbox, Settings: a.Settings, Windows: a.windows, Running: &a.running,
+	}, s, keepSystem, func(err error) {
+		if a.current() == w {
+			a.inbox.Close(err)
+		}
+	})
+	return w
+}
+
+// current is the worker of the session that the conversation is in.
+func (a *Agent) current() *worker.Worker {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.worker
 }
 
 // Run works until shutdown or until ctx is done. A turn that was cut short
@@ -101,12 +97,13 @@ func New(o Options) (*Agent, error) {
 // made the session impossible to continue, if any.
 func (a *Agent) Run(ctx context.Context, resume bool) error {
 	defer a.running.Wait()
-	a.emit(ctx, event.Ready{Message: "Agent initialized", ToolCount: len(a.toolbox.Specs())})
+	w := a.current()
+	w.Tell(ctx, event.Ready{Message: "Agent initialized", ToolCount: len(a.toolbox.Specs())})
 	begun := a.inbox.Begin(ctx)
 	if resume {
-		a.takeUp(begun)
+		w.TakeUp(begun)
 	} else {
-		a.leaveUnfinished(begun)
+		w.LeaveUnfinished(begun)
 	}
 	a.inbox.Done()
 	for {
@@ -117,7 +114,7 @@ func (a *Agent) Run(ctx context.Context, resume bool) error {
 		}
 		if _, stop := sub.Operation.(event.ShutdownOp); stop {
 			a.closeTools(ctx)
-			a.emit(ctx, event.Shutdown{})
+			a.current().Tell(ctx, event.Shutdown{})
 			a.inbox.Done()
 			return a.failure()
 		}
@@ -136,9 +133,13 @@ func (a *Agent) Submit(ctx context.Context, sub event.Submission) error {
 		a.Interrupt()
 		return nil
 	case event.UserInput:
-		return a.accept(ctx, sub, op.Text, false)
+		return a.accept(ctx, sub, op, false)
 	case event.Steer:
-		return a.accept(ctx, sub, op.Text, true)
+		return a.accept(ctx, sub, event.UserInput(op), true)
+	case event.Rename:
+		return a.rename(ctx, op)
+	case event.Configure:
+		return a.refuse(ctx, "the settings of this session cannot be changed from here")
 	case event.ExecApproval:
 		for i, ap := range op.Approvals {
 			if ap.ToolCallID == "" {
@@ -152,31 +153,58 @@ func (a *Agent) Submit(ctx context.Context, sub event.Submission) error {
 
 // accept makes input durable, then queues it. What the journal has before an
 // opening gate is in the inbox before it too.
-func (a *Agent) accept(ctx context.Context, sub event.Submission, text string, steer bool) error {
-	if strings.TrimSpace(text) == "" {
+func (a *Agent) accept(ctx context.Context, sub event.Submission, in event.UserInput, steer bool) error {
+	if strings.TrimSpace(in.Text) == "" && len(in.Images) == 0 {
 		return a.refuse(ctx, "the message is empty")
 	}
-	a.accepting.Lock()
-	defer a.accepting.Unlock()
+	if err := conversation.Check(in.Images); err != nil {
+		return a.refuse(ctx, err.Error())
+	}
+	a.inbox.Order.Lock()
+	defer a.inbox.Order.Unlock()
 	if sub.ID == "" {
 		a.inputs++
 		sub.ID = fmt.Sprintf("sub_%d_%d", time.Now().UnixNano(), a.inputs)
 	}
-	set := a.Settings()
-	a.append(ctx, "", event.InputAccepted{
-		SubmissionID: sub.ID, Text: text, Queued: a.Busy() && !steer, Steer: steer,
-		AtGate: a.inbox.AtGate(), Cwd: set.Workdir, Model: set.Model,
-	})
-	if err := a.failure(); err != nil {
+	w := a.current()
+	w.Append(ctx, a.accepted(sub.ID, in, steer))
+	if err := w.Err(); err != nil {
 		return err
 	}
 	a.inbox.Push(sub, true)
 	return nil
 }
 
+// accepted tells that a text is on disk.
+func (a *Agent) accepted(id string, in event.UserInput, steer bool) event.InputAccepted {
+	set := a.Settings()
+	return event.InputAccepted{
+		SubmissionID: id, Text: in.Text, Shown: in.Shown, Images: in.Images, Queued: a.Busy() && !steer, Steer: steer,
+		AtGate: a.inbox.AtGate(), Cwd: set.Workdir, Model: set.Model,
+	}
+}
+
+// rename gives the session a title, at once: a running turn does not delay it.
+func (a *Agent) rename(ctx context.Context, op event.Rename) error {
+	title := history.Cut(history.Line(op.Title), history.MaxTitle)
+	if title == "" {
+		return a.refuse(ctx, "a title is required")
+	}
+	return a.tell(ctx, event.Renamed{Title: title, By: "user"})
+}
+
 func (a *Agent) refuse(ctx context.Context, text string) error {
-	a.append(ctx, "", event.Error{Error: text, Code: "internal", Class: string(llm.ClassInvalidRequest)})
-	return a.failure()
+	return a.tell(ctx, event.Error{Error: text, Code: "internal", Class: string(llm.ClassInvalidRequest)})
+}
+
+// tell appends an event to the journal of the session that the conversation is
+// in; it does not move on meanwhile.
+func (a *Agent) tell(ctx context.Context, p event.Payload) error {
+	a.inbox.Order.Lock()
+	defer a.inbox.Order.Unlock()
+	w := a.current()
+	w.Append(ctx, p)
+	return w.Err()
 }
 
 // Interrupt ends the running turn. At an open gate it abandons the gate; when
@@ -193,72 +221,48 @@ func (a *Agent) Settings() Settings {
 	return a.set
 }
 
-// Change alters the settings of later model calls and turns.
+// Change alters the settings of later model calls and turns, and tells those
+// that a settings event holds. f must not call the agent.
 func (a *Agent) Change(f func(*Settings)) {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	before, after := a.change(f)
+	if after.Effort != before.Effort {
+		a.opts.Caller.ForgetEfforts()
+	}
+	if after.Told() != before.Told() {
+		a.announce(context.Background())
+	}
+}
+
+func (a *Agent) change(f func(*Settings)) (before, after Settings) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	before := a.set
+	before = a.set
 	f(&a.set)
 	if a.set.MaxParallel <= 0 {
 		a.set.MaxParallel = before.MaxParallel
 	}
-	if a.set.Effort != before.Effort {
-		a.opts.Caller.ForgetEfforts()
-	}
+	return before, a.set
 }
 
-// emit appends events of the running turn.
-func (a *Agent) emit(ctx context.Context, ps ...event.Payload) {
-	a.append(ctx, a.turnID(), ps...)
+// Announce tells the settings in force: for those who have changed the approval
+// mode or its rules.
+func (a *Agent) Announce(ctx context.Context) {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	a.announce(ctx)
 }
 
-func (a *Agent) turnID() string {
-	if a.turn == nil {
-		return ""
-	}
-	return a.turn.ID
-}
-
-// append stores events; the first failure ends the session.
-func (a *Agent) append(ctx context.Context, turnID string, ps ...event.Payload) {
-	_ = a.journal().Append(ctx, turnID, ps...) // the record remembers
-}
-
-func (a *Agent) journal() *record.Record {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.record
+func (a *Agent) announce(ctx context.Context) {
+	_ = a.tell(ctx, a.opts.Event(ctx, a.Settings())) // the session knows and ends
 }
 
 // failure is why the session cannot go on, or nil.
-func (a *Agent) failure() error { return a.journal().Err() }
-
-// leaving reports that the program, not the person, ends what runs in ctx.
-func (a *Agent) leaving(ctx context.Context) bool {
-	return a.failure() != nil || ctx.Err() != nil && !tool.Interrupted(ctx)
-}
-
-// note emits a line of the engine's own.
-func (a *Agent) note(ctx context.Context, line string) {
-	a.emit(ctx, event.ToolLog{Tool: "system", Log: line})
-}
-
-// noteOnce emits a line once a session.
-func (a *Agent) noteOnce(ctx context.Context, line string) {
-	if !a.warned[line] {
-		a.warned[line] = true
-		a.note(ctx, line)
-	}
-}
+func (a *Agent) failure() error { return a.current().Err() }
 
 func (a *Agent) closeTools(ctx context.Context) {
 	if err := a.toolbox.Close(ctx); err != nil {
 		a.opts.Debug(err.Error())
 	}
-}
-
-func (a *Agent) sessionID() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.id
 }

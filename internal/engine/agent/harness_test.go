@@ -300,6 +300,7 @@ var hidden = map[event.Type]bool{
 	event.TypeLLMCall: true, event.TypeAssistantChunk: true, event.TypeReasoningChunk: true, event.TypeInputAccepted: true,
 	event.TypeTurnStarted: true, event.TypeHistoryMessage: true, event.TypeHistoryRewritten: true, event.TypeToolStarted: true,
 	event.TypeSpend: true, event.TypeReady: true, event.TypeStreamEnd: true, event.TypeTurnResumed: true, event.TypeToolEffect: true,
+	event.TypeSettings: true,
 }
 
 // names lists event types without the hidden ones.

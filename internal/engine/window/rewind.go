@@ -2,9 +2,11 @@ package window
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
@@ -20,18 +22,65 @@ func floor(msgs []llm.Message) int {
 	return 0
 }
 
-// Undo removes the last message a person wrote and everything behind it;
-// without one, everything but the system message. Appending to kept does not
-// touch msgs.
-func Undo(msgs []llm.Message) (kept []llm.Message, removed int) {
-	cut := floor(msgs)
-	for i := len(msgs) - 1; i > cut; i-- {
-		if fromPerson(&msgs[i]) {
-			cut = i
-			break
+// Turn is a stretch of a history that is taken back as a whole: a person's
+// message and all behind it, with the texts that steered the same turn.
+type Turn struct {
+	At int // index of its first message
+	ID string
+	// condensed is how many turns it is made of: those between it and the next
+	// are gone from the history.
+	condensed int
+}
+
+// Count is how many turns it stands for: more than one where the ones behind it
+// were condensed into a summary.
+func (t Turn) Count() int { return max(t.condensed, 1) }
+
+// Turns divides a history. said has an entry for each message of a person, and
+// inForce are the turns of the session that were not taken back, in order; what
+// neither knows about counts as one turn for each message of a person.
+func Turns(msgs []llm.Message, said []event.Said, inForce []history.Begun) []Turn {
+	var turns []Turn
+	for i, n := 0, 0; i < len(msgs); i++ {
+		if !fromPerson(&msgs[i]) {
+			continue
+		}
+		t := Turn{At: i}
+		if n < len(said) {
+			t.ID = said[n].TurnID
+		}
+		if n++; len(turns) == 0 || t.ID == "" || turns[len(turns)-1].ID != t.ID {
+			turns = append(turns, t)
 		}
 	}
-	return msgs[:cut:cut], len(msgs) - cut
+	next := len(inForce)
+	for k := len(turns) - 1; k >= 0; k-- {
+		at := slices.IndexFunc(inForce, func(b history.Begun) bool { return b.TurnID == turns[k].ID })
+		if at >= 0 && at < next {
+			turns[k].condensed, next = next-at, at
+		}
+	}
+	return turns
+}
+
+// Last returns the newest of turns that stand for n turns, or for fewer where
+// what was condensed would be torn apart.
+func Last(turns []Turn, n int) []Turn {
+	cut := len(turns)
+	for cut > 0 && turns[cut-1].Count() <= n {
+		cut--
+		n -= turns[cut].Count()
+	}
+	return turns[cut:]
+}
+
+// Start is where msgs end when turns, its newest, are taken back. Without a
+// message of a person all but the system message goes.
+func Start(msgs []llm.Message, turns []Turn) int {
+	if len(turns) > 0 {
+		return turns[0].At
+	}
+	return floor(msgs)
 }
 
 // Truncate removes the n-th message a person wrote, counted from 0, and

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
 )
@@ -36,16 +37,14 @@ func twoTurns() []llm.Message {
 // truncate, and a person may type their prefix.
 func TestCheck32_OnlyMessagesOfAPersonCount(t *testing.T) {
 	msgs := twoTurns()
-	kept, removed := window.Undo(msgs)
-	if len(kept) != 5 || removed != 7 {
-		t.Fatalf("undo kept %d and removed %d, want 5 and 7", len(kept), removed)
+	if got := undo(msgs, nil, nil, 1); got != 5 {
+		t.Fatalf("undo keeps %d messages, want 5", got)
 	}
-	kept, removed = window.Undo(kept)
-	if len(kept) != 1 || removed != 4 {
-		t.Fatalf("second undo kept %d and removed %d, want 1 and 4", len(kept), removed)
+	if got := undo(msgs[:5], nil, nil, 1); got != 1 {
+		t.Fatalf("second undo keeps %d messages, want 1", got)
 	}
-	if kept, removed = window.Undo(kept); len(kept) != 1 || removed != 0 {
-		t.Fatalf("undo of nothing kept %d and removed %d, want 1 and 0", len(kept), removed)
+	if got := undo(msgs[:1], nil, nil, 1); got != 1 {
+		t.Fatalf("undo of nothing keeps %d messages, want 1", got)
 	}
 	kept, removed, found := window.Truncate(msgs, 1)
 	if !found || len(kept) != 5 || removed != 7 {
@@ -59,20 +58,54 @@ func TestCheck32_OnlyMessagesOfAPersonCount(t *testing.T) {
 	}
 }
 
+// undo is where msgs end when the last n turns are taken back.
+func undo(msgs []llm.Message, said []event.Said, inForce []history.Begun, n int) int {
+	return window.Start(msgs, window.Last(window.Turns(msgs, said, inForce), n))
+}
+
 func TestUndoWithoutAPersonRemovesAllButTheSystemMessage(t *testing.T) {
 	msgs := []llm.Message{{Role: llm.System}, guardLine("[SYSTEM: x]"), answer("y")}
-	if kept, removed := window.Undo(msgs); len(kept) != 1 || removed != 2 {
-		t.Fatalf("kept %d, removed %d", len(kept), removed)
+	if got := undo(msgs, nil, nil, 1); got != 1 {
+		t.Fatalf("%d messages are kept", got)
 	}
 }
 
-func TestUndoneHistoryDoesNotShareItsEnd(t *testing.T) {
-	msgs := twoTurns()
-	want := msgs[5].Text
-	kept, _ := window.Undo(msgs)
-	_ = append(kept, user("new"))
-	if msgs[5].Text != want {
-		t.Fatal("appending to the kept part changed the old history")
+// A turn is taken back with the texts that have steered it, several at once, and
+// never a part of those that were condensed together.
+func TestWholeTurnsAreTakenBack(t *testing.T) {
+	sys := llm.Message{Role: llm.System}
+	msgs := []llm.Message{
+		sys, user("one"), answer("a summary of two and three"), // 1
+		user("four"), answer("a"), // 3
+		user("five"), answer("b"), user("no, so"), guardLine("[SYSTEM: x]"), answer("c"), // 5
+		user("six"), answer("d"), // 10
+	}
+	in := func(ids ...string) (said []event.Said) {
+		for _, id := range ids {
+			said = append(said, event.Said{TurnID: id})
+		}
+		return said
+	}
+	var inForce []history.Begun
+	for n := 1; n <= 6; n++ {
+		inForce = append(inForce, history.Begun{TurnID: history.TurnID(n)})
+	}
+	said := in("turn_1", "turn_4", "turn_5", "turn_5", "turn_6")
+	for n, want := range []int{12, 10, 5, 3, 3, 3, 1, 1} {
+		if got := undo(msgs, said, inForce, n); n > 0 && got != want {
+			t.Errorf("%d turns back: %d messages are kept, want %d", n, got, want)
+		}
+	}
+	turns := window.Turns(msgs, said, inForce)
+	if len(turns) != 4 || turns[0].Count() != 3 || turns[1].Count() != 1 || turns[2].At != 5 {
+		t.Errorf("turns are %+v", turns)
+	}
+	// Without knowledge every message of a person is a turn.
+	if got := undo(msgs, nil, nil, 2); got != 7 {
+		t.Errorf("%d messages are kept, want 7", got)
+	}
+	if got := undo(msgs, in("", "", "", "", "turn_6"), inForce[5:], 5); got != 1 {
+		t.Errorf("%d messages are kept, want 1", got)
 	}
 }
 

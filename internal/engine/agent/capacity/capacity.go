@@ -25,21 +25,26 @@ type Options struct {
 	// Count asks the provider how many tokens the next request has, where that
 	// is free; ok is false where it cannot tell. It may be nil.
 	Count func(ctx context.Context) (tokens int, ok bool)
+	// Learned are the windows that refusals have taught, by model id; nil begins
+	// with none.
+	Learned map[string]int
 }
 
 // Capacity is the window of a session's models; it belongs to one goroutine.
-type Capacity struct {
-	o       Options
-	learned map[string]int // windows that refusals taught, by model id
-}
+type Capacity struct{ o Options }
 
 // New returns a Capacity.
-func New(o Options) *Capacity { return &Capacity{o: o, learned: map[string]int{}} }
+func New(o Options) *Capacity {
+	if o.Learned == nil {
+		o.Learned = map[string]int{}
+	}
+	return &Capacity{o: o}
+}
 
 // Size is the model's window in tokens: what a refusal taught, else what is
 // known about the model; 0 when nothing is known.
 func (r *Capacity) Size(ctx context.Context, model string) int {
-	if n := r.learned[model]; n > 0 {
+	if n := r.o.Learned[model]; n > 0 {
 		return n
 	}
 	info, err := r.o.Describe(ctx, model)
@@ -61,9 +66,10 @@ func (r *Capacity) Crowded(ctx context.Context, model string, meter *window.Mete
 	return size > 0 && meter.Tokens() > window.Threshold(size)
 }
 
-// Condense shortens the messages; with force in any case.
-func (r *Capacity) Condense(ctx context.Context, model string, meter *window.Meter, messages []llm.Message, force bool) (compact.Result, error) {
-	c, err := r.compactor(r.Size(ctx, model), meter)
+// Condense shortens the messages; with force in any case. Wishes say what a
+// person wants the summary to keep.
+func (r *Capacity) Condense(ctx context.Context, model string, meter *window.Meter, messages []llm.Message, force bool, wishes string) (compact.Result, error) {
+	c, err := r.compactor(r.Size(ctx, model), meter, wishes)
 	if err != nil {
 		return compact.Result{}, err
 	}
@@ -74,29 +80,30 @@ func (r *Capacity) Condense(ctx context.Context, model string, meter *window.Met
 // forced-th time in a turn. ok is false when nothing is left to try.
 func (r *Capacity) Refused(ctx context.Context, model string, limit, forced int, meter *window.Meter, messages []llm.Message) (res compact.Result, ok bool) {
 	if limit > 0 {
-		r.learned[model] = limit
+		r.o.Learned[model] = limit
 	}
 	size := r.Size(ctx, model)
 	if forced <= maxForced {
 		meter.Overflowed(size)
-		res, err := r.Condense(ctx, model, meter, messages, true)
+		res, err := r.Condense(ctx, model, meter, messages, true, "")
 		return res, err == nil
 	}
 	if limit == 0 {
 		limit = size / 2
 	}
-	c, err := r.compactor(limit, meter)
+	c, err := r.compactor(limit, meter, "")
 	if err != nil || forced > maxForced+1 {
 		return res, false
 	}
 	return c.RunWithoutModel(messages, window.Threshold(limit)), true
 }
 
-func (r *Capacity) compactor(size int, meter *window.Meter) (*compact.Compactor, error) {
+func (r *Capacity) compactor(size int, meter *window.Meter, wishes string) (*compact.Compactor, error) {
 	if size <= 0 {
 		return nil, errors.New("the model's context window is unknown")
 	}
 	return compact.New(compact.Options{
 		Window: size, Overhead: meter.Tools(), Estimate: meter.Message, Summarise: r.o.Summarise, Facts: r.o.Facts,
+		Wishes: wishes,
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/guard"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
@@ -19,6 +20,7 @@ import (
 // Conversation is one conversation; it belongs to one goroutine.
 type Conversation struct {
 	messages []llm.Message
+	said     []event.Said        // one for each message of a person
 	ids      map[string]struct{} // every call id in use
 	next     int                 // number of the newest message
 	clean    int                 // messages that need no repair
@@ -27,9 +29,9 @@ type Conversation struct {
 }
 
 // New returns a conversation that goes on from messages, of which last carry
-// an id.
-func New(specs []llm.ToolSpec, messages []llm.Message, last int) *Conversation {
-	t := &Conversation{ids: map[string]struct{}{}, next: last, meter: window.NewMeter("", 0)}
+// an id. said is what is known of the people's messages among them.
+func New(specs []llm.ToolSpec, messages []llm.Message, said []event.Said, last int) *Conversation {
+	t := &Conversation{said: said, ids: map[string]struct{}{}, next: last, meter: window.NewMeter("", 0)}
 	t.meter.SetTools(specs)
 	t.Replace(messages)
 	return t
@@ -64,8 +66,14 @@ func (t *Conversation) Follow(model string, factor float64) {
 // Model is the one followed last.
 func (t *Conversation) Model() string { return t.model }
 
-// Replace begins anew with a history that was rewritten.
+// Replace begins anew with a history that was rewritten. Of the people's
+// messages it has the first and the newest, or all.
 func (t *Conversation) Replace(messages []llm.Message) {
+	t.said = keep(t.said, people(messages))
+	t.reset(messages)
+}
+
+func (t *Conversation) reset(messages []llm.Message) {
 	t.messages, t.clean = slices.Clone(messages), 0
 	t.meter.Recount(messages)
 	for i := range messages {
@@ -76,7 +84,13 @@ func (t *Conversation) Replace(messages []llm.Message) {
 }
 
 // Add appends a message and returns the event that tells it.
-func (t *Conversation) Add(m llm.Message) event.HistoryMessage {
+func (t *Conversation) Add(m llm.Message) event.HistoryMessage { return t.Hear(m, event.Said{}) }
+
+// Hear is Add for a message of which something is known, if a person wrote it.
+func (t *Conversation) Hear(m llm.Message, said event.Said) event.HistoryMessage {
+	if history.FromPerson(m) {
+		t.said = append(t.said, said)
+	}
 	t.meter.Add(m)
 	return t.enter(m)
 }

@@ -111,7 +111,7 @@ func (a *subagent) begin(ctx context.Context) (err error) {
 	if a.box, err = execution.New(a.task.Tools); err != nil {
 		return err
 	}
-	a.talk = conversation.New(a.box.Specs(), nil, 0)
+	a.talk = conversation.New(a.box.Specs(), nil, nil, 0)
 	info, err := a.host.Options.Describe(ctx, a.model)
 	if err != nil {
 		return fmt.Errorf("the model %s cannot be used: %w", a.model, err)

@@ -133,15 +133,26 @@ func (b *batch) one(ctx context.Context, i int, prev chan struct{}) {
 	if ctx.Err() != nil {
 		return
 	}
-	r := b.run(ctx, i)
+	r, ended := b.run(ctx, i)
+	// What has changed is told before the result, so that neither a crash nor a
+	// reader finds a finished call without it. It waits only after an interrupt,
+	// which nothing may delay.
+	if ended != nil && ctx.Err() == nil {
+		ended()
+		ended = nil
+	}
 	b.report(ctx, i, r)
+	if ended != nil {
+		ended()
+	}
 }
 
-// run executes one call; whatever goes wrong becomes its failed result.
-func (b *batch) run(ctx context.Context, i int) (r tool.Result) {
+// run executes one call; whatever goes wrong becomes its failed result. ended is
+// what ends its checkpoint, or nil.
+func (b *batch) run(ctx context.Context, i int) (r tool.Result, ended func()) {
 	c, env := b.calls[i], b.envs[i]
 	if c.Failure != "" {
-		return tool.Failed(c.Failure)
+		return tool.Failed(c.Failure), nil
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -150,11 +161,12 @@ func (b *batch) run(ctx context.Context, i int) (r tool.Result) {
 		}
 	}()
 	if err := b.begin(ctx, env, c); err != nil {
-		return tool.Failed(err.Error())
+		return tool.Failed(err.Error()), nil
 	}
 	b.mu.Lock()
 	b.started[i] = true
 	b.mu.Unlock()
+	ended = b.checkpoint(ctx, c)
 	r, err := c.tool.Run(ctx, env, c.Args)
 	if err == nil && r.OK && c.Risk.Outside {
 		env.outside(r.Output)
@@ -167,11 +179,11 @@ func (b *batch) run(ctx context.Context, i int) (r tool.Result) {
 	}
 	switch {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		return tool.Failed("") // collect says what happened
+		r = tool.Failed("") // collect says what happened
 	case err != nil:
-		return tool.Failed(fmt.Sprintf("%s could not run: %v", c.Name, err))
+		r = tool.Failed(fmt.Sprintf("%s could not run: %v", c.Name, err))
 	}
-	return r
+	return r, ended
 }
 
 // begin tells the intent of a call before its effect starts: the reservation

@@ -49,6 +49,9 @@ type Session struct {
 	Grace time.Duration
 	// Evidence numbers and tells what a call has looked up; nil keeps none.
 	Evidence func(e event.Evidence) string
+	// Checkpoint notes the workspace before a call that may change it; nil for
+	// sessions without checkpoints.
+	Checkpoint func(ctx context.Context, risk tool.Risk, callID string) Checkpointed
 	// Steered is closed when a person wants to be heard; it may be nil.
 	Steered <-chan struct{}
 	// Heard tells text from outside that is no evidence; nil forgets it.

@@ -27,6 +27,10 @@ type item struct {
 // takes them with Next and Done; every other method may be called from
 // anywhere.
 type Inbox struct {
+	// Order is held while a text, or an opening gate, is written to the journal
+	// and told here: both have them in the same order.
+	Order sync.Mutex
+
 	mu    sync.Mutex
 	items []item
 	wake  chan struct{} // holds one token when something has changed
@@ -38,6 +42,9 @@ type Inbox struct {
 	parked bool                    // the taker waits: there is nothing to interrupt
 	// interrupt says that one came between two operations.
 	interrupt bool
+	// steered is closed once a text waits that wants to join the running turn;
+	// nil when nobody has asked for it since.
+	steered chan struct{}
 }
 
 // New returns an empty Inbox.
@@ -46,23 +53,46 @@ func New() *Inbox { return &Inbox{wake: make(chan struct{}, 1)} }
 // Push adds a submission; text marks what a person has written.
 func (b *Inbox) Push(sub event.Submission, text bool) { b.push(item{sub: sub, text: text}) }
 
-// Restore adds the texts that an earlier run of the program has accepted.
+// Restore puts the texts that an earlier run of the program has accepted in
+// front of all others.
 func (b *Inbox) Restore(queue []event.InputAccepted) {
+	items := make([]item, 0, len(queue))
 	for _, in := range queue {
-		var op event.Operation = event.UserInput{Text: in.Text}
+		var op event.Operation = event.UserInput{Text: in.Text, Shown: in.Shown, Images: in.Images}
 		if in.Steer {
-			op = event.Steer{Text: in.Text}
+			op = event.Steer{Text: in.Text, Shown: in.Shown, Images: in.Images}
 		}
-		b.push(item{sub: event.Submission{ID: in.SubmissionID, Operation: op}, text: true, atGate: in.AtGate})
+		items = append(items, item{sub: event.Submission{ID: in.SubmissionID, Operation: op}, text: true, atGate: in.AtGate})
 	}
+	b.put(func() { b.items = append(items, b.items...) })
 }
 
-func (b *Inbox) push(it item) {
+func (b *Inbox) push(it item) { b.put(func() { b.items = append(b.items, it) }) }
+
+// put changes the list and wakes who waits for it.
+func (b *Inbox) put(change func()) {
 	b.mu.Lock()
-	b.items = append(b.items, it)
+	before := b.hasSteer()
+	change()
 	b.parked = false
+	if b.steered != nil && !before && b.hasSteer() {
+		close(b.steered)
+	}
 	b.mu.Unlock()
 	b.signal()
+}
+
+// Texts are the texts that wait.
+func (b *Inbox) Texts() []event.Submission {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var subs []event.Submission
+	for _, it := range b.items {
+		if it.text {
+			subs = append(subs, it.sub)
+		}
+	}
+	return subs
 }
 
 // AtGate reports whether a gate is open.
@@ -199,7 +229,23 @@ func (b *Inbox) Steers() []event.Submission {
 func (b *Inbox) HasSteer() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.ContainsFunc(b.items, steers)
+	return b.hasSteer()
+}
+
+func (b *Inbox) hasSteer() bool { return slices.ContainsFunc(b.items, steers) }
+
+// Steered is closed once a text waits that wants to join the running turn. When
+// all have been taken there is a new one.
+func (b *Inbox) Steered() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.steered == nil {
+		b.steered = make(chan struct{})
+		if b.hasSteer() {
+			close(b.steered)
+		}
+	}
+	return b.steered
 }
 
 func steers(it item) bool {
@@ -215,6 +261,9 @@ func (b *Inbox) take(fits func(item) bool) (item, bool) {
 	}
 	it := b.items[at]
 	b.items = slices.Delete(b.items, at, at+1)
+	if steers(it) && !b.hasSteer() {
+		b.steered = nil
+	}
 	return it, true
 }
 

@@ -3,6 +3,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -86,6 +87,20 @@ type Settings struct {
 	Runtime  string // local or sandbox
 }
 
+// Told are the settings that a settings event holds.
+type Told struct {
+	Model       string
+	Effort      llm.Effort
+	CapMicroUSD int64
+	Workdir     string
+	Runtime     string
+}
+
+// Told are those of s.
+func (s Settings) Told() Told {
+	return Told{s.Model, s.Effort, s.CapMicroUSD, s.Workdir, s.Runtime}
+}
+
 // Options make an Agent.
 type Options struct {
 	SessionID string
@@ -129,4 +144,23 @@ func (o *Options) Check() error {
 		o.Settings.MaxParallel = defaultParallel
 	}
 	return nil
+}
+
+// Event tells settings with the approval mode in force. The window of a local
+// model that was never asked for it is left out: nobody waits here.
+func (o *Options) Event(ctx context.Context, s Settings) event.Settings {
+	ev := event.Settings{
+		Model: s.Model, Effort: cmp.Or(string(s.Effort), "off"), ApprovalMode: string(o.Policy.Mode()),
+		ToolRuntime: s.Runtime, Cwd: s.Workdir,
+	}
+	if s.CapMicroUSD > 0 {
+		usd := policy.USD(s.CapMicroUSD)
+		ev.MaxCostUSD = &usd
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	if info, err := o.Describe(ctx, s.Model); err == nil && (info.WindowKnown || !info.Local) {
+		ev.Window = info.Window
+	}
+	return ev
 }

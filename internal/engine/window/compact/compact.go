@@ -36,6 +36,9 @@ type Options struct {
 	// with at most maxTokens of text. It retries by itself. nil means that no
 	// model may be asked.
 	Summarise func(ctx context.Context, msgs []llm.Message, maxTokens int) (string, error)
+	// Wishes say what a person wants the summary to keep; empty for nothing in
+	// particular.
+	Wishes string
 	// Facts tells what the session knows for certain; nil means nothing.
 	Facts func() Facts
 }

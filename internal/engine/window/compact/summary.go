@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
@@ -31,6 +32,19 @@ Files, repositories, data sets, models and URLs that were made, changed or are n
 What still runs and how to check on it.
 ## Next step
 The very next thing to do, and what to watch out for.`
+
+// wishesLength is the most that a person's wishes about a summary have, in
+// characters.
+const wishesLength = 4000
+
+// instruction asks for the summary, with what a person wants it to keep.
+func (c *Compactor) instruction() string {
+	wishes := strings.TrimSpace(excerpt.Head(c.o.Wishes, wishesLength))
+	if wishes == "" {
+		return instruction
+	}
+	return instruction + "\n\nThe user asked for this summary with these words; heed them in what you keep, under the same headings:\n\n" + wishes
+}
 
 // bridge stands between the summary and what follows it.
 const bridge = "[SYSTEM: CONTEXT CONDENSED] Older messages were condensed into the summary above. " +
@@ -71,7 +85,7 @@ type summariser struct {
 // the inside of its tool outputs, and then is summarised in parts. On an error
 // the text is what the parts before it said.
 func (s *summariser) run(ctx context.Context) (string, Step, error) {
-	room := s.w.target - s.maxTokens - s.w.c.o.Overhead - s.cost(instruction)
+	room := s.w.target - s.maxTokens - s.w.c.o.Overhead - s.cost(s.w.c.instruction())
 	if total(s.w.head)+total(s.w.middle) <= room {
 		text, err := s.request(ctx, flat(s.w.head, s.w.middle))
 		if err == nil || !tooLong(err) {
@@ -167,7 +181,7 @@ func (s *summariser) pack(units []unit, room int) [][]unit {
 
 // request asks for one summary; an empty one is an error.
 func (s *summariser) request(ctx context.Context, msgs []llm.Message) (string, error) {
-	msgs = append(msgs[:len(msgs):len(msgs)], llm.Message{Role: llm.User, Text: instruction, Synthetic: true})
+	msgs = append(msgs[:len(msgs):len(msgs)], llm.Message{Role: llm.User, Text: s.w.c.instruction(), Synthetic: true})
 	text, err := s.ask(ctx, msgs, s.maxTokens)
 	if err != nil {
 		return "", fmt.Errorf("summarise %d messages: %w", len(msgs)-1, err)
