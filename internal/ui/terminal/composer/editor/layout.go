@@ -73,7 +73,7 @@ func (e *Editor) starts(from int) (starts []int, end int) {
 		switch {
 		case x+w <= width || i == row:
 			x += w
-		case e.text[i] == ' ' && x == width: // hangs over, and ends the row
+		case e.text[i] == ' ' && w == 1 && x == width: // hangs over, and ends the row
 			starts, x, wordAt, wordX = append(starts, to), 0, to, 0
 			i = to
 			continue

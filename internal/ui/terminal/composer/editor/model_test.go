@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
@@ -162,6 +163,12 @@ func TestEditorAgainstTheModel(t *testing.T) {
 	})
 }
 
+// stray reports whether a character begins with what belongs to a letter.
+func stray(cluster string) bool {
+	r, _ := utf8.DecodeRuneInString(cluster)
+	return unicode.IsMark(r) || r == '\u200d'
+}
+
 // cells is what a text looks like, cell by cell: a character that takes two
 // has an empty one behind it.
 func cells(s string, method ansi.Method) []string {
@@ -175,7 +182,7 @@ func cells(s string, method ansi.Method) []string {
 			continue
 		case cluster == "\n":
 			continue
-		case w == 0 || cluster == "\u202e":
+		case w == 0 || cluster == "\u202e" || stray(cluster):
 			cluster, w = "\ufffd", 1
 		}
 		for i := range w {

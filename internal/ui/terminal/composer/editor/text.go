@@ -15,6 +15,9 @@ import (
 // stands, so that a row is as wide wherever it begins.
 const tabWidth = 4
 
+// joiner makes one character of those around it.
+const joiner = '\u200d'
+
 // Clean makes a text fit for an Editor: every kind of line end is a newline
 // (a terminal sends those of a paste as carriage returns), control characters
 // and sequences are gone, and every byte is valid UTF-8.
@@ -101,11 +104,12 @@ func (e *Editor) width(from, to int) int {
 }
 
 // measure says how wide a character beyond ASCII is, and whether it is shown as
-// a sign that it is there: what is invisible, or turns around what stands behind
-// it, would make the text another one for the eye.
+// a sign that it is there: what is invisible, turns around what stands behind
+// it, or belongs to a letter that is not there, would change its neighbours.
 func (e *Editor) measure(from, to int) (width int, replaced bool) {
 	_, width = ansi.FirstGraphemeCluster(e.text[from:to], e.rows.method)
-	if r, _ := utf8.DecodeRune(e.text[from:]); width == 0 || plain.Reorders(r) {
+	r, _ := utf8.DecodeRune(e.text[from:])
+	if width == 0 || plain.Reorders(r) || unicode.IsMark(r) || r == joiner {
 		return 1, true
 	}
 	return width, false
