@@ -14,6 +14,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/joblog"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/money"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/observe"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/pace"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/report"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/request"
@@ -44,7 +45,8 @@ func (t *Tool) follow(ctx context.Context, env tool.Env, p request.Params, j job
 	env.State(event.ToolStateChange{
 		State: "running", JobURL: j.URL(t.opts.Jobs.Endpoint()), TrackioSpaceID: p.TrackioSpaceID, TrackioProject: p.TrackioProject,
 	})
-	f := &following{tool: t, env: env, params: p, job: j, told: pace.New(env.Log)}
+	f := &following{tool: t, env: env, params: p, job: j, told: pace.New(env.Log), look: t.look.Watch(p.Namespace, j.ID)}
+	defer t.look.Hear(j.ID, env.Log)()
 	f.open()
 	log := f.log
 	defer log.Close()
@@ -79,6 +81,7 @@ type following struct {
 	job    job.Job
 	log    *joblog.Log
 
+	look *observe.Watch
 	told *pace.Teller
 	then []func(context.Context) // what the job's hook has asked for
 }
@@ -94,18 +97,20 @@ func (f *following) open() {
 		f.env.Log(err.Error())
 		f.log, _ = joblog.Open("", f.job.ID, hide) // does not fail
 	}
+	f.tool.look.Tell(f.look)
 }
 
-// hide recognises what the job's hook has written.
-func (f *following) hide(event string) bool {
-	if f.tool.opts.Line == nil {
-		return false
+// hide recognises what the job's hook has written; everything else is looked
+// at.
+func (f *following) hide(n int, event string) bool {
+	if f.tool.opts.Line != nil {
+		if then := f.tool.opts.Line(event); then != nil {
+			f.then = append(f.then, then)
+			return true
+		}
 	}
-	then := f.tool.opts.Line(event)
-	if then != nil {
-		f.then = append(f.then, then)
-	}
-	return then != nil
+	f.look.Line(n, time.Now(), event)
+	return false
 }
 
 // run reads the log to its end; a job that is left gives errDetached or
@@ -118,6 +123,12 @@ func (f *following) run(ctx context.Context) error {
 		timer := time.AfterFunc(d, func() { cancel(errWaited) })
 		defer timer.Stop()
 	}
+	var stop func()
+	defer func() {
+		if stop != nil {
+			stop()
+		}
+	}()
 	for u, err := range f.tool.opts.Jobs.Follow(ctx, f.params.Namespace, f.job.ID, f.log.Taken()) {
 		switch {
 		case err != nil:
@@ -131,6 +142,9 @@ func (f *following) run(ctx context.Context) error {
 			f.job = *u.Job
 			if !f.job.Status.Stage.Over() {
 				f.env.Log(f.stage())
+			}
+			if f.job.Status.Stage == job.Running && stop == nil { // a queue is silent
+				stop = f.tool.look.Tick(ctx, f.look)
 			}
 			if f.params.Detach && f.job.Status.Stage == job.Running {
 				timer := time.AfterFunc(detachedLog, func() { cancel(errDetached) })
@@ -170,6 +184,7 @@ func (f *following) line(l job.Line) {
 	if shown {
 		f.told.Line(joblog.Collapse(text))
 	}
+	f.tool.look.Tell(f.look)
 }
 
 // finished is the result of a job that is over.

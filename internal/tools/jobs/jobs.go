@@ -17,6 +17,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/price"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/observe"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/request"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/script"
 )
@@ -77,6 +78,7 @@ type Tool struct {
 	blocked map[string]bool // namespaces that had no credits
 	warned  bool            // of a broad token
 	watched map[string]*watched
+	look    *observe.Desk
 	closed  bool
 	// watching ends what goes on without a call, which done waits for; ending is
 	// what is to be cancelled before.
@@ -102,7 +104,7 @@ func New(o Options) (*Tool, error) {
 	if err != nil {
 		return nil, err
 	}
-	if spec.Parameters, err = withFlavors(spec.Parameters, o.Prices.Known().Names()); err != nil {
+	if spec.Parameters, err = request.WithFlavors(spec.Parameters, o.Prices.Known().Names()); err != nil {
 		return nil, err
 	}
 	spec.Synonyms = tool.Synonyms{
@@ -123,23 +125,11 @@ func New(o Options) (*Tool, error) {
 	if o.Hold == nil {
 		o.Hold = func([]string) {}
 	}
-	t := &Tool{opts: o, spec: spec, own: map[string]bool{}, blocked: map[string]bool{}, watched: map[string]*watched{}}
+	t := &Tool{
+		opts: o, spec: spec, own: map[string]bool{}, blocked: map[string]bool{}, watched: map[string]*watched{}, look: observe.NewDesk(o.LogDir),
+	}
 	t.watching, t.stop = context.WithCancel(context.Background())
 	return t, nil
-}
-
-// withFlavors puts the names of the flavors into the schema.
-func withFlavors(schema json.RawMessage, names []string) (json.RawMessage, error) {
-	const field = `"hardware_flavor":{`
-	enum, err := json.Marshal(names)
-	if err != nil {
-		return nil, err
-	}
-	text := string(schema)
-	if strings.Count(text, field) != 1 {
-		return nil, errors.New("make hf_jobs: its schema has no hardware_flavor")
-	}
-	return json.RawMessage(strings.Replace(text, field, field+`"enum":`+string(enum)+`,`, 1)), nil
 }
 
 // Spec describes the tool.
@@ -153,7 +143,7 @@ func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (too
 	}
 	act, ok := operations[p.Operation]
 	if !ok {
-		return tool.Failed(fmt.Sprintf("Unknown operation %q. The operations are: %s.", p.Operation, operationNames())), nil
+		return tool.Failed(fmt.Sprintf("Unknown operation %q. The operations are: %s.", p.Operation, request.Operations(t.spec.Parameters))), nil
 	}
 	if err := p.Check(); err != nil {
 		return tool.Failed(err.Error()), nil
@@ -182,21 +172,6 @@ var operations = map[string]operation{
 	"scheduled run": (*Tool).schedule, "scheduled ps": (*Tool).schedules, "scheduled inspect": (*Tool).inspectSchedule,
 	"scheduled delete": (*Tool).unschedule, "scheduled suspend": (*Tool).suspend, "scheduled resume": (*Tool).resume,
 	"scheduled trigger": (*Tool).trigger,
-}
-
-// operationNames is the list for a person, in the order of the schema.
-func operationNames() string {
-	var schema struct {
-		Parameters struct {
-			Properties struct {
-				Operation struct {
-					Enum []string `json:"enum"`
-				} `json:"operation"`
-			} `json:"properties"`
-		} `json:"parameters"`
-	}
-	_ = json.Unmarshal(description, &schema) // New has read it
-	return strings.Join(schema.Parameters.Properties.Operation.Enum, ", ")
 }
 
 func ref(ns, id string) string { return "job:" + ns + "/" + id }

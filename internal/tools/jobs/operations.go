@@ -46,7 +46,9 @@ func (t *Tool) list(ctx context.Context, _ tool.Env, p request.Params) (tool.Res
 }
 
 // isHidden reports whether a job's hook has written a line.
-func (t *Tool) isHidden(line string) bool { return t.opts.Line != nil && t.opts.Line(line) != nil }
+func (t *Tool) isHidden(_ int, line string) bool {
+	return t.opts.Line != nil && t.opts.Line(line) != nil
+}
 
 func (t *Tool) logs(ctx context.Context, env tool.Env, p request.Params) (tool.Result, error) {
 	var parts []string
@@ -147,6 +149,7 @@ func (t *Tool) wait(ctx context.Context, env tool.Env, p request.Params) (tool.R
 // await returns a job when it is over; after the call's wait it returns it as
 // it stands, with errWaited.
 func (t *Tool) await(ctx context.Context, env tool.Env, p request.Params, id string) (job.Job, error) {
+	defer t.look.Hear(id, env.Log)()
 	var last job.Job
 	for every := 2 * time.Second; ; every = min(every*3/2, 15*time.Second) {
 		j, err := t.find(ctx, p.Namespace, id)

@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/request"
@@ -30,7 +29,7 @@ func (t *Tool) Resolve(ctx context.Context, args json.RawMessage) (json.RawMessa
 		return nil, err
 	}
 	p.Namespace = ns
-	if err := t.moveSecrets(&p); err != nil {
+	if err := t.secrets().Move(&p); err != nil {
 		return nil, err
 	}
 	if err := t.readScript(ctx, &p); err != nil {
@@ -38,9 +37,6 @@ func (t *Tool) Resolve(ctx context.Context, args json.RawMessage) (json.RawMessa
 	}
 	return json.Marshal(p)
 }
-
-// hubToken is what HasSecret says of a token of the Hub.
-const hubToken = "hf token"
 
 // learnOwners finds out which of the jobs to be cancelled this session started.
 func (t *Tool) learnOwners(ctx context.Context, p request.Params) {
@@ -61,31 +57,6 @@ func (t *Tool) learnOwners(ctx context.Context, p request.Params) {
 	}
 }
 
-// moveSecrets takes tokens out of the open environment, and refuses what must
-// not be passed on.
-func (t *Tool) moveSecrets(p *request.Params) error {
-	for _, name := range request.SortedKeys(p.Env) {
-		if !request.IsTokenName(name) && t.opts.HasSecret(p.Env[name]) == "" {
-			continue
-		}
-		if p.Secrets == nil {
-			p.Secrets = map[string]string{}
-		}
-		p.Secrets[name] = p.Env[name]
-		delete(p.Env, name)
-	}
-	for _, name := range request.SortedKeys(p.Secrets) {
-		token := request.IsTokenName(name) || t.opts.HasSecret(p.Secrets[name]) == hubToken
-		switch {
-		case token && t.opts.Token() == "":
-			return errNoToken
-		case request.IsTokenName(name):
-			delete(p.Secrets, name) // jobs have the user's anyway
-		}
-	}
-	return t.refuseSecrets(*p)
-}
-
 // readScript replaces the path of a script by its text.
 func (t *Tool) readScript(ctx context.Context, p *request.Params) error {
 	if p.Script == "" {
@@ -99,15 +70,5 @@ func (t *Tool) readScript(ctx context.Context, p *request.Params) error {
 	if p.Name == "" {
 		p.Name = found.Name
 	}
-	return t.refuseSecrets(*p)
-}
-
-// refuseSecrets keeps secrets out of what everybody sees who sees the job.
-func (t *Tool) refuseSecrets(p request.Params) error {
-	for _, text := range append(append([]string{p.Script, p.Name}, p.Command...), p.ScriptArgs...) {
-		if kind := t.opts.HasSecret(text); kind != "" {
-			return fmt.Errorf("the script or command shows a secret (%s), which everybody who sees the job could read: pass it in secrets and read it from the environment", kind)
-		}
-	}
-	return nil
+	return t.secrets().Refuse(*p)
 }

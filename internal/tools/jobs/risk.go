@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -45,6 +44,3 @@ func (t *Tool) Risk(args json.RawMessage) tool.Risk {
 	}
 	return r
 }
-
-// errNoToken says why a job may not have the token.
-var errNoToken = errors.New("forward_hf_token is off: jobs get no Hub token, also not in env or secrets")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/delivery"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/request"
+	"github.com/ml-intern/ml-intern/internal/tools/jobs/secret"
 )
 
 func callKey(env tool.Env) string { return request.Key(env.SessionID(), env.CallID()) }
@@ -131,7 +131,7 @@ func (t *Tool) specify(ctx context.Context, session, key string, p request.Param
 			spec.Environment["TRACKIO_PROJECT"] = p.TrackioProject
 		}
 	}
-	if spec.Secrets, err = t.secrets(p); err != nil {
+	if spec.Secrets, err = t.secrets().Values(p); err != nil {
 		return job.Spec{}, err
 	}
 	if p.Script != "" {
@@ -143,40 +143,9 @@ func (t *Tool) specify(ctx context.Context, session, key string, p request.Param
 	return spec, nil
 }
 
-// redacted begins what stands in a journal instead of a secret.
-const redacted = "[REDACTED"
-
-// secrets are the values that the job gets and nobody sees.
-func (t *Tool) secrets(p request.Params) (map[string]string, error) {
-	out := map[string]string{}
-	for _, name := range request.SortedKeys(p.Secrets) {
-		value := p.Secrets[name]
-		if strings.HasPrefix(value, redacted) {
-			return nil, fmt.Errorf("secrets.%s: its value is not kept when the program is restarted: pass it again, or as $NAME", name)
-		}
-		if source, ok := strings.CutPrefix(value, "$"); ok {
-			found, allowed := "", false
-			if t.opts.Secret != nil {
-				found, allowed = t.opts.Secret(source)
-			}
-			if !allowed {
-				return nil, fmt.Errorf("secrets.%s: the variable %s may not be passed to jobs; the user can allow it in job_secret_allow", name, source)
-			}
-			if found == "" {
-				return nil, fmt.Errorf("secrets.%s: the variable %s is not set", name, source)
-			}
-			value = found
-		}
-		out[name] = value
-	}
-	t.opts.Hold(slices.Collect(maps.Values(out)))
-	if token := t.opts.Token(); token != "" {
-		out["HF_TOKEN"], out["HUGGINGFACE_HUB_TOKEN"] = token, token
-	}
-	if len(out) == 0 {
-		return nil, nil
-	}
-	return out, nil
+// secrets keeps the secrets of jobs.
+func (t *Tool) secrets() secret.Keeper {
+	return secret.Keeper{Token: t.opts.Token, Find: t.opts.Secret, Shown: t.opts.HasSecret, Hold: t.opts.Hold}
 }
 
 func (t *Tool) warnOfToken(env tool.Env) {

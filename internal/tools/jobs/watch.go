@@ -37,6 +37,7 @@ func (t *Tool) Attach(s tool.Session) {
 	t.mu.Lock()
 	t.session = s
 	t.mu.Unlock()
+	t.look.Attach(s)
 	for _, open := range s.Reserved(event.SpendJob) {
 		if ns, id, ok := parseRef(open.Ref); ok {
 			t.watch(watched{id: open.ID, ns: ns, job: id, rate: open.USDPerHour})
@@ -88,6 +89,7 @@ func (t *Tool) watch(w watched) {
 	ctx, cancel := context.WithCancel(t.watching)
 	w.ended, w.session = cancel, t.session
 	t.own[w.job], t.watched[w.job] = true, &w
+	t.done.Go(func() { t.listen(t.watching, w.ns, w.job) })
 	t.done.Go(func() {
 		defer cancel()
 		for ctx.Err() == nil {
@@ -101,6 +103,27 @@ func (t *Tool) watch(w watched) {
 			pause(ctx, watchEvery)
 		}
 	})
+}
+
+// listen looks at the log of a job that no call follows, to its end.
+func (t *Tool) listen(ctx context.Context, ns, id string) {
+	w := t.look.Watch(ns, id)
+	var stop func()
+	for u, err := range t.opts.Jobs.Follow(ctx, ns, id, w.Taken()) {
+		switch {
+		case err != nil: // whoever asks for the job is told why
+		case u.Line != nil:
+			if text := t.shown(u.Line.Text); !t.isHidden(0, text) {
+				w.Line(u.Line.N, time.Now(), text)
+				t.look.Tell(w)
+			}
+		case u.Job.Status.Stage == job.Running && stop == nil: // a queue is silent
+			stop = t.look.Tick(ctx, w)
+		}
+	}
+	if stop != nil {
+		stop()
+	}
 }
 
 // find reads a job; one that is over is not watched any longer.

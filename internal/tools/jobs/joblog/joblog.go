@@ -32,7 +32,7 @@ const (
 
 // Log is the log of one job. One goroutine uses it.
 type Log struct {
-	hide    func(event string) bool
+	hide    func(n int, event string) bool
 	file    *os.File
 	written int64
 	taken   int
@@ -47,11 +47,11 @@ type Log struct {
 
 // Open opens the log of a job in dir, which is made if needed; an empty one
 // keeps no file. A log that is there is read again: Taken says how many events
-// it has. hide is asked once for each event, the old ones too, whether it is
-// nothing for people; nil hides none.
-func Open(dir, id string, hide func(event string) bool) (*Log, error) {
+// it has. hide is asked once for each event with a text, the old ones too, with
+// its number, whether it is nothing for people; nil hides none.
+func Open(dir, id string, hide func(n int, event string) bool) (*Log, error) {
 	if hide == nil {
-		hide = func(string) bool { return false }
+		hide = func(int, string) bool { return false }
 	}
 	l := &Log{hide: hide}
 	if dir == "" {
@@ -90,7 +90,7 @@ func (l *Log) reread() error {
 		l.written += int64(len(line))
 		l.taken++
 		if text := string(bytes.TrimSuffix(line, []byte("\n"))); text != "" {
-			l.remember(strings.ReplaceAll(text, lineMark, "\n"))
+			l.remember(l.taken, strings.ReplaceAll(text, lineMark, "\n"))
 		}
 	}
 	if err := l.file.Truncate(l.written); err != nil {
@@ -118,7 +118,7 @@ const lineMark = "\v"
 // Add appends event number n and reports whether it is for people.
 func (l *Log) Add(n int, text string) (shown bool, err error) {
 	text = strings.TrimRight(text, "\r\n")
-	shown = l.remember(text)
+	shown = l.remember(n, text)
 	text = strings.ReplaceAll(text, "\n", lineMark)
 	var out strings.Builder
 	for ; l.taken < n-1; l.taken++ { // events without a text
@@ -159,8 +159,8 @@ func telling(line string) bool {
 }
 
 // remember keeps the lines of one event in memory, unless it is hidden.
-func (l *Log) remember(event string) bool {
-	if l.hide(event) {
+func (l *Log) remember(n int, event string) bool {
+	if l.hide(n, event) {
 		return false
 	}
 	for text := range strings.SplitSeq(event, "\n") {

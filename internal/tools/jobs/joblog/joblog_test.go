@@ -85,7 +85,7 @@ func TestGoesOnAfterAKill(t *testing.T) {
 func TestHidden(t *testing.T) {
 	dir := t.TempDir()
 	var hidden []string
-	hide := func(event string) bool {
+	hide := func(_ int, event string) bool {
 		if strings.HasPrefix(event, "::") {
 			hidden = append(hidden, event)
 			return true
