@@ -10,6 +10,8 @@ package composer
 import (
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/complete"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/editor"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
@@ -85,6 +87,8 @@ type Composer struct {
 	o    Options
 	text editor.Editor
 	busy bool
+	// method is how the screen counts the cells of a character.
+	method ansi.Method
 	// chord: Ctrl-X has been pressed.
 	chord bool
 	// trouble is why the history could not be written; shown as a hint.

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // Update takes a message: keys, pastes and its own results; others mean nothing
@@ -14,6 +15,8 @@ func (c *Composer) Update(msg tea.Msg) (Action, tea.Cmd) {
 		return c.watch(func() Action { return c.key(msg) })
 	case tea.PasteMsg:
 		return c.watch(func() Action { return c.paste(msg.Content) })
+	case tea.ModeReportMsg:
+		c.report(msg)
 	case Offered:
 		return c.watch(func() Action {
 			c.menu.take(msg, &c.text)
@@ -21,6 +24,15 @@ func (c *Composer) Update(msg tea.Msg) (Action, tea.Cmd) {
 		})
 	}
 	return Action{}, nil
+}
+
+// report takes what the terminal says about itself. Where it counts characters
+// as people see them, the screen is told to, and the cursor has to follow.
+func (c *Composer) report(msg tea.ModeReportMsg) {
+	if msg.Mode == ansi.ModeUnicodeCore && (msg.Value.IsSet() || msg.Value == ansi.ModeReset) {
+		c.method = ansi.GraphemeWidth
+		c.text.SetMethod(c.method)
+	}
 }
 
 // watch does something and then looks whether the menu has to follow.

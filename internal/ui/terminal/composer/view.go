@@ -45,6 +45,7 @@ func (c *Composer) viewSearch(room int) ([]string, int, int) {
 	s := c.search
 	head := c.o.Theme.Glyph(theme.Prompt) + " history: "
 	s.query.SetWidth(c.o.Width - ansi.StringWidth(head) - 1)
+	s.query.SetMethod(c.method)
 	v := s.query.View(1)
 	line := c.paint(theme.Accent, head)
 	for _, p := range v.Rows[0] {
@@ -63,7 +64,7 @@ func (c *Composer) viewSearch(room int) ([]string, int, int) {
 // fit is for screens that are narrower than what must be shown.
 func (c *Composer) fit(lines []string, x, y int) ([]string, int, int) {
 	for i, line := range lines {
-		lines[i] = ansi.Truncate(line, c.o.Width, "")
+		lines[i] = c.method.Truncate(line, c.o.Width, "")
 	}
 	return lines, min(x, c.o.Width-1), y
 }

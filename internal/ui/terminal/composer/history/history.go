@@ -37,15 +37,15 @@ const (
 type Entry struct {
 	Text string    `json:"text"`
 	Time time.Time `json:"time"`
-	Dir  string    `json:"cwd,omitempty"`
+	Cwd  string    `json:"cwd,omitempty"`
 }
 
 // Options say what is remembered where.
 type Options struct {
 	// Path is the file; empty keeps everything in memory.
 	Path string
-	// Dir is the folder that is worked in.
-	Dir string
+	// Cwd is the folder that is worked in.
+	Cwd string
 	// Scrub takes secrets out of a text before it is remembered; nil takes none.
 	Scrub func(string) string
 	// Now is the clock; nil is that of the machine.
@@ -63,8 +63,8 @@ type History struct {
 	size    int64   // how large it was when read or written last
 }
 
-// New returns a history. The file is read when it is first asked for.
-func New(o Options) *History {
+// Open returns a history. The file is read when it is first asked for.
+func Open(o Options) *History {
 	if o.Scrub == nil {
 		o.Scrub = func(s string) string { return s }
 	}
@@ -104,7 +104,7 @@ func (h *History) Texts() []string {
 	seen := make(map[string]bool, len(h.entries))
 	for _, here := range []bool{true, false} {
 		for i := len(h.entries) - 1; i >= 0; i-- {
-			if e := h.entries[i]; (e.Dir == h.o.Dir) == here && !seen[e.Text] {
+			if e := h.entries[i]; (e.Cwd == h.o.Cwd) == here && !seen[e.Text] {
 				seen[e.Text] = true
 				texts = append(texts, e.Text)
 			}
@@ -123,7 +123,7 @@ func (h *History) Add(text string) error {
 	h.Load()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	e := Entry{Text: text, Time: h.o.Now().UTC().Truncate(time.Millisecond), Dir: h.o.Dir}
+	e := Entry{Text: text, Time: h.o.Now().UTC().Truncate(time.Millisecond), Cwd: h.o.Cwd}
 	if n := len(h.entries); n > 0 && same(h.entries[n-1], e) {
 		return nil
 	}
@@ -140,7 +140,7 @@ func (h *History) Add(text string) error {
 	return nil
 }
 
-func same(a, b Entry) bool { return a.Text == b.Text && a.Dir == b.Dir }
+func same(a, b Entry) bool { return a.Text == b.Text && a.Cwd == b.Cwd }
 
 // write appends a line, and makes the file smaller when it is time.
 func (h *History) write(e Entry) error {
