@@ -190,21 +190,11 @@ func (a *Agent) rename(ctx context.Context, op event.Rename) error {
 	if title == "" {
 		return a.refuse(ctx, "a title is required")
 	}
-	return a.tell(ctx, event.Renamed{Title: title, By: "user"})
+	return a.Tell(ctx, event.Renamed{Title: title, By: "user"})
 }
 
 func (a *Agent) refuse(ctx context.Context, text string) error {
-	return a.tell(ctx, event.Error{Error: text, Code: "internal", Class: string(llm.ClassInvalidRequest)})
-}
-
-// tell appends an event to the journal of the session that the conversation is
-// in; it does not move on meanwhile.
-func (a *Agent) tell(ctx context.Context, p event.Payload) error {
-	a.inbox.Order.Lock()
-	defer a.inbox.Order.Unlock()
-	w := a.current()
-	w.Append(ctx, p)
-	return w.Err()
+	return a.Tell(ctx, event.Error{Error: text, Code: "internal", Class: string(llm.ClassInvalidRequest)})
 }
 
 // Interrupt ends the running turn. At an open gate it abandons the gate; when
@@ -255,7 +245,7 @@ func (a *Agent) Announce(ctx context.Context) {
 }
 
 func (a *Agent) announce(ctx context.Context) {
-	_ = a.tell(ctx, a.opts.Event(ctx, a.Settings())) // the session knows and ends
+	_ = a.Tell(ctx, a.opts.Event(ctx, a.Settings())) // the session knows and ends
 }
 
 // failure is why the session cannot go on, or nil.

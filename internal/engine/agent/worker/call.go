@@ -101,6 +101,12 @@ func (w *Worker) account(ctx context.Context, r inference.Reply) {
 	w.softWarning(ctx)
 }
 
+// Book tells what a call outside any turn has used. It may be called from any
+// goroutine.
+func (w *Worker) Book(ctx context.Context, r inference.Reply) {
+	w.Append(ctx, observer.Account(r, w.set().Model), w.budget.ModelCall(r.MicroUSD, r.PriceSource))
+}
+
 // store puts a finished answer into the history and returns it as it stands
 // there; the results of calls that cannot be read go with it.
 func (w *Worker) store(ctx context.Context, r inference.Reply) llm.Message {
