@@ -10,9 +10,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ml-intern/ml-intern/internal/app/hands"
-	"github.com/ml-intern/ml-intern/internal/app/leftovers"
 	"github.com/ml-intern/ml-intern/internal/app/live"
 	"github.com/ml-intern/ml-intern/internal/app/live/tune"
+	"github.com/ml-intern/ml-intern/internal/app/saved"
 	"github.com/ml-intern/ml-intern/internal/config/schema"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
@@ -104,7 +104,7 @@ func (s *Session) prepare(ctx context.Context, found located, chapter *live.Chap
 	if a.headless && !prompt && !s.Unfinished {
 		return nil, &UsageError{fmt.Errorf("session %s has nothing unfinished: give a prompt to go on with", s.ID)}
 	}
-	ag, err := s.build(ctx, chapter, tools)
+	ag, err := s.build(chapter, tools)
 	if err != nil {
 		return nil, err
 	}
@@ -115,16 +115,18 @@ func (s *Session) prepare(ctx context.Context, found located, chapter *live.Chap
 	for _, line := range warnings {
 		a.warn(line)
 	}
+	told := saved.Remarks(state, a.Loaded.Dir)
 	if found.path != "" {
-		if _, err := chapter.Journal.Append(ctx, "", append([]event.Payload{live.Reopened(found.path, state)}, leftovers.Lines(state)...)...); err != nil {
-			return nil, fmt.Errorf("write to session %s: %w", s.ID, err)
-		}
+		told = append([]event.Payload{live.Reopened(found.path, state)}, told...)
+	}
+	if _, err := chapter.Journal.Append(ctx, "", told...); err != nil {
+		return nil, fmt.Errorf("write to session %s: %w", s.ID, err)
 	}
 	return ag, nil
 }
 
 // build makes the agent, and the session around it.
-func (s *Session) build(ctx context.Context, chapter *live.Chapter, tools []tool.Tool) (*agent.Agent, error) {
+func (s *Session) build(chapter *live.Chapter, tools []tool.Tool) (*agent.Agent, error) {
 	a, state := s.app, chapter.State
 	rules, err := a.policy(s.ID)
 	if err != nil {
@@ -143,7 +145,7 @@ func (s *Session) build(ctx context.Context, chapter *live.Chapter, tools []tool
 		spec := t.Spec()
 		s.overhead += window.Tool(llm.ToolSpec{Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters})
 	}
-	s.Session = live.New(s.liveOptions(ctx, settings.Model, caller, rules), chapter)
+	s.Session = live.New(s.liveOptions(caller, rules), chapter)
 	keep := a.keepsSystem(state, settings)
 	ready := !keep
 	var ag *agent.Agent
@@ -167,7 +169,7 @@ func (s *Session) build(ctx context.Context, chapter *live.Chapter, tools []tool
 }
 
 // liveOptions are what a session is made of beside its agent.
-func (s *Session) liveOptions(ctx context.Context, model string, caller *inference.Caller, rules *policy.Policy) live.Options {
+func (s *Session) liveOptions(caller *inference.Caller, rules *policy.Policy) live.Options {
 	a := s.app
 	o := live.Options{
 		Open: s.another, Tools: s.Tools, Version: Version(), Debug: a.Debug,
@@ -183,9 +185,6 @@ func (s *Session) liveOptions(ctx context.Context, model string, caller *inferen
 	}
 	if a.Config().InterruptJobs(a.headless) != "cancel" {
 		o.Hub = a.Loaded.URL("HF_ENDPOINT").Value
-	}
-	if info, err := a.Models.Describe(ctx, model); err == nil && info.WindowKnown {
-		o.Tune.Window = info.Window
 	}
 	return o
 }

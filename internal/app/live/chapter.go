@@ -1,7 +1,6 @@
 package live
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -10,6 +9,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/engine/agent"
 	"github.com/ml-intern/ml-intern/internal/engine/journal"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 )
@@ -25,6 +25,8 @@ type Chapter struct {
 	After int64
 	// Complete is what the end of a resume tells; nil for a new session.
 	Complete *event.ResumeComplete
+	// Checkpoints are those of the session; nil for none.
+	Checkpoints agent.Checkpoints
 	// Later is told behind the end of a resume: what still runs since before.
 	Later []event.Payload
 	// Release gives the session up for other processes.
@@ -85,13 +87,10 @@ func (c *Chapter) take(ev event.Event) error {
 	return err
 }
 
-// state is what the session does just now.
+// state tells an open gate; whether the agent works, it knows itself.
 func (c *Chapter) state() attach.State {
-	switch {
-	case c.status.Gate != nil:
+	if c.status.Gate != nil {
 		return attach.Waiting
-	case c.status.Turn != nil || len(c.status.Queue) > 0:
-		return attach.Working
 	}
 	return attach.Idle
 }
@@ -135,12 +134,6 @@ func (c *Chapter) jobs() []event.Spend {
 		}
 	}
 	return open
-}
-
-// tell appends lines of the program's own. A journal that has ended takes none.
-func (c *Chapter) tell(ctx context.Context, ps ...event.Payload) error {
-	_, err := c.Journal.Append(context.WithoutCancel(ctx), "", ps...)
-	return err
 }
 
 // Reopened tells that a journal goes on in place.

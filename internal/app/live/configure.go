@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 
-	"github.com/google/uuid"
-
 	"github.com/ml-intern/ml-intern/internal/app/live/tune"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
-	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/agent"
-	"github.com/ml-intern/ml-intern/internal/engine/agent/observer"
 	"github.com/ml-intern/ml-intern/internal/engine/inference"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
@@ -19,9 +15,6 @@ import (
 type Tune struct {
 	Tuner  *tune.Tuner
 	Policy *policy.Policy
-	// Window is the context of the model at the start, in tokens; 0 when it is
-	// not known.
-	Window int
 }
 
 // errEnded is said to whoever asks too late.
@@ -78,28 +71,26 @@ func (s *Session) takeChange() (op event.Configure, ok bool) {
 // apply makes one change and tells its end: the settings in force, or why
 // nothing was changed.
 func (s *Session) apply(ctx context.Context, op event.Configure) {
-	c := s.current()
-	set, rules := s.agent.Settings(), s.opts.Tune.Policy
+	c, set, rules := s.current(), s.agent.Settings(), s.opts.Tune.Policy
 	plan, err := s.opts.Tune.Tuner.Plan(ctx, tune.Session{ID: c.ID, Set: set, Mode: rules.Mode(), Tokens: c.size()}, op,
-		func(r inference.Reply) { s.bill(ctx, c, r, set.Model) })
-	if err == nil {
-		err = s.enact(plan)
+		func(r inference.Reply) { s.noted(s.agent.Book(ctx, r)) })
+	if ctx.Err() != nil { // the session is leaving
+		return
 	}
-	switch {
-	case ctx.Err() != nil: // the session is leaving
-	case err != nil:
-		s.tell(ctx, c, tune.Refusal(op, set.Model, err))
-	default:
-		var told []event.Payload
-		for _, line := range plan.Notes {
-			told = append(told, event.ToolLog{Tool: "system", Log: line})
-		}
-		s.tell(ctx, c, append(told, s.settings())...)
+	if err != nil {
+		s.noted(s.agent.Tell(ctx, tune.Refusal(op, set.Model, err)))
+		return
 	}
+	var notes []event.Payload
+	for _, line := range plan.Notes {
+		notes = append(notes, event.ToolLog{Tool: "system", Log: line})
+	}
+	s.noted(s.agent.Tell(ctx, notes...))
+	s.noted(s.enact(ctx, plan))
 }
 
-// enact puts a change in force.
-func (s *Session) enact(c tune.Change) error {
+// enact puts a change in force and tells the settings.
+func (s *Session) enact(ctx context.Context, c tune.Change) error {
 	if err := s.opts.Tune.Policy.SetMode(c.Mode); err != nil {
 		return err
 	}
@@ -108,6 +99,7 @@ func (s *Session) enact(c tune.Change) error {
 			return err
 		}
 	}
+	before := s.agent.Settings().Told()
 	s.agent.Change(func(set *agent.Settings) {
 		if c.Model != nil {
 			set.Model = *c.Model
@@ -120,44 +112,15 @@ func (s *Session) enact(c tune.Change) error {
 		}
 	})
 	c.Settle()
-	if c.Model != nil {
-		s.mu.Lock()
-		s.windowOf, s.window = *c.Model, c.Window
-		s.mu.Unlock()
+	if s.agent.Settings().Told() == before { // a change tells itself
+		s.agent.Announce(ctx)
 	}
 	return nil
 }
 
-// bill books what asking a model has cost.
-func (s *Session) bill(ctx context.Context, c *Chapter, r inference.Reply, model string) {
-	spent := event.Spend{
-		ID: "probe_" + uuid.NewString()[:8], Kind: event.SpendLLM, State: event.SpendSettled, PriceSource: string(r.PriceSource),
+// noted keeps what only an operator should see.
+func (s *Session) noted(err error) {
+	if err != nil {
+		s.opts.Debug("change the settings: " + err.Error())
 	}
-	if r.MicroUSD != nil {
-		micro := int64(*r.MicroUSD + 0.5)
-		spent.MicroUSD = &micro
-	}
-	s.tell(ctx, c, observer.Account(r, model), spent)
-}
-
-// settings are the values in force as events tell them.
-func (s *Session) settings() event.Settings {
-	set := s.agent.Settings()
-	out := event.Settings{
-		Model: set.Model, Effort: string(set.Effort), ApprovalMode: string(s.opts.Tune.Policy.Mode()),
-		ToolRuntime: set.Runtime, Cwd: set.Workdir,
-	}
-	if set.Effort == llm.EffortOff {
-		out.Effort = "off"
-	}
-	if set.CapMicroUSD > 0 {
-		usd := policy.USD(set.CapMicroUSD)
-		out.MaxCostUSD = &usd
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.windowOf == set.Model {
-		out.Window = s.window
-	}
-	return out
 }

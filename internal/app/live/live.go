@@ -17,7 +17,6 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/engine/agent"
-	"github.com/ml-intern/ml-intern/internal/engine/journal"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 )
@@ -65,8 +64,6 @@ type Session struct {
 	changes  []event.Configure
 	closed   bool // no more changes are taken
 	ending   bool // the session was asked to end: no further turn begins
-	windowOf string
-	window   int // the context of the model windowOf, in tokens
 	err      error
 }
 
@@ -81,7 +78,6 @@ func New(o Options, first *Chapter) *Session {
 // taken up with resume.
 func (s *Session) Start(ctx context.Context, a *agent.Agent, resume bool) {
 	s.agent = a
-	s.windowOf, s.window = a.Settings().Model, s.opts.Tune.Window
 	ctx, s.cancel = context.WithCancel(ctx)
 	first := s.current()
 	s.follow(ctx, first)
@@ -149,8 +145,12 @@ func (s *Session) tellJobs(ctx context.Context, c *Chapter) {
 	}
 }
 
+// tell tells lines of the program's own while a chapter runs.
 func (s *Session) tell(ctx context.Context, c *Chapter, ps ...event.Payload) {
-	if err := c.tell(ctx, ps...); err != nil && !errors.Is(err, journal.ErrClosed) {
+	if s.current() != c {
+		return
+	}
+	if err := s.agent.Tell(ctx, ps...); err != nil {
 		s.opts.Debug(err.Error())
 	}
 }
@@ -214,8 +214,11 @@ func (s *Session) Info(number int) (attach.Info, bool) {
 		return attach.Info{}, false
 	}
 	info := c.glance()
-	info.Settings, info.Tools, info.Version, info.PID = s.settings(), s.opts.Tools, s.opts.Version, os.Getpid()
+	info.Settings, info.Tools, info.Version, info.PID = s.agent.Told(context.Background()), s.opts.Tools, s.opts.Version, os.Getpid()
 	info.Cwd = info.Settings.Cwd
+	if info.State == attach.Idle && c == s.current() && s.agent.Busy() {
+		info.State = attach.Working
+	}
 	return info, true
 }
 
@@ -223,7 +226,7 @@ func (s *Session) Info(number int) (attach.Info, bool) {
 // commands running.
 func (s *Session) Busy() bool {
 	c := s.current()
-	if info := c.glance(); info.State != attach.Idle || s.agent.Busy() {
+	if c.glance().State == attach.Waiting || s.agent.Busy() {
 		return true
 	}
 	return slices.ContainsFunc(c.groups(), func(ref string) bool {
@@ -243,8 +246,8 @@ func (s *Session) Shutdown(ctx context.Context) error {
 	s.ending = true
 	s.mu.Unlock()
 	if first {
-		if s.current().glance().State == attach.Working {
-			s.agent.Interrupt()
+		if s.current().glance().State != attach.Waiting {
+			s.agent.Interrupt() // when idle it does nothing
 		}
 		if err := s.agent.Submit(ctx, event.Submission{ID: "sub_shutdown", Operation: event.ShutdownOp{}}); err != nil {
 			s.opts.Debug("shutdown: " + err.Error())

@@ -34,7 +34,7 @@ func (s *Session) open(ctx context.Context, ref string) (agent.Opened, error) {
 	s.next = c
 	s.mu.Unlock()
 	return agent.Opened{
-		SessionID: c.ID, Journal: c.Journal, State: c.State, Complete: c.Complete,
+		SessionID: c.ID, Journal: c.Journal, State: c.State, Complete: c.Complete, Checkpoints: c.Checkpoints,
 		Close: func() error {
 			s.turn(context.WithoutCancel(ctx))
 			return nil

@@ -12,15 +12,15 @@ import (
 // bytes: macOS has 104 with the closing zero, Linux 108.
 const pathLimit = 103
 
-// ErrLongPath says that a socket's path does not fit into an address.
-var ErrLongPath = errors.New("the path is too long for a socket")
+// Fits reports whether a socket can have this path.
+func Fits(path string) bool { return len(path) <= pathLimit }
 
 // Listen makes the socket of a session. Its folder is made for this user alone,
 // and so is the socket. A file that is there already is replaced: the name must
 // be the caller's.
 func Listen(path string) (net.Listener, error) {
-	if len(path) > pathLimit {
-		return nil, fmt.Errorf("listen at %s: %w (%d bytes, at most %d)", path, ErrLongPath, len(path), pathLimit)
+	if !Fits(path) {
+		return nil, fmt.Errorf("listen at %s: the path has %d bytes, a socket's may have %d; set ML_INTERN_HOME to a shorter folder", path, len(path), pathLimit)
 	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

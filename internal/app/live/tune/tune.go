@@ -64,9 +64,6 @@ type Change struct {
 	CapMicroUSD *int64
 	CapByUser   bool
 	Allow       []string
-	// Window is the context of the model that was chosen, in tokens; 0 when it
-	// is not known.
-	Window int
 	// Notes are lines for people.
 	Notes []string
 	// Settle is called when the change is in force: what was learned about the
@@ -180,12 +177,9 @@ func (t *Tuner) model(ctx context.Context, s Session, next agent.Settings, id st
 	for _, w := range slices.Concat(report.Warnings, warnings) {
 		c.Notes = append(c.Notes, "warning: "+w)
 	}
-	if window := report.Info.Window; report.Info.WindowKnown && window > 0 {
-		c.Window = window
-		if s.Tokens > window {
-			c.Notes = append(c.Notes, fmt.Sprintf("the conversation has about %s tokens, %s holds %s: it is condensed before the next answer",
-				amount.Grouped(s.Tokens), model, amount.Grouped(window)))
-		}
+	if window := report.Info.Window; report.Info.WindowKnown && s.Tokens > window {
+		c.Notes = append(c.Notes, fmt.Sprintf("the conversation has about %s tokens, %s holds %s: it is condensed before the next answer",
+			amount.Grouped(s.Tokens), model, amount.Grouped(window)))
 	}
 	c.Model = &model
 	return t.thinking(ctx, s, report, next, c, billed)
