@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
-	"github.com/ml-intern/ml-intern/internal/app/leftovers"
 	"github.com/ml-intern/ml-intern/internal/app/live"
+	"github.com/ml-intern/ml-intern/internal/app/saved"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/engine/journal"
 )
@@ -85,7 +85,7 @@ func (s *Session) another(ctx context.Context, ref, current string) (*live.Chapt
 		done := live.Reopened(found.path, c.State)
 		c.Complete = &done
 	}
-	c.Later, c.Complete.SessionID = leftovers.Lines(c.State), c.ID
+	c.Later, c.Complete.SessionID = saved.Remarks(c.State, a.Loaded.Dir), c.ID
 	// A model that cannot be reached from here stays as it was saved.
 	if saved := c.Complete.ModelName; saved != "" {
 		if _, err := a.Models.Resolve(ctx, saved); err != nil {

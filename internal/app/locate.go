@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/app/saved"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -76,7 +77,7 @@ func newOr(id string) string {
 }
 
 // find picks the saved session a request names.
-func (a *App) find(ctx context.Context, lib *sessions.Library, req SessionRequest) (sessions.Entry, error) {
+func (a *App) find(ctx context.Context, lib *saved.Sessions, req SessionRequest) (sessions.Entry, error) {
 	var entry sessions.Entry
 	var err error
 	if req.Continue {
@@ -104,8 +105,8 @@ func (a *App) find(ctx context.Context, lib *sessions.Library, req SessionReques
 
 // bringIn makes a copy of a session, or a session file, the beginning of a new
 // journal.
-func (a *App) bringIn(ctx context.Context, lib *sessions.Library, entry sessions.Entry, id string, fork bool) (located, error) {
-	in, err := lib.Import(ctx, entry, a.user(ctx, true), fork)
+func (a *App) bringIn(ctx context.Context, lib *saved.Sessions, entry sessions.Entry, id string, fork bool) (located, error) {
+	in, err := lib.Library.Import(ctx, entry, a.user(ctx, true), fork)
 	if err != nil {
 		return located{}, &UsageError{err}
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
@@ -57,7 +56,7 @@ func (e Entry) Name() string { return cmp.Or(e.SessionID, filepath.Base(e.Path))
 // Line is the one line that says what the session is about: its title where
 // that says more than the first message.
 func (e Entry) Line() string {
-	if begin := strings.TrimSuffix(e.Title, "…"); begin != "" && !strings.HasPrefix(e.Preview, begin) {
+	if document.Given(e.Title, e.Preview) {
 		return e.Title
 	}
 	return e.Preview

@@ -86,6 +86,16 @@ func (l *Library) file(arg string) (string, bool) {
 	return "", false
 }
 
+// ByPath returns the session of a file: that of the journal where its session
+// has one.
+func (l *Library) ByPath(ctx context.Context, path string) (Entry, error) {
+	entries, err := l.List(ctx)
+	if err != nil {
+		return Entry{}, err
+	}
+	return l.byPath(entries, path)
+}
+
 // byPath describes the file at path; where its session has a journal, that is
 // the session.
 func (l *Library) byPath(entries []Entry, path string) (Entry, error) {

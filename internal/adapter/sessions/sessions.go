@@ -38,7 +38,7 @@ type Journals interface {
 type Options struct {
 	Journals Journals
 	// Dirs hold session JSON files: ours first, then those that are only read.
-	// They need not exist.
+	// They need not exist; one that is named twice counts once.
 	Dirs []string
 	// Model returns a saved model id in the form it is used in, and whether
 	// that form is valid.
@@ -62,6 +62,13 @@ func New(opts Options) (*Library, error) {
 	}
 	if opts.Model == nil {
 		return nil, errors.New("session library: Model is missing")
+	}
+	dirs := opts.Dirs
+	opts.Dirs = nil
+	for _, dir := range dirs {
+		if !slices.Contains(opts.Dirs, dir) {
+			opts.Dirs = append(opts.Dirs, dir)
+		}
 	}
 	return &Library{opts, sync.OnceValue(func() *index.Index[record] {
 		return index.Open[record](opts.Index, recordVersion)

@@ -369,7 +369,7 @@ func TestCheck33_Import(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := sessions.Import{
-				Path: path, OriginalID: in.OriginalID, Events: 1, Forked: tt.forked, Model: "m/x", Messages: in.Messages, Redacted: true,
+				Path: path, OriginalID: in.OriginalID, Events: 1, Forked: tt.forked, Model: "m/x", Messages: in.Messages, Redacted: true, Cwd: p.work,
 			}
 			if !tt.forked {
 				want.SessionID, want.StartTime, want.MicroUSD = idA, "2026-01-01T09:00:00+01:00", 420_000

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,6 +69,13 @@ type Import struct {
 	MicroUSD int64
 	// Evidence is what was looked up: marks in the messages mean it.
 	Evidence []event.Evidence
+	// Title is what somebody called the session, empty for none; Cwd the folder
+	// it was held in.
+	Title, Cwd string
+	// Program is the other program that it was held in, empty for none; Notes
+	// say what of it was left out.
+	Program string
+	Notes   []string
 }
 
 // Import reads the session e for going on as user, nil for nobody. It goes on
@@ -95,7 +103,11 @@ func (l *Library) Import(ctx context.Context, e Entry, user *string, fork bool) 
 			in.MicroUSD = microUSD(*d.CostUSD)
 		}
 	}
-	if d.Model != "" {
+	in.Cwd, in.Program, in.Notes = cmp.Or(d.Cwd, e.Cwd), d.Program, d.Notes
+	if first := document.Preview(in.Messages); document.Given(d.Title, first) {
+		in.Title = d.Title
+	}
+	if d.Model != "" && d.Program == "" { // the ids of others are others
 		if model, ok := l.opts.Model(d.Model); ok {
 			in.Model = model
 		} else {
@@ -108,6 +120,9 @@ func (l *Library) Import(ctx context.Context, e Entry, user *string, fork bool) 
 	}
 	return in, nil
 }
+
+// Name is what the session is called.
+func (in Import) Name() string { return cmp.Or(in.Title, document.Title(in.Messages)) }
 
 func same(a, b *string) bool {
 	if a == nil || b == nil {
@@ -128,16 +143,19 @@ func microUSD(usd float64) int64 {
 const importSpend = "imported"
 
 // Payloads are the first events of the new journal: where it comes from, the
-// history behind the given system message, what was spent and looked up. Behind
-// them stands Complete.
-func (in Import) Payloads(system llm.Message) []event.Payload {
-	messages := append([]llm.Message{system}, in.Messages...)
+// history behind the given messages (the system prompt, or none), its title,
+// what was spent and looked up. Behind them stands Complete.
+func (in Import) Payloads(front ...llm.Message) []event.Payload {
+	messages := slices.Concat(front, in.Messages)
 	out := []event.Payload{
 		event.ResumedFrom{
 			Path: in.Path, OriginalSessionID: in.OriginalID, OriginalEventCount: in.Events,
-			Forked: in.Forked, SessionStartTime: in.StartTime,
+			Forked: in.Forked, SessionStartTime: in.StartTime, Cwd: in.Cwd,
 		},
 		event.HistoryRewritten{Reason: "resume", Messages: messages, Plan: in.Plan},
+	}
+	if in.Title != "" {
+		out = append(out, event.Renamed{Title: in.Title, By: "user"})
 	}
 	if in.MicroUSD > 0 {
 		out = append(out, event.Spend{
@@ -146,6 +164,9 @@ func (in Import) Payloads(system llm.Message) []event.Payload {
 	}
 	for _, e := range in.Evidence {
 		out = append(out, e)
+	}
+	for _, note := range in.Notes {
+		out = append(out, event.ToolLog{Tool: "system", Log: "brought over from " + in.Program + ": " + note})
 	}
 	return out
 }

@@ -1,6 +1,8 @@
 package document
 
 import (
+	"strings"
+
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
@@ -59,4 +61,11 @@ func (d Document) Texts() []string {
 		people++
 	}
 	return texts
+}
+
+// Given reports whether somebody chose this title: one that was made is the
+// beginning of the session's first line.
+func Given(title, first string) bool {
+	begin := strings.TrimSpace(strings.TrimSuffix(title, "…"))
+	return begin != "" && !strings.HasPrefix(first, begin)
 }

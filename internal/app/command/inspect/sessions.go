@@ -20,6 +20,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
+	"github.com/ml-intern/ml-intern/internal/app/saved"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/evidence"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -39,7 +40,7 @@ list, or the path of a session file.`,
 }
 
 // library opens the saved sessions; close it when done.
-func library(ctx context.Context, s *console.Streams) (*app.App, *sessions.Library, error) {
+func library(ctx context.Context, s *console.Streams) (*app.App, *saved.Sessions, error) {
 	a, err := s.Open(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -128,7 +129,7 @@ func realDir(dir string) string {
 }
 
 // resolve finds one session by what a person typed.
-func resolve(ctx context.Context, lib *sessions.Library, arg string) (sessions.Entry, error) {
+func resolve(ctx context.Context, lib *saved.Sessions, arg string) (sessions.Entry, error) {
 	entry, err := lib.Resolve(ctx, arg)
 	var missing *sessions.NotFoundError
 	if errors.As(err, &missing) {
@@ -252,7 +253,7 @@ func newSessionsRm(s *console.Streams) *cobra.Command {
 }
 
 // removeSessions finds all sessions before it removes one: numbers would move.
-func removeSessions(ctx context.Context, s *console.Streams, lib *sessions.Library, args []string, yes bool) error {
+func removeSessions(ctx context.Context, s *console.Streams, lib *saved.Sessions, args []string, yes bool) error {
 	var chosen []sessions.Entry
 	for _, arg := range args {
 		entry, err := resolve(ctx, lib, arg)
