@@ -337,7 +337,7 @@ func (t *Transcript) message(m llm.Message) {
 		t.whole(m.PlainText())
 		for _, c := range m.ToolCalls {
 			t.page.Block(page.Note)
-			t.page.Line(t.callRow(theme.Current, theme.Dim, newCall(c.ID, c.Name, []byte(c.Arguments), time.Time{})))
+			t.page.Line(t.callRow(theme.Current, theme.Dim, t.newCall(c.ID, c.Name, []byte(c.Arguments), time.Time{})))
 		}
 	}
 }

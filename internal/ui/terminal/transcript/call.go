@@ -44,16 +44,16 @@ type call struct {
 	files   []event.FileChanged
 }
 
-func newCall(id, tool string, args json.RawMessage, at time.Time) *call {
+func (t *Transcript) newCall(id, tool string, args json.RawMessage, at time.Time) *call {
 	c := &call{id: id, tool: oneLine(tool), began: at}
-	c.takes(tool, args)
+	t.takes(c, args)
 	return c
 }
 
-// takes sets the arguments.
-func (c *call) takes(tool string, args json.RawMessage) {
+// takes sets the arguments of a call.
+func (t *Transcript) takes(c *call, args json.RawMessage) {
 	if len(args) > 0 {
-		c.args, c.means = excerpt.Head(string(args), argsKept), meaning.Of(tool, args)
+		c.args, c.means = excerpt.Head(string(args), argsKept), t.page.Ours(meaning.Of(c.tool, args))
 	}
 }
 
@@ -69,10 +69,10 @@ func (t *Transcript) call(id string) *call {
 // known returns the call with this id, a new one if there is none.
 func (t *Transcript) known(id, tool string, args json.RawMessage, at time.Time) *call {
 	if c := t.call(id); c != nil {
-		c.takes(tool, args)
+		t.takes(c, args)
 		return c
 	}
-	c := newCall(id, tool, args, at)
+	c := t.newCall(id, tool, args, at)
 	t.calls = append(t.calls, c)
 	return c
 }
@@ -185,7 +185,7 @@ func (t *Transcript) finished(in event.ToolOutput, at time.Time) {
 		if sentence.AboutMoney(in.Tool) {
 			return
 		}
-		c = newCall(in.ToolCallID, in.Tool, nil, at)
+		c = t.newCall(in.ToolCallID, in.Tool, nil, at)
 	}
 	t.calls = slices.DeleteFunc(t.calls, func(o *call) bool { return o == c })
 	t.turn.calls++
@@ -209,7 +209,7 @@ func (t *Transcript) finished(in event.ToolOutput, at time.Time) {
 	case t.opts.Verbose, c.tool == planTool && in.Success:
 		t.output(in.Output, verboseLines, number)
 	case !in.Success:
-		t.output(lastLines(in.Output), failureLines, number)
+		t.failure(in.Output)
 	}
 }
 
@@ -263,16 +263,23 @@ func (t *Transcript) output(text string, most, number int) {
 	}
 }
 
-// lastLines are the last lines of a failed call's output.
-func lastLines(s string) string {
-	s = strings.TrimRight(page.Tail(s, mostOutput), " \t\r\n")
-	at := len(s)
+// failure shows the last lines of a failed call's output. Long ones are cut at
+// the top: what went wrong stands at the end.
+func (t *Transcript) failure(output string) {
+	output = strings.TrimRight(page.Tail(output, mostOutput), " \t\r\n")
+	at := len(output)
 	for range failureLines {
-		if at = strings.LastIndexByte(s[:at], '\n'); at < 0 {
+		if at = strings.LastIndexByte(output[:at], '\n'); at < 0 {
 			break
 		}
 	}
-	return s[at+1:]
+	var rows []string
+	for line := range strings.SplitSeq(strings.Trim(page.Clean(output[at+1:]), "\n"), "\n") {
+		rows = append(rows, page.Wrap(strings.TrimRight(line, " "), t.page.Width()-4)...)
+	}
+	for _, row := range rows[max(0, len(rows)-2*failureLines):] {
+		t.page.Line(t.page.Behind("    ", theme.Dim, row))
+	}
 }
 
 // changes tells how many lines of how many files a call has changed.

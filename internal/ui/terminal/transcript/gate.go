@@ -41,7 +41,7 @@ func (t *Transcript) asks(in event.ApprovalRequired, at time.Time) {
 func (t *Transcript) answers(in event.ToolStateChange, c *call, at time.Time) {
 	what := "the question about money"
 	if c != nil {
-		c.takes(in.Tool, edited(in))
+		t.takes(c, edited(in))
 		c.refused = in.State != "approved"
 		what = join("  ", c.tool, c.means)
 	} else if !sentence.AboutMoney(in.Tool) {

@@ -82,7 +82,7 @@ func (t *Transcript) callLines(now time.Time) []string {
 func (t *Transcript) runningLine(c *call, now time.Time) string {
 	head := []page.Piece{{Text: "  "}, {Role: theme.Accent, Text: t.spinner(now)}, {Role: theme.Strong, Text: " " + c.tool + "  "}}
 	took := page.Piece{Role: theme.Dim, Text: "  " + running(now, c.began)}
-	if c.log == "" {
+	if c.log == "" || t.page.Width() < 60 {
 		return t.page.Row(head, page.Piece{Text: c.means}, took)
 	}
 	head = append(head, page.Piece{Text: t.page.Clip(c.means, t.page.Width()/3)}, took, page.Piece{Text: "  "})

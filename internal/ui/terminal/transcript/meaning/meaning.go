@@ -167,7 +167,7 @@ func compact(args json.RawMessage) string {
 		return ""
 	}
 	if short := excerpt.Head(text, compactSize); short != text {
-		return short + "..."
+		return short + "…"
 	}
 	return text
 }

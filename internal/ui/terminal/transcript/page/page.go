@@ -207,7 +207,7 @@ func (p *Page) Clip(s string, columns int) string {
 		return s
 	}
 	mark := p.theme.Glyph(theme.Ellipsis)
-	if columns < 2*len(mark) {
+	if columns < 2*ansi.StringWidth(mark) {
 		mark = ""
 	}
 	return ansi.Truncate(s, max(0, columns), mark)

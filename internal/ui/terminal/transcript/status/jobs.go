@@ -48,6 +48,9 @@ func (j *jobs) spend(in event.Spend, at time.Time) {
 // estimate is what the running jobs have cost by their time so far, at most
 // what is set aside for them.
 func (j *jobs) estimate(now time.Time) (micro int64, incomplete bool) {
+	if len(j.running) == 0 {
+		return 0, false // the end of a job is told before its entry is settled
+	}
 	for _, r := range j.reserved {
 		if r.rate == nil {
 			incomplete = true
@@ -59,5 +62,5 @@ func (j *jobs) estimate(now time.Time) (micro int64, incomplete bool) {
 		}
 		micro += int64(cost)
 	}
-	return micro, incomplete && len(j.running) > 0
+	return micro, incomplete
 }

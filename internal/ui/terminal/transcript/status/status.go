@@ -5,7 +5,6 @@ package status
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
@@ -94,13 +93,13 @@ func (s Status) Line(dot string, width int) string {
 }
 
 func (s Status) parts() []string {
-	parts := []string{page.OneLine(s.Model)}
+	parts := []string{s.Model}
 	if s.Effort != "off" {
-		parts = append(parts, page.OneLine(s.Effort))
+		parts = append(parts, s.Effort)
 	}
-	parts = append(parts, page.OneLine(s.Mode), s.context(), s.Cost(), s.jobs())
+	parts = append(parts, s.Mode, s.context(), s.Cost(), s.jobs())
 	if s.Busy {
-		parts = append(parts, amount.Took(s.Elapsed.Truncate(time.Second)), page.OneLine(s.Tool))
+		parts = append(parts, amount.Took(s.Elapsed.Truncate(time.Second)), s.Tool)
 	}
 	if s.Queue > 0 {
 		parts = append(parts, amount.Grouped(s.Queue)+" queued")
@@ -138,6 +137,9 @@ func (s Status) jobs() string {
 	return text
 }
 
+// longest is the most characters of a value.
+const longest = 500
+
 // Board folds events. The zero Board has seen none.
 type Board struct {
 	status Status
@@ -169,7 +171,7 @@ func (b *Board) Apply(ev event.Event, at time.Time) (changes []string) {
 	case event.TypeCompacted:
 		with(ev, func(in event.Compacted) { b.status.ContextTokens = in.NewTokens })
 	case event.TypeRenamed:
-		with(ev, func(in event.Renamed) { b.status.Title = in.Title })
+		with(ev, func(in event.Renamed) { b.status.Title = page.Short(in.Title, longest) })
 	case event.TypeReady:
 		with(ev, func(in event.Ready) { b.status.Tools = in.ToolCount })
 	case event.TypeInputAccepted:
@@ -201,10 +203,10 @@ func (b *Board) Restart() {
 
 func (b *Board) adopt(model, cwd string) {
 	if model != "" {
-		b.status.Model = model
+		b.status.Model = page.Short(model, longest)
 	}
 	if cwd != "" {
-		b.status.Cwd = cwd
+		b.status.Cwd = page.Short(cwd, longest)
 	}
 }
 
@@ -221,6 +223,9 @@ func (b *Board) modelCall(in event.LLMCall) {
 // Settings takes the values over and tells those that have changed since they
 // were told the last time.
 func (b *Board) Settings(in event.Settings) []string {
+	for _, v := range []*string{&in.Model, &in.Effort, &in.ApprovalMode, &in.ToolRuntime} {
+		*v = page.Short(*v, longest)
+	}
 	s := &b.status
 	var changes []string
 	for _, c := range [...]struct{ name, old, now string }{
@@ -231,7 +236,7 @@ func (b *Board) Settings(in event.Settings) []string {
 		{"tool runtime", s.Runtime, in.ToolRuntime},
 	} {
 		if b.known && c.old != c.now && c.now != "" {
-			changes = append(changes, c.name+" "+strings.TrimSpace(c.now))
+			changes = append(changes, c.name+" "+c.now)
 		}
 	}
 	s.Model, s.Effort, s.Mode, s.CapUSD, s.Runtime = in.Model, in.Effort, in.ApprovalMode, in.MaxCostUSD, in.ToolRuntime
