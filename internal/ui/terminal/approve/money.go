@@ -175,7 +175,11 @@ func (m *money) facts() []sheet.Fact {
 	switch {
 	case m.atCap && m.Cap != nil:
 		add("Spent", sheet.Known(m.Spent)+" of "+sheet.Dollars(*m.Cap))
-		add("Next", "at most "+sheet.Known(m.Next))
+		if m.Next != nil {
+			add("Next", "at most "+sheet.Dollars(*m.Next))
+		} else {
+			add("Next", "unknown")
+		}
 	case m.atCap:
 		add("Spent", sheet.Known(m.Spent))
 	default:

@@ -24,23 +24,20 @@ func (r *Review) View(width, height int) []string {
 	p := &page{r: r, theme: r.o.Theme, width: max(width, narrowest)}
 	it := r.items[r.at]
 	s := r.describe(it)
-	head := p.head(it)
-	alerts, facts := p.alerts(s), p.facts(s)
-	foot := append(p.answers(it), p.note()...)
+	head, foot := p.head(it), p.answers(it)
 	room := unbounded
 	if height > 0 {
 		room = height - len(head) - len(foot)
-		if room < 1 { // too low a screen: the answers count most
-			return last(append(head, foot...), height)
-		}
 	}
-	alerts = p.cut(alerts, max(1, room-2))
-	room -= len(alerts)
-	need := min(p.bodyLines(s, leastBody), leastBody)
-	facts = p.cut(facts, max(0, room-need))
-	room -= len(facts)
-	lines := append(append(head, alerts...), facts...)
-	return append(append(lines, p.bodies(s, room)...), foot...)
+	note := p.note()
+	if most := max(1, room-leastBody); len(note) > most {
+		note = append(note[:most-1], "  "+p.theme.Paint(theme.Warning, p.theme.Glyph(theme.Ellipsis)))
+	}
+	foot = append(foot, note...)
+	if room -= len(note); room < 1 { // too low a screen: the answers count most
+		return last(append(head, foot...), height)
+	}
+	return append(append(head, p.middle(s, room)...), foot...)
 }
 
 const (
@@ -51,6 +48,41 @@ const (
 )
 
 func last(lines []string, n int) []string { return lines[max(0, len(lines)-n):] }
+
+// middle draws alerts, facts and longer texts. Where there is not room for all,
+// alerts count most; what is left out is counted.
+func (p *page) middle(s *sheet.Sheet, room int) []string {
+	alerts, facts, total := p.alerts(s), p.facts(s), 0
+	for _, b := range s.Bodies {
+		total += 1 + len(b.Lines)
+	}
+	forAlerts := min(len(alerts), max(1, room-2))
+	forFacts := min(len(facts), max(0, room-forAlerts-min(total, leastBody)))
+	forBodies := room - forAlerts - forFacts
+	var bodies []string
+	hidden := total
+	if forBodies > 0 {
+		if bodies, hidden = p.bodies(s, total, forBodies); hidden > 0 {
+			bodies, hidden = append(bodies, p.more(hidden)), 0
+		}
+	}
+	facts, hidden = p.cut(facts, forFacts, hidden)
+	alerts, _ = p.cut(alerts, forAlerts, hidden)
+	return append(append(alerts, facts...), bodies...)
+}
+
+// cut keeps as many lines as there is room for and says how many are missing, its
+// own and the hidden ones behind it. Without room it only adds to those.
+func (p *page) cut(lines []string, room, hidden int) ([]string, int) {
+	switch {
+	case len(lines) <= room && hidden == 0:
+		return lines, 0
+	case room == 0:
+		return nil, hidden + len(lines)
+	}
+	kept := min(len(lines), room-1)
+	return append(lines[:kept:kept], p.more(len(lines)-kept+hidden)), 0
+}
 
 // page lays out one view.
 type page struct {
@@ -131,18 +163,6 @@ func (p *page) facts(s *sheet.Sheet) []string {
 	return out
 }
 
-// cut keeps as many lines as there is room for; the last one then says what is
-// missing.
-func (p *page) cut(lines []string, room int) []string {
-	if len(lines) <= room {
-		return lines
-	}
-	if room == 0 {
-		return nil
-	}
-	return append(lines[:room-1:room-1], p.more(len(lines)-room+1))
-}
-
 func (p *page) more(n int) string {
 	text := fmt.Sprintf("%s %s more (v shows all)", p.theme.Glyph(theme.Ellipsis), amount.Count(n, "line"))
 	text = strings.Replace(text, "lines more", "more lines", 1)
@@ -150,45 +170,34 @@ func (p *page) more(n int) string {
 	return "  " + p.theme.Paint(theme.Dim, ansi.Truncate(text, p.width-2, ""))
 }
 
-// bodyLines counts the lines of all longer texts, up to a bound.
-func (p *page) bodyLines(s *sheet.Sheet, bound int) int {
-	n := 0
+// bodies draws the longer texts one below the other. Where they do not fit into
+// room, a line is left free, and hidden says how many of their total lines are not
+// there in full.
+func (p *page) bodies(s *sheet.Sheet, total, room int) (out []string, hidden int) {
+	whole := 0     // source lines that are there in full
+	var ends []int // where each of them ends in out
 	for _, b := range s.Bodies {
-		if n += 1 + len(b.Lines); n >= bound {
-			return bound
-		}
-	}
-	return n
-}
-
-// bodies draws the longer texts one below the other, as far as there is room.
-func (p *page) bodies(s *sheet.Sheet, room int) []string {
-	var out []string
-	hidden := 0
-	for _, b := range s.Bodies {
-		if hidden > 0 || len(out)+1 >= room && room < unbounded {
-			hidden += 1 + len(b.Lines)
-			continue
-		}
 		out = append(out, p.wrapped(b.Title, "  ", "    ", theme.Dim)...)
+		ends = append(ends, len(out))
 		for i, line := range b.Lines {
-			drawn := p.bodyLine(b, line)
-			full := len(out)+len(drawn) > room
-			if full || b.Most > 0 && i >= b.Most {
-				hidden += len(b.Lines) - i
+			if len(out) > room || b.Most > 0 && i >= b.Most {
 				break
 			}
-			out = append(out, drawn...)
+			out = append(out, p.bodyLine(b, line)...)
+			ends = append(ends, len(out))
+		}
+		if len(out) > room {
+			break
 		}
 	}
-	if hidden == 0 {
-		return out
+	if len(ends) == total && len(out) <= room {
+		return out, 0
 	}
-	for len(out) >= max(1, room) {
-		out = out[:len(out)-1]
-		hidden++
+	out = out[:min(len(out), room-1)]
+	for whole < len(ends) && ends[whole] <= len(out) {
+		whole++
 	}
-	return append(out, p.more(hidden))
+	return out, total - whole
 }
 
 // bodyLine breaks one line where the screen ends: nothing is cut off at the side,
@@ -245,11 +254,11 @@ func (p *page) packed(parts []string) []string {
 			line += between + part
 		}
 	}
-	out = append(out, line)
-	for i := range out {
-		out[i] = "  " + p.theme.Paint(theme.Accent, out[i])
+	var lines []string
+	for _, line := range append(out, line) {
+		lines = append(lines, p.wrapped(line, "  ", "  ", theme.Accent)...)
 	}
-	return out
+	return lines
 }
 
 // note is why the item is asked about again.

@@ -108,7 +108,16 @@ func Write(c call.Call, changed *Change, o Options) *Sheet {
 		b := Body{Title: "Changed by you  " + changed.Counts(), Lines: w.lines(changed.Text), Diff: true}
 		w.Bodies = append([]Body{b}, w.Bodies...)
 	}
+	slices.SortStableFunc(w.Alerts, func(a, b Alert) int { return weight(a) - weight(b) })
 	return &w.Sheet
+}
+
+// weight puts what is as it should be behind what is not.
+func weight(a Alert) int {
+	if a.Role == theme.Success {
+		return 1
+	}
+	return 0
 }
 
 // tell shows what a tool's calls are about.

@@ -136,7 +136,7 @@ func (w *writer) repoGit() {
 	w.fact("Branch", w.text("branch"))
 	w.fact("Tag", w.text("tag"))
 	if n := w.text("pr_num"); n != "" {
-		w.fact("Pull request", "#"+n)
+		w.fact("PR", "#"+n)
 	}
 	private := w.text("private")
 	if op == "create_repo" && private == "" {
@@ -243,7 +243,7 @@ func (w *writer) warn() {
 	origins := w.call.Origin
 	for i, o := range slices.Backward(origins) {
 		if len(origins)-i > most {
-			w.alert(theme.Warning, amount.Count(i+1, "text")+" more from outside")
+			w.alert(theme.Warning, "and "+amount.Count(i+1, "text")+" from outside before")
 			break
 		}
 		w.alert(theme.Warning, "asked for after reading: "+strings.TrimSpace(o.Source+" "+o.URL))
