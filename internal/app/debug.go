@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/app/ledger"
+	"github.com/ml-intern/ml-intern/internal/app/secrets"
 )
 
 // Debug writes what only an operator should see to the debug log.
@@ -20,6 +21,12 @@ func (a *App) Scrub(text string) string {
 	out, _ := a.secrets.Scrubber().String(text)
 	return out
 }
+
+// Hold has a secret that came up later removed from all that is written.
+func (a *App) Hold(secret string) { a.secrets.Hold(secret) }
+
+// ShownSecret is the kind of the first secret that a text shows, "" for none.
+func (a *App) ShownSecret(text string) string { return secrets.Kind(a.secrets.Scrubber(), text) }
 
 // Ledgers are what the sessions on this machine have spent that were written to
 // since a time, newest first.

@@ -30,7 +30,7 @@ func commands() []constructor {
 	return []constructor{
 		inspect.Sessions, inspect.Models, inspect.Tools, newConfig, account.Login, account.Logout, account.Whoami,
 		audits.New, newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, newVersion,
-		newToolserver, // hidden
+		newAttach, newToolserver, // the last is hidden
 	}
 }
 

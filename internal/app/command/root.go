@@ -33,6 +33,7 @@ type rootOptions struct {
 	sessionID  string
 	noStream   bool
 	simulate   string
+	look       look
 }
 
 const rootExample = `  ml-intern "train a classifier on data/train.csv and report its accuracy"
@@ -97,6 +98,7 @@ func (o *rootOptions) flags(f *pflag.FlagSet) {
 	f.Lookup("simulate").NoOptDefVal = "calm"
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print only the last message")
 	f.BoolVar(&o.verbose, "verbose", false, "print tool outputs on standard error")
+	o.look.flags(f)
 }
 
 // keyValue is a flag whose value goes to the configuration under a key, where

@@ -68,6 +68,9 @@ func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt
 	}
 	request := o.sessionRequest()
 	request.Prompt = strings.TrimSpace(prompt) != ""
+	if !request.Prompt && o.conversation(s) {
+		return o.converse(ctx, s, dir, request)
+	}
 	if !request.Prompt && !o.goOn && o.resume == "" {
 		return 0, &console.ExitError{Code: headless.ExitUsage, Err: errNoPrompt}
 	}

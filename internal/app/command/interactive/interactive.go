@@ -1,0 +1,240 @@
+// Package interactive is `ml-intern` without a prompt: it puts the conversation
+// in a terminal together with a session. It reads the settings of the terminal,
+// asks for what a first launch lacks, opens the session in a host of its own,
+// and tells at the end how to come back.
+package interactive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
+	"github.com/ml-intern/ml-intern/internal/app/slash"
+	"github.com/ml-intern/ml-intern/internal/ui/headless"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve/sheet"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/history"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
+)
+
+// Options of an interactive run.
+type Options struct {
+	// App makes the program; Session says which session to open.
+	App     app.Options
+	Session app.SessionRequest
+	// Attach is the id of a running session to look at; empty opens one.
+	Attach string
+	// Plain is the line mode, ScreenReader the line mode for one.
+	Plain, ScreenReader bool
+	// ASCII and NoColor say how things are drawn.
+	ASCII, NoColor bool
+	// End is called at the end, behind the session's; nil for nothing.
+	End func()
+}
+
+// modes are the approval modes that Shift-Tab goes through.
+func modes() []string { return []string{"ask", "auto-edit", "plan"} }
+
+// Run shows the conversation until the person leaves it, and returns the exit
+// code.
+func Run(ctx context.Context, s *console.Streams, o Options) (int, error) {
+	a, err := app.New(ctx, o.App)
+	if err != nil {
+		return 0, err
+	}
+	defer a.Close()
+	r := &run{streams: s, app: a, options: o}
+	if r.lines() {
+		return r.plain(ctx)
+	}
+	return r.screen(ctx)
+}
+
+// run is one interactive run.
+type run struct {
+	streams *console.Streams
+	app     *app.App
+	options Options
+	// model and token are what a first launch has come to; the token only where
+	// it could not be saved.
+	model, token string
+}
+
+// lines reports whether nothing can be drawn anew.
+func (r *run) lines() bool {
+	return r.options.Plain || r.options.ScreenReader || r.app.Config().UI.ScreenReader ||
+		!r.streams.OutTTY || !r.streams.InTTY || r.app.Loaded.Env("TERM") == "dumb"
+}
+
+// look is how things are drawn, on a dark background or a light one.
+func (r *run) look(dark bool) *theme.Theme {
+	o := theme.Options{Color: theme.Detect(r.environ()), Dark: dark, ASCII: r.options.ASCII}
+	if r.options.NoColor || !r.streams.OutTTY {
+		o.Color = theme.None
+	}
+	return theme.New(o)
+}
+
+func (r *run) environ() []string {
+	if r.streams.Environ != nil {
+		return r.streams.Environ
+	}
+	return os.Environ()
+}
+
+// screen is the application that draws.
+func (r *run) screen(ctx context.Context) (int, error) {
+	a, c := r.app, r.app.Config()
+	hangup, terminate, release := signals(ctx)
+	defer release()
+	dark := c.UI.Theme != "light"
+	o := terminal.Options{
+		In: r.streams.In, Out: r.streams.Out, Environ: r.environ(), Theme: r.look(dark),
+		Banner: r.banner, Open: r.open, Commands: slash.Commands(&slash.Desk{App: a, Version: app.Version()}),
+		Input: composer.Options{History: r.history(), Dir: a.Loaded.Dir},
+		Approve: approve.Options{Options: sheet.Options{
+			Shown: a.Scrub, Secret: a.ShownSecret, Hub: a.Loaded.URL("HF_ENDPOINT").Value, File: r.file,
+		}},
+		Shell: shell(a.Loaded.Dir, r.environ(), a.Scrub), Editor: editor(a.Loaded.Env),
+		Remember:  remember(filepath.Join(a.Loaded.Workspace, "AGENTS.md")),
+		Attention: quiet{},
+		Modes:     modes(), ShowThinking: c.ShowThinking, Hangup: hangup, Terminate: terminate,
+	}
+	if c.UI.Theme == "auto" {
+		o.AskDark = r.look
+	}
+	return r.ended(terminal.Run(ctx, o))
+}
+
+// file is what stands in a file now.
+func (r *run) file(path string) (string, bool) {
+	raw, err := os.ReadFile(app.Absolute(path, r.app.Loaded.Dir))
+	return string(raw), err == nil
+}
+
+// history is what the person has typed before.
+func (r *run) history() composer.History {
+	return history.Open(history.Options{
+		Path: filepath.Join(r.app.Loaded.Places.State, "input_history.jsonl"), Cwd: r.app.Loaded.Dir, Scrub: r.app.Scrub,
+	})
+}
+
+// banner are the five lines at the start.
+func (r *run) banner(width int) []string {
+	c := r.app.Config()
+	if c.UI.Banner == "off" || r.app.Loaded.Env("CI") != "" {
+		return nil
+	}
+	th := r.look(true)
+	runtime := "local filesystem"
+	if c.ToolRuntime == "sandbox" {
+		runtime = "HF sandbox"
+	}
+	lines := []string{
+		th.Paint(theme.Heading, "ml-intern") + th.Paint(theme.Dim, " "+app.Version()),
+		th.Paint(theme.Dim, "Model: ") + r.app.Model(),
+		th.Paint(theme.Dim, "Tool runtime: ") + runtime,
+		th.Paint(theme.Dim, "Folder: ") + console.OneLine(r.app.Loaded.Dir),
+		th.Paint(theme.Dim, "/help lists the commands, /model changes the model, /quit leaves"),
+	}
+	for i, line := range lines {
+		lines[i] = ansi.Truncate(line, width, th.Glyph(theme.Ellipsis))
+	}
+	return append(lines, "")
+}
+
+// ended tells how to come back and returns the exit code.
+func (r *run) ended(res terminal.Result) (int, error) {
+	if r.options.End != nil {
+		r.options.End()
+	}
+	if res.Opened != nil {
+		r.farewell(res)
+	}
+	switch res.Reason {
+	case terminal.HungUp:
+		return 129, nil
+	case terminal.Terminated:
+		return headless.ExitTerminated, nil
+	case terminal.Failed:
+		if errors.Is(res.Err, errGivenUp) {
+			return headless.ExitInterrupt, nil
+		}
+		return console.CodeOf(res.Err), res.Err
+	}
+	if res.Err != nil {
+		fmt.Fprintln(r.streams.Err, "warning: "+res.Err.Error())
+	}
+	return headless.ExitOK, nil
+}
+
+// farewell says how to go on with the session.
+func (r *run) farewell(res terminal.Result) {
+	info := res.Opened.Info()
+	id := info.SessionID
+	switch {
+	case res.Reason == terminal.HungUp:
+	case res.Reason == terminal.Detached:
+		fmt.Fprintf(r.streams.Out, "The session goes on: ml-intern attach %s shows it, ml-intern stop %s ends it\n", id, id)
+	case info.LastSeq > 0 && res.Opened.Detachable:
+		fmt.Fprintf(r.streams.Out, "Go on with it: ml-intern --resume %s\n", id)
+	}
+}
+
+// signals are closed when the terminal is gone and when the process is to end.
+func signals(ctx context.Context) (hangup, terminate <-chan struct{}, release func()) {
+	hung, ended, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	got := make(chan os.Signal, 4)
+	signal.Notify(got, syscall.SIGHUP, syscall.SIGTERM)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-stopped:
+				return
+			case sig := <-got:
+				if sig == syscall.SIGHUP {
+					hung = closed(hung)
+				} else {
+					ended = closed(ended)
+				}
+			}
+		}
+	}()
+	hangup, terminate = hung, ended
+	return hangup, terminate, func() {
+		signal.Stop(got)
+		close(stopped)
+		<-done
+	}
+}
+
+// closed closes a channel once.
+func closed(c chan struct{}) chan struct{} {
+	select {
+	case <-c:
+	default:
+		close(c)
+	}
+	return c
+}
+
+type quiet struct{}
+
+func (quiet) Focus(bool)                  {}
+func (quiet) Event(string, string) string { return "" }
+func (quiet) Title(string) string         { return "" }
+func (quiet) Progress(string) string      { return "" }
