@@ -72,6 +72,9 @@ func (s Style) Has(r Role) bool { return s&(1<<r) != 0 }
 type Span struct {
 	Text  string
 	Style Style
+	// Link is the address behind the text, for terminals that follow such;
+	// printable ASCII. Empty for none.
+	Link string
 }
 
 const reset = ansi.ResetStyle

@@ -6,6 +6,8 @@ package theme
 
 import (
 	"strings"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // Level is how many colours a terminal shows.
@@ -86,7 +88,11 @@ func (t *Theme) PaintStyle(style Style, s string) string {
 func (t *Theme) PaintSpans(spans []Span) string {
 	var b strings.Builder
 	for _, s := range spans {
-		b.WriteString(t.PaintStyle(s.Style, s.Text))
+		if s.Link != "" && t.Colored() {
+			b.WriteString(ansi.SetHyperlink(s.Link) + t.PaintStyle(s.Style, s.Text) + ansi.ResetHyperlink())
+		} else {
+			b.WriteString(t.PaintStyle(s.Style, s.Text))
+		}
 	}
 	return b.String()
 }
