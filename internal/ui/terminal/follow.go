@@ -190,6 +190,7 @@ func (m *model) ended(msg endedMsg) {
 		m.record = record{}
 		m.settings(m.opened.Info().Settings)
 		m.start(m.opened)
+		m.tell(event.Event{Type: event.TypeResumeComplete}) // it stands in the new session's past
 		return
 	}
 	text := "the session has ended"

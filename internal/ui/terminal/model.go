@@ -196,6 +196,9 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		}
 		return m.interrupt()
 	case leaveMsg:
+		if msg.reason == Detached {
+			return m.detach()
+		}
 		return m.leave(msg.reason)
 	case leftMsg:
 		m.failure = msg.err

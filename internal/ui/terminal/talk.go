@@ -135,6 +135,23 @@ func (t *talk) Diff(text string) {
 func (t *talk) Fill(text string)     { t.do(func(m *model) { m.input.SetText(text) }) }
 func (t *talk) Clear()               { t.m.send(tea.ClearScreen()) }
 
+func (t *talk) Verbose(on bool) bool {
+	return ask(t.m, func(m *model) bool {
+		before := m.transcript.Verbose()
+		m.transcript.SetVerbose(on)
+		return before
+	})
+}
+
+// Leave ends the application, as a key would.
+func (t *talk) Leave(detach bool) {
+	reason := Quit
+	if detach {
+		reason = Detached
+	}
+	t.m.send(leaveMsg{reason})
+}
+
 // Size is that of the terminal.
 func (t *talk) Size() (columns, rows int) {
 	type size struct{ columns, rows int }

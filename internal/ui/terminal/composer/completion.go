@@ -2,7 +2,6 @@ package composer
 
 import (
 	"context"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -166,7 +165,7 @@ func (c *Composer) menuKey(k string) bool {
 			return false
 		}
 		// What is there in full already is not completed but sent.
-		if text, _ := m.request.Text(o); strings.TrimSpace(text) == strings.TrimSpace(m.request.Part) {
+		if m.request.Done(o) {
 			return false
 		}
 		m.accept(o, &c.text)

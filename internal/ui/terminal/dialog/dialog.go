@@ -94,6 +94,12 @@ type Talk interface {
 	Copy(text string) error
 	// Clear empties the screen.
 	Clear()
+	// Verbose shows the outputs of tools in full from now on, or not; it returns
+	// what held before.
+	Verbose(on bool) (before bool)
+	// Leave ends the conversation on this terminal; with detach the session goes
+	// on without it.
+	Leave(detach bool)
 	// Size is that of the terminal in columns and rows.
 	Size() (columns, rows int)
 }

@@ -97,7 +97,8 @@ func keys() map[string]string {
 		"enter": "\r", "esc": "\x1b", "tab": "\t", "shift+tab": "\x1b[Z", "backspace": "\x7f", "delete": "\x1b[3~",
 		"up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "home": "\x1b[H", "end": "\x1b[F",
 		"pgup": "\x1b[5~", "pgdown": "\x1b[6~", "space": " ", "alt+enter": "\x1b\r",
-		"shift+enter": "\x1b[13;2u", "ctrl+enter": "\x1b[13;5u", "focus": "\x1b[I", "blur": "\x1b[O",
+		// Unlike esc, escape cannot be taken for the beginning of what follows.
+		"escape": "\x1b[27u", "shift+enter": "\x1b[13;2u", "ctrl+enter": "\x1b[13;5u", "focus": "\x1b[I", "blur": "\x1b[O",
 	}
 }
 

@@ -22,6 +22,8 @@ type Request struct {
 	Part, Query string
 	// Auto opens the menu without being asked for.
 	Auto bool
+	// Fold says that capitals make no difference to what is typed.
+	Fold bool
 	// Free says that what is typed may well be something that is no option:
 	// Enter then takes an option only after it was chosen with the arrow keys.
 	Free bool
@@ -43,6 +45,13 @@ func (r Request) Text(o dialog.Option) (text string, more bool) {
 		return o.Value + " ", false
 	}
 	return r.Insert(o)
+}
+
+// Done reports whether what is typed is o already.
+func (r Request) Done(o dialog.Option) bool {
+	text, _ := r.Text(o)
+	text, part := strings.TrimSpace(text), strings.TrimSpace(r.Part)
+	return text == part || r.Fold && strings.EqualFold(text, part)
 }
 
 // First asks the sources in their order.

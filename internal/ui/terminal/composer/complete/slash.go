@@ -19,7 +19,7 @@ func Slash(commands []dialog.Command) Source {
 		name, args, blank := strings.Cut(line[1:], " ")
 		if !blank {
 			return Request{
-				Part: line, Query: line, Auto: true, Quick: true,
+				Part: line, Query: line, Auto: true, Fold: true, Quick: true,
 				Options: func(context.Context) []dialog.Option { return names(commands, name) },
 			}, true
 		}

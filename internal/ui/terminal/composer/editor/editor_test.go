@@ -156,7 +156,7 @@ func TestUndoIsBounded(t *testing.T) {
 
 func TestClean(t *testing.T) {
 	for in, want := range map[string]string{
-		"a\r\nb\rc\n\r\rd":                "a\nb\nc\n\n\nd",
+		"a\r\nb\rc\n\r\rd":                 "a\nb\nc\n\n\nd",
 		"\x1b[31mred\x1b[0m \x07\x00bell":  "red bell",
 		"\x1b]0;title\x07x\x1b[2Jy":        "xy",
 		"tab\tbad\xff\u2028next":           "tab\tbad\ufffd\nnext",
