@@ -1,10 +1,12 @@
 package app
 
 import (
+	"context"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/app/ledger"
 	"github.com/ml-intern/ml-intern/internal/app/secrets"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
 )
 
 // Debug writes what only an operator should see to the debug log.
@@ -32,4 +34,9 @@ func (a *App) ShownSecret(text string) string { return secrets.Kind(a.secrets.Sc
 // since a time, newest first.
 func (a *App) Ledgers(since time.Time) ([]ledger.Session, error) {
 	return ledger.Since(a.store, since, a.Debug)
+}
+
+// Events are the events of a session so far.
+func (a *App) Events(ctx context.Context, id string) ([]event.Event, error) {
+	return a.events().Read(ctx, id, 0, 0)
 }

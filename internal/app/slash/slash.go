@@ -7,6 +7,7 @@ package slash
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/app"
@@ -28,7 +29,10 @@ type run = func(ctx context.Context, talk dialog.Talk, args string) error
 // line here.
 func Commands(d *Desk) []dialog.Command {
 	list := []dialog.Command{
-		newChat(), clear(), status(d),
+		newChat(), clear(), undo(), redo(), rewind(), compact(),
+		model(d), effort(), permissions(), yolo(), budget(),
+		status(d), cost(d), contextUse(), plan(), tools(), verbose(), copyReply(), export(d), rename(),
+		leave("detach", "leave the session running and detach (Ctrl-B d)", true), leave("quit", "end the session and leave", false),
 	}
 	return append([]dialog.Command{help(&list)}, list...)
 }
@@ -61,6 +65,26 @@ func help(list *[]dialog.Command) dialog.Command {
 			return nil
 		},
 	}
+}
+
+// leave ends the conversation on this terminal.
+func leave(name, what string, detach bool) dialog.Command {
+	c := dialog.Command{Name: name, Help: what, Run: func(_ context.Context, talk dialog.Talk, _ string) error {
+		talk.Leave(detach)
+		return nil
+	}}
+	if name == "quit" {
+		c.Aliases = []string{"exit"}
+	}
+	return c
+}
+
+// absolute is a path as a person means it.
+func (d *Desk) absolute(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		path = filepath.Join(d.App.Loaded.Places.Home, rest)
+	}
+	return app.Absolute(path, d.App.Loaded.Dir)
 }
 
 func title(c dialog.Command) string { return strings.TrimSpace("/" + c.Name + " " + c.Args) }
