@@ -101,7 +101,7 @@ func (s *Session) equip(ctx context.Context) ([]tool.Tool, error) {
 func (s *Session) prepare(ctx context.Context, found located, chapter *live.Chapter, tools []tool.Tool, prompt bool) (*agent.Agent, error) {
 	a, state := s.app, chapter.State
 	s.After, s.Unfinished, s.Evidence = chapter.After, state.Turn != nil || len(state.Queue) > 0, state.Evidence
-	if a.headless && !prompt && !s.Unfinished {
+	if a.unattended && !prompt && !s.Unfinished {
 		return nil, &UsageError{fmt.Errorf("session %s has nothing unfinished: give a prompt to go on with", s.ID)}
 	}
 	ag, err := s.build(chapter, tools)

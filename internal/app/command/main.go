@@ -15,6 +15,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/account"
 	"github.com/ml-intern/ml-intern/internal/app/command/audits"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
+	"github.com/ml-intern/ml-intern/internal/app/command/detached"
 	"github.com/ml-intern/ml-intern/internal/app/command/inspect"
 	"github.com/ml-intern/ml-intern/internal/app/command/sandboxes"
 	"github.com/ml-intern/ml-intern/internal/app/command/spending"
@@ -29,8 +30,9 @@ type constructor func(*console.Streams) *cobra.Command
 func commands() []constructor {
 	return []constructor{
 		inspect.Sessions, inspect.Models, inspect.Tools, newConfig, account.Login, account.Logout, account.Whoami,
-		audits.New, newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, newVersion,
-		newAttach, newToolserver, // the last is hidden
+		audits.New, newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage,
+		detached.NewPs, newAttach, detached.NewTail, detached.NewStop, newVersion,
+		newToolserver, detached.NewHost, // hidden
 	}
 }
 

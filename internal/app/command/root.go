@@ -33,6 +33,7 @@ type rootOptions struct {
 	sessionID  string
 	noStream   bool
 	simulate   string
+	detach     bool
 	look       look
 }
 
@@ -41,6 +42,7 @@ const rootExample = `  ml-intern "train a classifier on data/train.csv and repor
   ml-intern --max-cost 5 --timeout 2h "reproduce the results in README.md"
   git diff | ml-intern "is this training change safe?"
   ml-intern --continue "now try a larger batch"
+  ml-intern --detach "train it overnight"
   ml-intern demo`
 
 func newRoot(s *console.Streams) *cobra.Command {
@@ -96,6 +98,7 @@ func (o *rootOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.trust, "trust", false, "trust this folder's configuration and .env for this run")
 	f.StringVar(&o.simulate, "simulate", "", "try it on a simulated Hub, in a `SCENARIO`: calm, no-credits, rate-limited, job-oom, log-cut or flaky-storage")
 	f.Lookup("simulate").NoOptDefVal = "calm"
+	f.BoolVar(&o.detach, "detach", false, "work in the background: ml-intern ps, attach, tail and stop reach it")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print only the last message")
 	f.BoolVar(&o.verbose, "verbose", false, "print tool outputs on standard error")
 	o.look.flags(f)
@@ -160,6 +163,12 @@ func (o *rootOptions) check() error {
 		return console.Usage("--session-id names a new session: it does not go with --continue or --resume")
 	case o.simulate != "" && (o.goOn || o.resume != ""):
 		return console.Usage("--simulate begins a session of its own: it does not go with --continue or --resume")
+	case o.detach && o.simulate != "":
+		return console.Usage("--detach does not go with --simulate: the simulated Hub ends with this program")
+	case o.detach && o.format == "stream-json":
+		return console.Usage("--detach prints no events: ml-intern tail --json ID does")
+	case o.detach && (o.schemaFile != "" || o.lastFile != ""):
+		return console.Usage("--detach does not wait for the final message: it does not go with --output-schema and --output-last-message")
 	case o.timeout < 0:
 		return console.Usage("--timeout is %s: it must be positive", o.timeout)
 	}

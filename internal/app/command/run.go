@@ -13,6 +13,8 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
+	"github.com/ml-intern/ml-intern/internal/app/command/detached"
+	"github.com/ml-intern/ml-intern/internal/app/detach"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
@@ -74,6 +76,9 @@ func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt
 	if !request.Prompt && !o.goOn && o.resume == "" {
 		return 0, &console.ExitError{Code: headless.ExitUsage, Err: errNoPrompt}
 	}
+	if o.detach {
+		return 0, o.inBackground(ctx, s, dir, prompt, request)
+	}
 	options := app.Options{
 		Dir: dir, Environ: s.Environ, Flags: o.settings, Trust: o.trust, Headless: true, NoStream: o.noStream,
 		Warn: func(line string) { fmt.Fprintln(s.Err, "warning: "+line) },
@@ -95,6 +100,17 @@ func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt
 		return 0, err
 	}
 	return o.follow(ctx, s, a, session, prompt, check)
+}
+
+// inBackground hands the run to a process of its own.
+func (o *rootOptions) inBackground(ctx context.Context, s *console.Streams, dir, prompt string, request app.SessionRequest) error {
+	r := detached.Run{Dir: dir, JSON: o.format == "json", Quiet: o.quiet, Request: detach.Request{
+		Session: request, Settings: o.settings, Trust: o.trust, NoStream: o.noStream, Unattended: true, Timeout: o.timeout,
+	}}
+	if request.Prompt {
+		r.Request.Input = &event.UserInput{Text: strings.TrimSpace(prompt)}
+	}
+	return detached.Start(ctx, s, r)
 }
 
 // workdir is where the session works.
