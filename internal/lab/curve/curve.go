@@ -23,6 +23,9 @@ type Options struct {
 	// Quiet is the silence that is pointed out; 0 is 10 minutes. A run that is
 	// usually quieter than that has more time.
 	Quiet time.Duration
+	// NumbersFirst says that silence counts only behind the first numbers: what
+	// prints none may be a server.
+	NumbersFirst bool
 }
 
 // DefaultQuiet is the silence that is pointed out where nothing else is said.
@@ -70,7 +73,12 @@ func (r *Run) Line(at time.Time, line string) []event.Finding {
 }
 
 // Tick says what time it is while no line comes.
-func (r *Run) Tick(at time.Time) []event.Finding { return r.tell(r.silence.tick(at)) }
+func (r *Run) Tick(at time.Time) []event.Finding {
+	if r.opts.NumbersFirst && len(r.series) == 0 {
+		return nil
+	}
+	return r.tell(r.silence.tick(at))
+}
 
 // End says that the run is over: it may be silent from now on.
 func (r *Run) End() { r.silence.over = true }
@@ -136,7 +144,8 @@ func (r *Run) begin() {
 	clear(r.overfit)
 }
 
-// put adds a value to its series; nil when it belongs to none.
+// put adds a value to its series; nil when it belongs to none or says nothing
+// new.
 func (r *Run) put(s sample.Sample, v sample.Value, trains bool) *series {
 	got := r.series[v.Name]
 	if got == nil {
@@ -152,7 +161,9 @@ func (r *Run) put(s sample.Sample, v sample.Value, trains bool) *series {
 	if v.Kind == sample.EvalLoss && trains && got.count > 0 && got.last.Y == v.Number {
 		return nil // a progress bar carries the newest evaluation along
 	}
-	got.add(Point{X: r.clock.x(got.Axis), Y: v.Number})
+	if !got.add(Point{X: r.clock.x(got.Axis), Y: v.Number}) {
+		return nil
+	}
 	return got
 }
 

@@ -215,6 +215,19 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// A program without numbers may be silent for ever.
+func TestSilenceBehindNumbers(t *testing.T) {
+	r := curve.New(curve.Options{NumbersFirst: true})
+	r.Line(start, "listening on port 8000")
+	if got := r.Tick(start.Add(time.Hour)); len(got) > 0 {
+		t.Errorf("%+v", got)
+	}
+	r.Line(start.Add(time.Hour), "step 1 loss 2")
+	if got := r.Tick(start.Add(9 * time.Hour)); len(got) != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // What was found by name, by kind and by another spelling.
 func TestValue(t *testing.T) {
 	r := curve.New(curve.Options{})

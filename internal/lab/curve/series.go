@@ -50,9 +50,10 @@ type series struct {
 	last   Point
 }
 
-func (s *series) add(p Point) {
-	if s.count > 0 && p == s.last { // a progress bar repeats itself
-		return
+// add reports whether a point is new: a progress bar repeats itself.
+func (s *series) add(p Point) bool {
+	if s.count > 0 && p == s.last {
+		return false
 	}
 	s.count++
 	s.last = p
@@ -65,6 +66,7 @@ func (s *series) add(p Point) {
 	if len(s.Points) >= maxPoints-1 { // room for the newest one
 		s.halve()
 	}
+	return true
 }
 
 func (s *series) halve() {

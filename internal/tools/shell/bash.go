@@ -92,10 +92,15 @@ func (b *bashTool) Run(ctx context.Context, env tool.Env, args json.RawMessage) 
 
 func (b *bashTool) foreground(ctx context.Context, env tool.Env, place workspace.Workspace, c workspace.Command) (tool.Result, error) {
 	var started workspace.Process
+	glance := b.shell.watcher.glance(env.Log)
 	log := newStream(env.Log,
 		func() string { _, file := started.Progress(); return file },
-		func() int64 { n, _ := started.Progress(); return n })
-	c.Output = log.write
+		func() int64 { n, _ := started.Progress(); return n },
+		func() { glance.tell(started.Status().PID) })
+	c.Output = func(p []byte) {
+		log.write(p)
+		glance.write(p)
+	}
 	var err error
 	if started, err = place.Start(ctx, c); err != nil {
 		return b.shell.opts.failed(ctx, err)
@@ -113,6 +118,7 @@ func (b *bashTool) foreground(ctx context.Context, env tool.Env, place workspace
 	}
 	r := b.shell.opts.report(out, c.Limit)
 	if out.Left != nil {
+		b.shell.watcher.follow(place, env.SessionID(), *out.Left)
 		r.Output += fmt.Sprintf("\n[process group %d of this command still runs, as background job %s: see bash_jobs]", out.Left.PID, out.Left.ID)
 	}
 	return r, nil
@@ -136,6 +142,7 @@ func (b *bashTool) background(ctx context.Context, env tool.Env, place workspace
 		stay = "It stays when the session ends."
 	}
 	j := started.Status()
+	b.shell.watcher.follow(place, env.SessionID(), j)
 	return tool.Success(fmt.Sprintf("id: %s\npid: %d\nlog: %s\nStarted in the background. See its output with bash_jobs "+
 		`{"operation":"tail","id":"%s"}, end it with operation kill. %s`, j.ID, j.PID, j.Log, j.ID, stay)), nil
 }

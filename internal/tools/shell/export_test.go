@@ -18,7 +18,7 @@ type Stream = stream
 
 // NewStream returns a running stream.
 func NewStream(log func(string), spill func() string, total func() int64) *Stream {
-	s := newStream(log, spill, total)
+	s := newStream(log, spill, total, func() {})
 	go s.run()
 	return s
 }

@@ -150,5 +150,8 @@ func kill(ctx context.Context, place workspace.Workspace, session string, j work
 	return tool.Success(fmt.Sprintf("%s and all its processes have been killed.", j.ID)), nil
 }
 
+// Attach says who is told what goes wrong in the numbers of commands.
+func (t *jobsTool) Attach(s tool.Session) { t.shell.watcher.attach(s) }
+
 // Close ends all commands of the session but those to be kept.
 func (t *jobsTool) Close(ctx context.Context) error { return t.shell.Close(ctx) }

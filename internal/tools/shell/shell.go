@@ -58,6 +58,7 @@ type Options struct {
 type Shell struct {
 	opts       Options
 	bash, jobs tool.Spec
+	watcher    *watcher
 }
 
 // New checks o and returns the tools; Close ends what they started.
@@ -73,7 +74,10 @@ func New(o Options) (*Shell, error) {
 	if o.DefaultTimeout < time.Second || o.MaxTimeout < o.DefaultTimeout {
 		return nil, fmt.Errorf("shell options DefaultTimeout %v and MaxTimeout %v: they must be a second or more, and the default the smaller one", o.DefaultTimeout, o.MaxTimeout)
 	}
-	s := &Shell{opts: o}
+	s := &Shell{opts: o, watcher: newWatcher(lookHere)}
+	if o.Dir == "" {
+		s.watcher.every = lookThere
+	}
 	var err error
 	if s.bash, err = tool.ParseSpec(o.describe(bashFile), maxResult); err != nil {
 		return nil, err
@@ -99,6 +103,7 @@ func (s *Shell) Tools() (bash, jobs tool.Tool) { return &bashTool{s}, &jobsTool{
 
 // Close ends everything that runs, but for commands to be kept.
 func (s *Shell) Close(ctx context.Context) error {
+	s.watcher.close()
 	if s.opts.Close == nil {
 		return nil
 	}

@@ -31,6 +31,8 @@ type stream struct {
 	// spill names the file that has all of the output, and total its size.
 	spill func() string
 	total func() int64
+	// each is called a few times a second, and once at the end.
+	each  func()
 	began time.Time
 
 	mu      sync.Mutex
@@ -47,9 +49,9 @@ type stream struct {
 	stop, ended chan struct{}
 }
 
-func newStream(log func(string), spill func() string, total func() int64) *stream {
+func newStream(log func(string), spill func() string, total func() int64, each func()) *stream {
 	return &stream{
-		log: log, spill: spill, total: total, began: time.Now(),
+		log: log, spill: spill, total: total, each: each, began: time.Now(),
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
@@ -78,8 +80,10 @@ func (s *stream) run() {
 		select {
 		case <-ticker.C:
 			s.emit(false)
+			s.each()
 		case <-s.stop:
 			s.emit(true)
+			s.each()
 			return
 		}
 	}

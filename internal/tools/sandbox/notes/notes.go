@@ -63,6 +63,13 @@ func (p plain) Run(ctx context.Context, env tool.Env, args json.RawMessage) (too
 	return r, err
 }
 
+// Attach gives a tool that goes on between calls its session.
+func (p plain) Attach(s tool.Session) {
+	if c, ok := p.Tool.(tool.Companion); ok {
+		c.Attach(s)
+	}
+}
+
 // Close closes a tool that holds something.
 func (p plain) Close(ctx context.Context) error {
 	if c, ok := p.Tool.(tool.Closer); ok {
