@@ -198,18 +198,16 @@ func waitingNote(in event.InputAccepted) string {
 	return "queued"
 }
 
-// user shows what a person has said.
+// user shows what a person has said, unless it stands right above already.
 func (t *Transcript) user(in event.InputAccepted) {
-	if t.page.Quiet {
+	if t.page.Quiet || t.opts.Typed != nil && !in.Queued && t.opts.Typed(in.SubmissionID) {
 		return
 	}
 	t.page.Fresh(page.User)
 	mark := t.theme.Glyph(theme.Prompt) + " "
-	for line := range strings.SplitSeq(strings.TrimRight(page.Clean(typed(in)), "\n"), "\n") {
-		for _, part := range page.Wrap(line, t.page.Width()-answerIndent) {
-			t.page.Line(t.page.Paint(theme.User, mark+part))
-			mark = "  "
-		}
+	for _, line := range page.Wrap(strings.TrimRight(page.Clean(typed(in)), "\n"), t.page.Width()-answerIndent) {
+		t.page.Line(t.page.Paint(theme.User, strings.TrimRight(mark+line, " ")))
+		mark = "  "
 	}
 	for _, image := range in.Images {
 		t.page.Words(theme.Dim, "  ", "["+oneLine(image.MediaType)+"]")

@@ -199,8 +199,11 @@ func (t *Transcript) begin(in event.TurnStarted, at time.Time) {
 		if in.SubmissionID != "" && waiting.SubmissionID == in.SubmissionID {
 			t.waiting = slices.Delete(slices.Clone(t.waiting), i, i+1)
 			t.user(waiting)
-			return
+			break
 		}
+	}
+	if t.opts.Plain {
+		t.Say(theme.Dim, "working")
 	}
 }
 

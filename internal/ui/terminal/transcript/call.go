@@ -252,7 +252,7 @@ func (t *Transcript) output(text string, most, number int) {
 	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		parts := page.Wrap(strings.TrimRight(line, " "), t.page.Width()-4)
+		parts := page.Cut(line, t.page.Width()-4)
 		if most -= len(parts); most < 0 {
 			t.page.Words(theme.Dim, "    ", t.theme.Glyph(theme.Ellipsis)+" "+count(len(lines)-i, "more line")+": /tools "+amount.Grouped(number))
 			return
@@ -273,10 +273,7 @@ func (t *Transcript) failure(output string) {
 			break
 		}
 	}
-	var rows []string
-	for line := range strings.SplitSeq(strings.Trim(page.Clean(output[at+1:]), "\n"), "\n") {
-		rows = append(rows, page.Wrap(strings.TrimRight(line, " "), t.page.Width()-4)...)
-	}
+	rows := page.Cut(strings.Trim(page.Clean(output[at+1:]), "\n"), t.page.Width()-4)
 	for _, row := range rows[max(0, len(rows)-2*failureLines):] {
 		t.page.Line(t.page.Behind("    ", theme.Dim, row))
 	}

@@ -38,6 +38,9 @@ type Options struct {
 	// Plain is for where nothing can be drawn anew: what only the live region
 	// would show (a tool that starts, a text that waits) is told in lines.
 	Plain bool
+	// Typed reports whether the text of a submission stands on the screen
+	// already, where the person has typed it; nil says no.
+	Typed func(submissionID string) bool
 }
 
 // Transcript folds the events of one session after another. Its methods belong
@@ -127,6 +130,10 @@ func (t *Transcript) Busy() bool { return t.turn.open && t.gate == nil }
 // Moving reports whether the live region changes without events: something
 // runs whose time is shown.
 func (t *Transcript) Moving() bool { return t.Busy() && !t.opts.Plain }
+
+// Doing is what the running turn is at, one line each: for where the live
+// region is not drawn.
+func (t *Transcript) Doing() []string { return t.activity(t.opts.Now()) }
 
 // Tools are the last results of tools, the oldest first.
 func (t *Transcript) Tools() []Tool { return t.shelf.Tools() }

@@ -457,6 +457,7 @@ func TestPlainTellsWhatElseWouldBeDrawn(t *testing.T) {
 	s := shows(t, f, transcript.Options{Plain: true}, `
 ❯ go
 
+  working
   thinking
   queued: later
   thought for 0 s

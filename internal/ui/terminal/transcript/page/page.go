@@ -114,10 +114,8 @@ func (p *Page) Words(role theme.Role, indent, text string) {
 	if p.Quiet {
 		return
 	}
-	for line := range strings.SplitSeq(strings.TrimRight(Clean(text), "\n"), "\n") {
-		for _, part := range Wrap(line, p.width-ansi.StringWidth(indent)) {
-			p.Line(p.Behind(indent, role, part))
-		}
+	for _, line := range Wrap(strings.TrimRight(Clean(text), "\n"), p.width-ansi.StringWidth(indent)) {
+		p.Line(p.Behind(indent, role, line))
 	}
 }
 
