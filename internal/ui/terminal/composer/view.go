@@ -17,18 +17,10 @@ const textRows = 10
 // View draws the input, its menu below it, and says where the cursor is: column
 // x of line y. No line is wider than the width.
 func (c *Composer) View() (lines []string, x, y int) {
-	room := textRows + menu.Rows
-	if c.o.Height > 0 {
-		room = c.o.Height
-	}
 	if c.search != nil {
-		return c.viewSearch(room)
+		return c.viewSearch(c.room())
 	}
-	menuRows := 0
-	if c.menu.visible() {
-		menuRows = min(c.menu.list.Len(), menu.Rows, room/2)
-	}
-	v := c.text.View(min(textRows, room-menuRows))
+	v, menuRows := c.window()
 	for i, row := range v.Rows {
 		lines = append(lines, c.margin(v, i)+c.row(row, i == 0 && v.Starts[0]))
 	}
@@ -39,6 +31,23 @@ func (c *Composer) View() (lines []string, x, y int) {
 		lines = append(lines, c.menu.list.View(c.o.Theme, c.o.Width, menuRows)...)
 	}
 	return c.fit(lines, c.indent()+v.X, v.Y)
+}
+
+// room is how many rows there are.
+func (c *Composer) room() int {
+	if c.o.Height > 0 {
+		return c.o.Height
+	}
+	return textRows + menu.Rows
+}
+
+// window is the part of the text that is shown, and how many rows are left to
+// the menu.
+func (c *Composer) window() (v editor.View, menuRows int) {
+	if c.menu.visible() {
+		menuRows = min(c.menu.list.Len(), menu.Rows, c.room()/2)
+	}
+	return c.text.View(min(textRows, c.room()-menuRows)), menuRows
 }
 
 func (c *Composer) viewSearch(room int) ([]string, int, int) {
@@ -75,7 +84,8 @@ func (c *Composer) indent() int { return ansi.StringWidth(c.o.Theme.Glyph(theme.
 // margin is what stands left of a row: the prompt, or that there is more above
 // or below.
 func (c *Composer) margin(v editor.View, i int) string {
-	glyph, role := " ", theme.Dim
+	var glyph string
+	role := theme.Dim
 	switch {
 	case i == 0 && v.More.Above:
 		glyph = c.o.Theme.Glyph(theme.Up)
@@ -83,6 +93,8 @@ func (c *Composer) margin(v editor.View, i int) string {
 		glyph = c.o.Theme.Glyph(theme.Down)
 	case i == 0:
 		glyph, role = c.o.Theme.Glyph(theme.Prompt), c.role()
+	default:
+		return strings.Repeat(" ", c.indent())
 	}
 	return c.paint(role, glyph) + " "
 }
@@ -136,7 +148,7 @@ func (c *Composer) Hint() string {
 	case c.busy:
 		return "Enter queues, Ctrl-S steers, Esc interrupts"
 	}
-	if v := c.text.View(textRows); v.More.Above || v.More.Below {
+	if v, _ := c.window(); v.More.Above || v.More.Below {
 		return "line " + amount.Grouped(v.Line) + " of " + amount.Grouped(v.Lines)
 	}
 	return ""

@@ -19,8 +19,9 @@ func Slash(commands []dialog.Command) Source {
 		name, args, blank := strings.Cut(line[1:], " ")
 		if !blank {
 			return Request{
-				Part: line, Query: line, Auto: true, Fold: true, Quick: true,
+				Part: line, Query: name, Auto: true, Fold: true, Quick: true,
 				Options: func(context.Context) []dialog.Option { return names(commands, name) },
+				Insert:  func(o dialog.Option) (string, bool) { return "/" + o.Value + " ", false },
 			}, true
 		}
 		i := slices.IndexFunc(commands, func(c dialog.Command) bool { return called(c, name) })
@@ -51,10 +52,10 @@ func names(commands []dialog.Command, typed string) []dialog.Option {
 		if c.Hidden && c.Name != typed {
 			continue
 		}
-		out = append(out, dialog.Option{Value: "/" + c.Name, Label: strings.TrimSpace("/" + c.Name + " " + c.Args), Hint: c.Help})
+		out = append(out, dialog.Option{Value: c.Name, Label: strings.TrimSpace("/" + c.Name + " " + c.Args), Hint: c.Help})
 		for _, a := range c.Aliases {
 			if typed != "" && strings.HasPrefix(a, typed) && !strings.HasPrefix(c.Name, typed) {
-				out = append(out, dialog.Option{Value: "/" + a, Hint: "the same as /" + c.Name})
+				out = append(out, dialog.Option{Value: a, Label: "/" + a, Hint: "the same as /" + c.Name})
 			}
 		}
 	}
