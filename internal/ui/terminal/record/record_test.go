@@ -1,0 +1,77 @@
+package record_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/record"
+)
+
+var at = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+func ev(t *testing.T, turn string, p event.Payload) event.Event {
+	t.Helper()
+	e, err := event.New("s", turn, at, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestWhatIsKept(t *testing.T) {
+	var r record.Record
+	changed := event.Checkpoint{ToolCallID: "c", Files: []event.FileChanged{{Path: "a"}}}
+	for _, e := range []event.Event{
+		ev(t, "", event.Settings{Model: "a/b"}),
+		ev(t, "", event.InputAccepted{SubmissionID: "1", Text: "long", Shown: "short"}), ev(t, "turn_1", event.TurnStarted{TurnID: "turn_1", SubmissionID: "1"}),
+		ev(t, "turn_1", changed),
+		ev(t, "", event.InputAccepted{SubmissionID: "2", Text: "two"}), ev(t, "turn_2", event.TurnStarted{TurnID: "turn_2", SubmissionID: "2"}),
+		ev(t, "", event.InputAccepted{SubmissionID: "3", Text: "three"}), ev(t, "turn_3", event.TurnStarted{TurnID: "turn_3", SubmissionID: "3"}),
+		ev(t, "", event.UndoComplete{}), ev(t, "", event.UndoComplete{Removed: 2}), ev(t, "", event.UndoComplete{Removed: 3, Turns: 1}),
+	} {
+		r.Keep(e)
+	}
+	want := []dialog.Turn{{ID: "turn_1", Text: "short", Time: at}}
+	if diff := cmp.Diff(want, r.Turns); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]dialog.Change{{TurnID: "turn_1", Checkpoint: changed}}, r.Changes); diff != "" || r.Settings.Model != "a/b" {
+		t.Error(diff, r.Settings)
+	}
+	r.Keep(ev(t, "", event.UndoComplete{Removed: 9, Turns: 9}))
+	if len(r.Turns) != 0 {
+		t.Errorf("turns %v", r.Turns)
+	}
+}
+
+func TestWaiting(t *testing.T) {
+	var w record.Waiters
+	done, failed, ended, gone := w.Add(event.TypeCompacted), w.Add(event.TypeSettings), w.Add(event.TypeSettings), w.Add(event.TypeCompacted)
+	w.Remove(gone)
+	w.Tell(ev(t, "turn_1", event.Error{Error: "of a turn"}))
+	w.Tell(ev(t, "", event.Compacted{OldTokens: 1}))
+	if got, err := done.Wait(t.Context()); err != nil || got.Type != event.TypeCompacted {
+		t.Errorf("got %v, %v", got.Type, err)
+	}
+	w.Remove(ended)
+	w.Tell(ev(t, "", event.Error{Error: "no", Hint: "try"}))
+	if _, err := failed.Wait(t.Context()); err == nil || err.Error() != "no try" {
+		t.Errorf("got %v", err)
+	}
+	late := w.Add(event.TypeSettings)
+	w.End(errors.New("over"))
+	if _, err := late.Wait(t.Context()); err == nil || err.Error() != "over" {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := gone.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
