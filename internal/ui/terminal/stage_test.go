@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -114,6 +115,10 @@ type scripted struct {
 
 func newScripted() *scripted {
 	h := newHost()
+	if n, _ := strconv.Atoi(os.Getenv("STAGE_EVENTS")); n > 0 {
+		h.live(n)
+		h.past = h.journal.LastSeq()
+	}
 	return &scripted{Local: attach.NewLocal(h), host: h}
 }
 
@@ -129,6 +134,7 @@ type host struct {
 	busy    bool
 	gate    bool
 	queue   []event.UserInput
+	past    int64 // events that were there at the start
 	wait    sync.WaitGroup
 }
 
@@ -142,6 +148,37 @@ func newHost() *host {
 	return h
 }
 
+// live plays the events of a long session: turns with thoughts, streamed text,
+// tools with output, plans.
+func (h *host) live(n int) {
+	long := strings.Repeat("a line of output that somebody may want to see\n", 40)
+	for i := 0; i < n; {
+		h.turns++
+		h.busy = true
+		ps := []event.Payload{
+			event.InputAccepted{SubmissionID: fmt.Sprint("s", h.turns), Text: fmt.Sprintf("question %d", h.turns)},
+			event.TurnStarted{TurnID: fmt.Sprintf("turn_%d", h.turns), SubmissionID: fmt.Sprint("s", h.turns)}, event.Processing{},
+			event.ReasoningChunk{Content: "let me think about this for a while"},
+		}
+		for k := range 30 {
+			ps = append(ps, event.AssistantChunk{Content: fmt.Sprintf("sentence **%d** of the answer with `code` in it.\n\n", k)})
+		}
+		ps = append(ps, event.StreamEnd{})
+		for k := range 5 {
+			id := fmt.Sprintf("call_%d_%d", h.turns, k)
+			ps = append(ps, event.ToolCall{Tool: "bash", ToolCallID: id, Arguments: json.RawMessage(`{"command":"python train.py"}`)},
+				event.ToolStarted{ToolCallID: id, Tool: "bash", Effect: event.Once}, event.ToolLog{Tool: "bash", ToolCallID: id, Log: "{'loss': 0.5}"},
+				event.ToolOutput{ToolCallID: id, Tool: "bash", Output: long, Success: k != 3})
+		}
+		cost := 0.001
+		ps = append(ps, event.LLMCall{Model: "test/model", Kind: llm.KindMain, CostUSD: &cost, Prompt: 1000, Completion: 100, Total: 1100},
+			event.TurnComplete{StopReason: "answer"})
+		h.tell(ps...)
+		i += len(ps)
+	}
+	h.busy = false
+}
+
 func (h *host) tell(ps ...event.Payload) {
 	turn := ""
 	if h.busy {
@@ -153,7 +190,7 @@ func (h *host) tell(ps ...event.Payload) {
 func (h *host) Err() error { return nil }
 
 func (h *host) Info(chapter int) (attach.Info, bool) {
-	return attach.Info{SessionID: h.journal.SessionID(), Settings: event.Settings{Model: "test/model", Effort: "high", ApprovalMode: "ask", ToolRuntime: "local", Window: 100_000}}, chapter <= 0
+	return attach.Info{SessionID: h.journal.SessionID(), LastSeq: h.past, Settings: event.Settings{Model: "test/model", Effort: "high", ApprovalMode: "ask", ToolRuntime: "local", Window: 100_000}}, chapter <= 0
 }
 
 func (h *host) Follow(ctx context.Context, _ int, after int64) iter.Seq2[event.Event, error] {
@@ -253,6 +290,13 @@ func (h *host) play(text string, stop <-chan struct{}) {
 			h.tell(event.AssistantChunk{Content: fmt.Sprintf("word%d ", i)})
 		}
 		h.end(event.StreamEnd{}, event.TurnComplete{StopReason: "answer"})
+	case "live": // live N: N events of a long session, as they happen
+		var n int
+		fmt.Sscan(rest, &n)
+		h.mu.Lock()
+		h.live(n)
+		h.finish("that was long")
+		h.mu.Unlock()
 	case "hang":
 		<-stop
 		h.end(event.Interrupted{})
