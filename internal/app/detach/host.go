@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -74,11 +75,8 @@ type work struct {
 	session  *app.Session
 	registry *Registry
 	entry    Entry
-	listener interface {
-		Close() error
-	}
-	serve func(ctx context.Context) error
-	poke  chan struct{} // holds a token when somebody has come or gone
+	listener net.Listener
+	poke     chan struct{} // holds a token when somebody has come or gone
 
 	mu        sync.Mutex // guards what follows
 	ready     bool
@@ -146,21 +144,20 @@ func (w *work) listen() error {
 		return err
 	}
 	w.listener = l
-	w.serve = func(ctx context.Context) error {
-		return attach.Serve(ctx, l, w.session.Host(), attach.Options{Version: app.Version(), Attached: w.attached, Debug: w.app.Debug})
-	}
 	return w.registry.add(w.entry, "")
 }
 
 // warn keeps what a person should see until there is somebody to tell.
 func (w *work) warn(line string) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ready {
-		w.app.Debug(line)
-		return
+	ready := w.ready
+	if !ready {
+		w.warnings = append(w.warnings, line)
 	}
-	w.warnings = append(w.warnings, line)
+	w.mu.Unlock()
+	if ready {
+		w.session.Note(line)
+	}
 }
 
 // attached is told by the socket who is there.
@@ -186,7 +183,8 @@ func (w *work) run(ctx context.Context) int {
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	beside.Go(func() {
-		if err := w.serve(ctx); err != nil {
+		err := attach.Serve(ctx, w.listener, w.session.Host(), attach.Options{Version: app.Version(), Attached: w.attached, Debug: w.app.Debug})
+		if err != nil {
 			w.app.Debug(err.Error())
 		}
 	})

@@ -195,6 +195,11 @@ func (s *Session) Interrupt() { s.agent.Interrupt() }
 // Settings are the values the session runs with.
 func (s *Session) Settings() agent.Settings { return s.agent.Settings() }
 
+// Note tells a line of the program's own.
+func (s *Session) Note(line string) {
+	s.tell(context.Background(), s.current(), event.ToolLog{Tool: "system", Log: line})
+}
+
 // Follow yields every event of the chapter that runs now.
 func (s *Session) Follow(ctx context.Context, after int64) iter.Seq2[event.Event, error] {
 	return s.current().Journal.Follow(ctx, after)

@@ -93,8 +93,10 @@ type Host interface {
 	// it; the next chapter is there by then.
 	Follow(ctx context.Context, chapter int, after int64) iter.Seq2[event.Event, error]
 	// Shutdown ends the session, interrupting what it does, and returns when it
-	// has ended.
+	// has ended; it may be called more than once.
 	Shutdown(ctx context.Context) error
+	// Ended is closed when the session takes nothing any more.
+	Ended() <-chan struct{}
 }
 
 // Newest is the chapter that runs.

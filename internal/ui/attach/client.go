@@ -28,6 +28,7 @@ type Client struct {
 	waiting map[int64]chan error
 	left    bool // by Detach, Quit or Close
 	over    bool // the host has said that the session has ended
+	cut     bool // nothing is answered any more
 	err     error
 }
 
@@ -156,6 +157,7 @@ func (c *Client) lost(err error) {
 		c.err = fmt.Errorf("the connection to session %s was lost%s: its process %d has ended or does not answer any more; what it has told is saved, and ml-intern --resume %s goes on",
 			info.SessionID, why, info.PID, info.SessionID)
 	}
+	c.cut = true
 	for id, wait := range c.waiting {
 		delete(c.waiting, id)
 		wait <- c.gone()
@@ -176,29 +178,39 @@ func (c *Client) gone() error {
 // ask sends a request and waits for its answer.
 func (c *Client) ask(ctx context.Context, r request) error {
 	wait := make(chan error, 1)
-	c.mu.Lock()
-	select {
-	case <-c.done:
-		defer c.mu.Unlock()
-		return c.gone()
-	default:
+	if err := c.expect(&r, wait); err != nil {
+		return err
 	}
-	c.nextID++
-	r.ID = c.nextID
-	c.waiting[r.ID] = wait
-	c.mu.Unlock()
 	if err := c.link.send(r); err != nil {
-		c.mu.Lock()
-		delete(c.waiting, r.ID)
-		c.mu.Unlock()
+		c.forget(r.ID)
 		return fmt.Errorf("send to the session: %w", err)
 	}
 	select {
 	case err := <-wait:
 		return err
 	case <-ctx.Done():
+		c.forget(r.ID)
 		return ctx.Err()
 	}
+}
+
+// expect numbers a request whose answer is waited for.
+func (c *Client) expect(r *request, wait chan error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cut {
+		return c.gone()
+	}
+	c.nextID++
+	r.ID = c.nextID
+	c.waiting[r.ID] = wait
+	return nil
+}
+
+func (c *Client) forget(id int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.waiting, id)
 }
 
 // Submit hands over an operation and waits until the host has taken it: input
@@ -319,14 +331,32 @@ func (c *Client) Follow(ctx context.Context, after int64) iter.Seq2[event.Event,
 			case errors.Is(err, errEnough) || ctx.Err() != nil || c.hasLeft():
 				return
 			case failures > reconnects || !errors.Is(err, errCut):
-				if lost := c.Err(); lost != nil {
-					err = lost
-				}
-				yield(event.Event{}, err)
+				yield(event.Event{}, c.why(ctx, err))
 				return
 			}
 		}
 	}
+}
+
+// lostWait is how long the end of the connection may come behind that of the
+// events.
+const lostWait = time.Second
+
+// why says why events end with err: because the session has, or the connection.
+func (c *Client) why(ctx context.Context, err error) error {
+	late := time.NewTimer(lostWait)
+	defer late.Stop()
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+	case <-late.C:
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cut && errors.Is(err, errCut) {
+		return c.gone()
+	}
+	return err
 }
 
 func (c *Client) hasLeft() bool {

@@ -3,23 +3,20 @@ package attach
 import (
 	"context"
 	"iter"
-	"sync"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 )
 
 // Local is a session of this process, for those that are on no disk: it ends
-// with whoever reads it. It is a Session.
+// with whoever shows it. It is a Session.
 type Local struct {
 	host     Host
 	position position
-	once     sync.Once
-	done     chan struct{}
 }
 
 // NewLocal returns the host's session.
 func NewLocal(h Host) *Local {
-	l := &Local{host: h, done: make(chan struct{})}
+	l := &Local{host: h}
 	l.position.info, _ = h.Info(Newest)
 	return l
 }
@@ -38,8 +35,8 @@ func (l *Local) Err() error { return l.host.Err() }
 // Info describes the session that Follow reads.
 func (l *Local) Info() Info { return l.position.at() }
 
-// Done is closed when the session has been left.
-func (l *Local) Done() <-chan struct{} { return l.done }
+// Done is closed when the session has ended.
+func (l *Local) Done() <-chan struct{} { return l.host.Ended() }
 
 // Follow yields the events of the session that Info names.
 func (l *Local) Follow(ctx context.Context, after int64) iter.Seq2[event.Event, error] {
@@ -63,20 +60,7 @@ func (l *Local) Follow(ctx context.Context, after int64) iter.Seq2[event.Event, 
 func (l *Local) Detach() error { return errNotDetachable }
 
 // Quit ends the session.
-func (l *Local) Quit(ctx context.Context) error {
-	err := l.host.Shutdown(ctx)
-	l.leave()
-	return err
-}
+func (l *Local) Quit(ctx context.Context) error { return l.host.Shutdown(ctx) }
 
 // Close ends the session, for it cannot go on without this process.
-func (l *Local) Close() error {
-	select {
-	case <-l.done:
-		return nil
-	default:
-		return l.Quit(context.Background())
-	}
-}
-
-func (l *Local) leave() { l.once.Do(func() { close(l.done) }) }
+func (l *Local) Close() error { return l.Quit(context.Background()) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 	"time"
@@ -12,6 +13,9 @@ import (
 // drainWait is how long the end of a session waits for followers to take its
 // last events; the journal has them too.
 const drainWait = 3 * time.Second
+
+// farewellWait is how long all clients together may take to read the end.
+const farewellWait = time.Second
 
 // connections bounds those of one session.
 const connections = 256
@@ -36,7 +40,8 @@ type server struct {
 
 	mu        sync.Mutex // guards what follows
 	open      map[*link]role
-	followers sync.WaitGroup
+	followers int
+	drained   chan struct{} // closed when no follower is left; nil before the end
 	closing   bool
 
 	count     sync.Mutex // orders what Attached is told
@@ -86,20 +91,25 @@ func (s *server) accept(ctx context.Context, l net.Listener) error {
 			_ = conn.Close()
 			continue
 		}
-		s.wait.Go(func() { s.serve(newLink(conn)) })
+		link := newLink(conn)
+		s.mu.Lock()
+		s.open[link] = ""
+		s.mu.Unlock()
+		s.wait.Go(func() { s.serve(link) })
 	}
 }
 
 // close ends all connections: followers first, which may have events left.
 func (s *server) close() {
-	drained := make(chan struct{})
-	go func() {
-		s.followers.Wait()
-		close(drained)
-	}()
+	s.mu.Lock()
+	s.drained = make(chan struct{})
+	s.drain()
+	s.mu.Unlock()
+	late := time.NewTimer(drainWait)
+	defer late.Stop()
 	select {
-	case <-drained:
-	case <-time.After(drainWait):
+	case <-s.drained:
+	case <-late.C:
 	}
 	last := reply{Ended: &ended{}}
 	if err := s.host.Err(); err != nil {
@@ -107,16 +117,29 @@ func (s *server) close() {
 	}
 	s.mu.Lock()
 	s.closing = true
-	for l, as := range s.open {
-		_ = l.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	open := maps.Clone(s.open)
+	s.mu.Unlock()
+	limit := time.Now().Add(farewellWait)
+	for l, as := range open {
+		_ = l.conn.SetWriteDeadline(limit)
 		if as == terminal || as == watcher {
 			_ = l.send(last) // one that reads nothing is told nothing
 		}
 		_ = l.conn.Close()
 	}
-	s.mu.Unlock()
 	s.wait.Wait()
-	<-drained
+}
+
+// drain notes, at the end, that no follower is left. It is called with the lock.
+func (s *server) drain() {
+	if s.drained == nil || s.followers > 0 {
+		return
+	}
+	select {
+	case <-s.drained:
+	default:
+		close(s.drained)
+	}
 }
 
 // enter admits a connection.
@@ -126,28 +149,31 @@ func (s *server) enter(l *link, as role) error {
 	switch {
 	case s.closing:
 		return errors.New("the session is ending")
-	case len(s.open) >= connections:
+	case len(s.open) > connections:
 		return fmt.Errorf("the session has %d connections already", connections)
 	}
 	s.open[l] = as
 	if as == follower {
-		s.followers.Add(1)
+		s.followers++
 	}
 	return nil
 }
 
+// leave ends a connection.
 func (s *server) leave(l *link) {
+	_ = l.conn.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open[l] == follower {
-		s.followers.Done()
+		s.followers--
+		s.drain()
 	}
 	delete(s.open, l)
 }
 
 // serve answers one connection to its end.
 func (s *server) serve(l *link) {
-	defer l.conn.Close()
+	defer s.leave(l)
 	h, err := s.greeted(l)
 	if err == nil {
 		err = s.enter(l, h.Role)
@@ -156,7 +182,6 @@ func (s *server) serve(l *link) {
 		_ = l.send(reply{Error: err.Error()}) // whoever it is may have gone
 		return
 	}
-	defer s.leave(l)
 	info, ok := s.host.Info(Newest)
 	if h.Role == follower {
 		info, ok = s.host.Info(h.Chapter)
