@@ -4,11 +4,9 @@ package markdown
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
-	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/evidence"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/platform/markup"
@@ -41,31 +39,8 @@ func Write(w io.Writer, d document.Document) error {
 			fmt.Fprintf(&b, "\n## Answered\n\n%s\n", text)
 		}
 	}
-	if _, err := io.WriteString(w, evidence.Footnotes(b.String(), Behind(d, b.String()))); err != nil {
+	if _, err := io.WriteString(w, evidence.Footnotes(b.String(), document.Behind(d, b.String()))); err != nil {
 		return fmt.Errorf("write session as Markdown: %w", err)
 	}
 	return nil
-}
-
-// Behind is the evidence of a session, and a stand-in for each address that the turns did
-// not find to be without any: those of the session's own work.
-func Behind(d document.Document, text string) []event.Evidence {
-	all := d.Evidence()
-	var without []string
-	judged := false
-	for _, ev := range d.Events {
-		if ev.Type != event.TypeTurnComplete {
-			continue
-		}
-		if end, err := event.Decode[event.TurnComplete](ev); err == nil {
-			judged = true
-			without = append(without, end.Unverified...)
-		}
-	}
-	for _, r := range evidence.References(text) {
-		if judged && strings.Contains(r.Text, "/") && !slices.Contains(without, r.Text) {
-			all = append(all, event.Evidence{URL: r.Text})
-		}
-	}
-	return all
 }
