@@ -11,6 +11,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/markdown"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
 )
@@ -20,8 +21,7 @@ const answerIndent = 2
 
 // answer is the model's text while it comes.
 type answer struct {
-	stream *prose
-	filter *plain.Writer // takes control sequences out, split ones too
+	stream *markdown.Stream
 	source *strings.Builder
 	// printed: lines of the open text are finished.
 	printed bool
@@ -32,27 +32,21 @@ type answer struct {
 	reply string
 }
 
-// intoStream feeds what the filter lets pass.
-type intoStream struct{ *prose }
-
-func (s intoStream) Write(p []byte) (int, error) {
-	s.prose.Write(plain.ForTerminal(string(p)))
-	return len(p), nil
-}
-
 // chunk shows a piece of the answer.
 func (t *Transcript) chunk(text string) {
 	a := &t.answer
 	if a.stream == nil {
-		a.stream = &prose{width: t.page.Width(), indent: answerIndent}
-		a.filter = plain.NewWriter(intoStream{a.stream})
-		a.source = &strings.Builder{}
+		a.stream, a.source = markdown.New(t.markdown()), &strings.Builder{}
 		a.printed = false
 	}
 	a.shown = true
 	a.source.WriteString(text)
-	_, _ = a.filter.Write([]byte(text)) // the stream takes all
+	a.stream.Write(text)
 	t.flow()
+}
+
+func (t *Transcript) markdown() markdown.Options {
+	return markdown.Options{Theme: t.theme, Width: t.page.Width(), Indent: answerIndent}
 }
 
 // flow prints the lines of the answer that are final.
@@ -77,13 +71,12 @@ func (t *Transcript) closeText() {
 	if a.stream == nil {
 		return
 	}
-	_ = a.filter.Close()
 	a.stream.Close()
 	t.flow()
 	if text := a.source.String(); strings.TrimSpace(text) != "" {
 		a.reply = text
 	}
-	a.stream, a.filter, a.source = nil, nil, nil
+	a.stream, a.source = nil, nil
 }
 
 // streamEnd closes a streamed text. One that is asked for again vanishes as far
@@ -102,7 +95,7 @@ func (t *Transcript) streamEnd(in event.StreamEnd) {
 		a.shown = false
 	default:
 		printed := a.stream != nil && a.printed
-		a.stream, a.filter, a.source, a.shown = nil, nil, nil, false
+		a.stream, a.source, a.shown = nil, nil, false
 		if printed {
 			t.Say(theme.Dim, "that answer was cut off and is asked again")
 		}
@@ -130,7 +123,7 @@ func (t *Transcript) whole(text string) {
 		return
 	}
 	t.page.Fresh(page.Answer)
-	for _, line := range render(plain.ForTerminal(text), t.page.Width(), answerIndent) {
+	for _, line := range markdown.Render(text, t.markdown()) {
 		t.page.Line(line)
 	}
 }
