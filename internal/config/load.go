@@ -76,7 +76,7 @@ func Load(ctx context.Context, o Options) (*Loaded, error) {
 	r := &reader{Reader: schema.Reader{Tree: l.tree, Dir: l.Dir, Home: l.Places.Home, Warnings: l.Warnings}, env: l.env}
 	r.Defaults(l.URL("HF_ENDPOINT").Value)
 	l.UserFile = r.userFile(l.Places)
-	r.projectFile(l.root(), l.Trusted)
+	r.projectFile(l.ProjectFile(), l.Trusted)
 	r.variables()
 	r.slack()
 	r.Substitute(l.env.Lookup)
@@ -140,6 +140,9 @@ func (l *Loaded) root() string {
 	return l.Dir
 }
 
+// ProjectFile is the project's settings file, which need not exist.
+func (l *Loaded) ProjectFile() string { return filepath.Join(l.root(), ".ml-intern", "config.json") }
+
 // userFile merges the user's settings and gives the file's path.
 func (r *reader) userFile(places place.Places) string {
 	path, named := userFilePath(r.env, places, r.Dir)
@@ -168,8 +171,7 @@ func userFilePath(env *environ.Env, places place.Places, dir string) (path strin
 
 // projectFile merges the project's settings. Without trust only Open keys count,
 // and only plain values: a reference could carry a secret into them.
-func (r *reader) projectFile(root string, trusted bool) {
-	path := filepath.Join(root, ".ml-intern", "config.json")
+func (r *reader) projectFile(path string, trusted bool) {
 	object, err := layer.ReadObject(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
@@ -188,7 +190,22 @@ func (r *reader) projectFile(root string, trusted bool) {
 				"%s ignored, because this folder is not trusted (ml-intern trust)", strings.Join(closed, ", "))})
 		}
 	}
+	r.addRules(object)
 	r.Tree.Merge(object, layer.Source{Layer: "project", Name: path})
+}
+
+// addRules puts the user's permission rules in front of a project's: other lists
+// replace each other, but a rule that was given for one project must not take the
+// user's own away.
+func (r *reader) addRules(object map[string]any) {
+	permissions, _ := object["permissions"].(map[string]any)
+	for _, name := range []string{"allow", "ask", "deny"} {
+		theirs, ok := permissions[name].([]any)
+		ours, _ := r.Tree.Find("permissions." + name)
+		if list, isList := ours.([]any); ok && isList {
+			permissions[name] = append(slices.Clone(list), theirs...)
+		}
+	}
 }
 
 // keepOpen removes from an untrusted object all but plain values of Open keys

@@ -80,7 +80,7 @@ Settings are JSON objects, laid over each other; later ones win:
 4. variables named in the table, and the Slack variables;
 5. flags of the command line.
 
-Objects are merged, everything else is replaced. A wrong value is an error that names file, key and what is allowed; an unknown key is a warning with the nearest known one. ` + "`ml-intern config show --sources`" + ` prints every value and where it came from, ` + "`ml-intern config set KEY VALUE`" + ` writes your own file.
+Objects are merged, everything else is replaced; only the permission rules of a project stand beside your own. A wrong value is an error that names file, key and what is allowed; an unknown key is a warning with the nearest known one. ` + "`ml-intern config show --sources`" + ` prints every value and where it came from, ` + "`ml-intern config set KEY VALUE`" + ` writes your own file.
 
 In a folder you have not trusted (` + "`ml-intern trust`" + `) the project's file may set only the keys marked "taken".
 

@@ -1,11 +1,14 @@
 package config
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/config/environ"
@@ -38,6 +41,75 @@ func (l *Loaded) Unset(ctx context.Context, name string) error {
 		return err
 	}
 	return l.edit(ctx, path, nil)
+}
+
+// AllowInProject adds a rule to permissions.allow of the project's file, which it
+// makes when it is missing, and keeps everything else in it. Only a trusted folder
+// may hold rules that permit.
+func (l *Loaded) AllowInProject(ctx context.Context, rule string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	path := l.ProjectFile()
+	if !l.Trusted {
+		return fmt.Errorf("%s was not changed: this folder is not trusted (ml-intern trust)", path)
+	}
+	if !inside(path, l.root()) {
+		return fmt.Errorf("%s was not changed: it is a link to a place outside the project", path)
+	}
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the project's settings: %w", err)
+	}
+	changed, err := withRule(old, rule)
+	if err != nil {
+		return Problem{Where: path, Pointer: layer.Pointer("permissions.allow"), Reason: err.Error()}
+	}
+	if changed == nil {
+		return nil
+	}
+	return place.WriteShared(path, changed)
+}
+
+// inside reports whether a path, or the nearest folder above it that exists, lies
+// in root with all links followed.
+func inside(path, root string) bool {
+	for p := path; ; p = filepath.Dir(p) {
+		if _, err := os.Lstat(p); errors.Is(err, fs.ErrNotExist) && p != root {
+			continue
+		}
+		real, err := filepath.EvalSymlinks(p)
+		if err != nil {
+			return false
+		}
+		rest, err := filepath.Rel(root, real)
+		return err == nil && filepath.IsLocal(rest)
+	}
+}
+
+// withRule returns the text of a settings file with one more rule that permits,
+// nil when the rule is in it.
+func withRule(text []byte, rule string) ([]byte, error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		text = []byte("{}")
+	}
+	object, err := layer.ParseObject(text)
+	if err != nil {
+		return nil, err
+	}
+	permissions, _ := object["permissions"].(map[string]any)
+	var rules []any
+	switch listed := permissions["allow"].(type) {
+	case nil:
+	case []any:
+		rules = listed
+	default:
+		return nil, errors.New("must be a list of rules; write it as one")
+	}
+	if slices.Contains(rules, any(rule)) {
+		return nil, nil
+	}
+	return layer.Edit(text, []string{"permissions", "allow"}, layer.Text(append(rules, rule)))
 }
 
 // find gives the row of a key or of the object whose member is named, and the

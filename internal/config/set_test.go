@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,5 +105,80 @@ func TestSetWritesThroughALink(t *testing.T) {
 	}
 	if got, _ := os.ReadFile(target); !strings.Contains(string(got), "max_iterations") {
 		t.Errorf("target: %s", got)
+	}
+}
+
+func TestAllowInProject(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	w.user(`{"permissions":{"allow":["bash(ls)"],"deny":["bash(rm *)"]}}`)
+	l := w.must()
+	path := l.ProjectFile()
+	if err := l.AllowInProject(ctx, "bash(make)"); err == nil || !strings.Contains(err.Error(), "not trusted") {
+		t.Errorf("in a folder that is not trusted: %v", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("%s was made: %v", path, err)
+	}
+	if err := l.TrustList().Trust(w.repo); err != nil {
+		t.Fatal(err)
+	}
+	l = w.must()
+	for range 2 {
+		if err := l.AllowInProject(ctx, "bash(make)"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("a new file: %v %v", info, err)
+	}
+
+	// What stands there stays, as it is written, with its mode.
+	const before = `{"my_own": {"n": 1.0}, "permissions": {"deny": [], "allow": ["edit(src/**)"], "mode": "plan"}}`
+	w.write("repo/.ml-intern/config.json", before)
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range []string{"bash(make 'a <b>')", "hf_jobs(run, max_cost<=2)"} {
+		if err := l.AllowInProject(ctx, rule); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`"n": 1.0`, `"mode": "plan"`, `"bash(make 'a <b>')"`} {
+		if !strings.Contains(string(text), part) {
+			t.Errorf("%s is missing in %s", part, text)
+		}
+	}
+	if info, _ := os.Stat(path); info.Mode().Perm() != 0o640 {
+		t.Errorf("the mode became %v", info.Mode())
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) > 0 {
+		t.Errorf("temporary files stay: %v", left)
+	}
+	// The user's own rules are in force beside the project's.
+	p := w.must().Config.Permissions
+	if want := []string{"bash(ls)", "edit(src/**)", "bash(make 'a <b>')", "hf_jobs(run, max_cost<=2)"}; !slices.Equal(p.Allow, want) || !slices.Equal(p.Deny, []string{"bash(rm *)"}) {
+		t.Errorf("rules %q, denied %q", p.Allow, p.Deny)
+	}
+
+	for name, text := range map[string]string{"no JSON": `{`, "no object": `[1]`, "no list": `{"permissions":{"allow":"bash"}}`} {
+		w.write("repo/.ml-intern/config.json", text)
+		if err := l.AllowInProject(ctx, "bash(x)"); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, _ := os.ReadFile(path); string(got) != text {
+			t.Errorf("%s: the file became %s", name, got)
+		}
+	}
+	outside := filepath.Join(t.TempDir(), "mine.json")
+	if err := errors.Join(os.WriteFile(outside, []byte("{}"), 0o600), os.Remove(path), os.Symlink(outside, path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.AllowInProject(ctx, "bash(x)"); err == nil || !strings.Contains(err.Error(), "link") {
+		t.Errorf("through a link: %v", err)
 	}
 }

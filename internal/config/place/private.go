@@ -10,7 +10,19 @@ import (
 
 // WritePrivate replaces a file in one step, readable by the user alone (0600, a
 // new folder 0700). A symbolic link is kept and its target replaced.
-func WritePrivate(path string, data []byte) error {
+func WritePrivate(path string, data []byte) error { return replace(path, data, 0o600, 0o700) }
+
+// WriteShared is WritePrivate for a file that belongs to a project: it keeps its
+// mode, and a new one can be read by everybody (0644, a new folder 0755).
+func WriteShared(path string, data []byte) error {
+	mode := fs.FileMode(0o644)
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+	}
+	return replace(path, data, mode, 0o755)
+}
+
+func replace(path string, data []byte, mode, dirMode fs.FileMode) error {
 	target, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		target, err = path, nil
@@ -19,7 +31,7 @@ func WritePrivate(path string, data []byte) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	dir := filepath.Dir(target)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	temp, err := os.CreateTemp(dir, "."+filepath.Base(target)+".*") // made with mode 0600
@@ -27,6 +39,9 @@ func WritePrivate(path string, data []byte) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	_, err = temp.Write(data)
+	if err == nil && mode != 0o600 {
+		err = temp.Chmod(mode)
+	}
 	if err == nil {
 		err = temp.Sync()
 	}
