@@ -29,8 +29,9 @@ const (
 	keptBytes = 8 << 20
 	// textBytes is the longest text that goes to the file.
 	textBytes = 1 << 20
-	// lockWait is how long to wait for others that write; a person waits too.
-	lockWait = 200 * time.Millisecond
+	// lockWait is how long to wait for another process that makes the file
+	// smaller, which takes some hundredths of a second; a person waits too.
+	lockWait = time.Second
 )
 
 // Entry is one remembered text, and a line of the file.
@@ -151,21 +152,32 @@ func (h *History) write(e Entry) error {
 	if err := os.MkdirAll(filepath.Dir(h.o.Path), 0o700); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
-	defer cancel()
-	lock := flock.New(h.o.Path+".lock", flock.SetPermissions(0o600))
-	locked, _ := lock.TryLockContext(ctx, 5*time.Millisecond)
-	defer func() { _ = lock.Close() }() // closing the file unlocks in any case
-	// Without the lock the line is still one write at the end of the file. All
-	// it can miss is a file that is replaced by a smaller one at this moment.
-	if h.size, err = appendLine(h.o.Path, line); err != nil {
+	if err := h.share(line); err != nil {
 		return err
 	}
 	h.lines++
-	if locked && (h.lines > kept+slack || h.size > 2*keptBytes) {
+	if h.lines > kept+slack || h.size > 2*keptBytes {
 		return h.compact()
 	}
 	return nil
+}
+
+// share appends a line. Those that append do so side by side; the lock keeps
+// them from a file that is about to be replaced.
+func (h *History) share(line []byte) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	lock := h.lock()
+	defer func() { _ = lock.Close() }() // closing the file unlocks in any case
+	// Without the lock the line is written all the same: at the worst it is one
+	// that the other process forgets.
+	_, _ = lock.TryRLockContext(ctx, 5*time.Millisecond)
+	h.size, err = appendLine(h.o.Path, line)
+	return err
+}
+
+func (h *History) lock() *flock.Flock {
+	return flock.New(h.o.Path+".lock", flock.SetPermissions(0o600))
 }
 
 // appendLine adds a line with one write and returns how large the file is then.
@@ -201,8 +213,14 @@ func appendLine(path string, line []byte) (int64, error) {
 	return info.Size() + int64(len(line)), nil
 }
 
-// compact replaces the file by one with its newest lines. The lock is held.
+// compact replaces the file by one with its newest lines, unless somebody is
+// writing: then it is for the next one to do.
 func (h *History) compact() error {
+	lock := h.lock()
+	defer func() { _ = lock.Close() }() // closing the file unlocks in any case
+	if ok, err := lock.TryLock(); !ok {
+		return err
+	}
 	raw, _, err := tail(h.o.Path)
 	if err != nil {
 		return err

@@ -90,7 +90,9 @@ func (m *Menu) View(t *theme.Theme, width, rows int) []string {
 	shown := m.items[m.top : m.top+rows]
 	column := 0
 	for _, o := range shown {
-		column = max(column, ansi.StringWidth(label(o)))
+		if o.Hint != "" {
+			column = max(column, ansi.StringWidth(label(o)))
+		}
 	}
 	lines := make([]string, 0, rows)
 	for i, o := range shown {
