@@ -15,6 +15,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/claude"
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/markdown"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/webpage"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -185,35 +186,48 @@ const (
 	FormatJSONL    = "jsonl"
 	FormatClaude   = "claude_code"
 	FormatMarkdown = "markdown"
+	FormatHTML     = "html"
 )
 
 // Formats lists them.
-func Formats() []string { return []string{FormatJSON, FormatJSONL, FormatClaude, FormatMarkdown} }
+func Formats() []string {
+	return []string{FormatJSON, FormatJSONL, FormatClaude, FormatMarkdown, FormatHTML}
+}
+
+// Format returns the format that a name or a file's ending stands for.
+func Format(name string) (format string, ok bool) {
+	switch name {
+	case "md":
+		return FormatMarkdown, true
+	case "htm":
+		return FormatHTML, true
+	}
+	return name, slices.Contains(Formats(), name)
+}
 
 // Export writes the session to w: as a session JSON, as the bytes of its
-// journal, in the form of Claude Code's session files, or as Markdown with what
-// was looked up as footnotes.
+// journal, in the form of Claude Code's session files, or to be read by people
+// as Markdown or as a web page, both with what was looked up as footnotes.
 func (l *Library) Export(ctx context.Context, e Entry, format string, w io.Writer) error {
-	switch format {
-	case FormatJSON, FormatClaude, FormatMarkdown:
+	write := map[string]func(document.Document) error{
+		FormatJSON:     func(d document.Document) error { return d.Write(w, time.Now()) },
+		FormatClaude:   func(d document.Document) error { return claude.Write(w, d) },
+		FormatMarkdown: func(d document.Document) error { return markdown.Write(w, d) },
+		FormatHTML:     func(d document.Document) error { return webpage.Write(w, d, time.Now()) },
+	}[format]
+	switch {
+	case write != nil:
 		d, err := l.Load(ctx, e)
 		if err != nil {
 			return err
 		}
-		switch format {
-		case FormatClaude:
-			return claude.Write(w, d)
-		case FormatMarkdown:
-			return markdown.Write(w, d)
-		}
-		return d.Write(w, time.Now())
-	case FormatJSONL:
-		if !e.Journal {
-			return fmt.Errorf("session %s has no journal: export it as %s or %s", e.SessionID, FormatJSON, FormatClaude)
-		}
-		return copyFile(e.Path, w)
+		return write(d)
+	case format != FormatJSONL:
+		return fmt.Errorf("export format %q is none of %s", format, strings.Join(Formats(), ", "))
+	case !e.Journal:
+		return fmt.Errorf("session %s has no journal: export it as %s or %s", e.Name(), FormatJSON, FormatClaude)
 	}
-	return fmt.Errorf("export format %q is none of %s", format, strings.Join(Formats(), ", "))
+	return copyFile(e.Path, w)
 }
 
 func copyFile(path string, w io.Writer) error {

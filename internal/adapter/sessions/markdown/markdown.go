@@ -28,8 +28,9 @@ func Write(w io.Writer, d document.Document) error {
 			fmt.Fprintf(&b, "- %s: %s\n", x.name, shown.String(x.value))
 		}
 	}
-	for _, m := range d.Messages {
-		text := strings.TrimSpace(shown.String(m.PlainText()))
+	texts := d.Texts()
+	for i, m := range d.Messages {
+		text := strings.TrimSpace(shown.String(texts[i]))
 		switch {
 		case text == "", m.Synthetic:
 		case m.Role == llm.User: // in a fence it is what it was, and cites nothing

