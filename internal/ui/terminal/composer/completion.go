@@ -52,6 +52,12 @@ func (m *completion) close() {
 	m.list.Set(nil, false)
 }
 
+// dismiss closes the menu until another part is written, or Tab pressed.
+func (m *completion) dismiss() {
+	m.close()
+	m.closed = true
+}
+
 // stop ends the source that runs; its answer will be no news.
 func (m *completion) stop() {
 	m.serial++
@@ -170,8 +176,7 @@ func (c *Composer) menuKey(k string) bool {
 		}
 		m.accept(o, &c.text)
 	case "esc":
-		m.close()
-		m.closed = true
+		m.dismiss()
 	default:
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -213,35 +214,41 @@ func TestStaleAnswersAreDropped(t *testing.T) {
 }
 
 func TestSourcesAreToldToEnd(t *testing.T) {
-	for _, leave := range []string{"x", "<esc>", "<ctrl+c>", "<enter>", "close"} {
-		var ctx context.Context
-		s := newStage(t, composer.Options{Sources: []complete.Source{func(line string, _ bool) (complete.Request, bool) {
-			return complete.Request{Part: line, Query: line, Auto: true, Options: func(c context.Context) []dialog.Option {
-				ctx = c
-				return nil
-			}}, line == "@"
-		}}})
-		s.hold = true
-		s.keys("@")
-		// The source runs until it is told to end.
-		done := make(chan struct{})
-		cmd := s.held[0]
-		started := make(chan struct{})
-		go func() {
-			defer close(done)
-			close(started)
-			cmd()
-		}()
-		<-started
-		<-done
-		if leave == "close" {
-			s.c.Close()
-		} else {
-			s.keys(leave)
-		}
-		if ctx.Err() == nil {
-			t.Errorf("%s left the source running", leave)
-		}
+	for _, leave := range []string{"x", "<esc>", "<ctrl+c>", "<enter>", "<left>", "close", "set"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t, composer.Options{Sources: []complete.Source{func(line string, _ bool) (complete.Request, bool) {
+				return complete.Request{Part: line, Query: line, Auto: true, Options: func(ctx context.Context) []dialog.Option {
+					if line == "@" {
+						<-ctx.Done()
+					}
+					return []dialog.Option{{Value: line}}
+				}}, strings.HasPrefix(line, "@")
+			}}})
+			s.hold = true
+			s.keys("@")
+			ended := false
+			var answer any
+			go func() {
+				answer = s.held[0]()
+				ended = true
+			}()
+			synctest.Wait()
+			if ended {
+				t.Fatal("the source does not run")
+			}
+			switch leave {
+			case "close":
+				s.c.Close()
+			case "set":
+				s.c.SetText("another")
+			default:
+				s.keys(leave)
+			}
+			synctest.Wait()
+			if !ended || answer != nil {
+				t.Fatalf("%s leaves the source running: ended %v, answer %v", leave, ended, answer)
+			}
+		})
 	}
 }
 

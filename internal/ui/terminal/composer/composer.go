@@ -12,6 +12,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/complete"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/editor"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
@@ -171,10 +172,9 @@ func (c *Composer) Close() { c.menu.close() }
 // finish takes the text away to hand it over.
 func (c *Composer) finish(kind Kind) Action {
 	text, shown := c.text.Text(), c.text.Shown()
+	c.trouble = ""
 	if err := c.o.History.Add(text); err != nil {
-		c.trouble = err.Error()
-	} else {
-		c.trouble = ""
+		c.trouble = strings.ReplaceAll(plain.ForTerminal(err.Error()), "\n", " ")
 	}
 	c.text.Reset()
 	c.browse = browse{}

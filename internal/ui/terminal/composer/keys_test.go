@@ -206,3 +206,20 @@ func TestSetTextAndInsert(t *testing.T) {
 	s.keys("<ctrl+z><ctrl+z>")
 	s.text("mine")
 }
+
+// Whatever a terminal says was pasted stays text.
+func FuzzPaste(f *testing.F) {
+	for _, seed := range []string{"", "a\r\nb", "'/x y.png'", "file:///%zz.png", "file://x/%41.png", `\`, `/a\ b.jpg`, "~/x.gif", "\"", "\x1b[200~x", "\x011\x02.png"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s := newStage(t, composer.Options{Width: 40, Dir: "/work", IsFile: func(path string) bool { return !strings.Contains(path, "0") }})
+		s.paste(text)
+		check(t, s, 40, false)
+		written := s.c.Text()
+		s.keys("<ctrl+z><alt+z>")
+		s.text(written)
+		s.keys("<ctrl+c>")
+		s.text("")
+	})
+}
