@@ -62,6 +62,14 @@ func samples() []event.Payload {
 		event.ToolEffect{ToolCallID: "c1", ExternalRef: "pgid:1"},
 		event.Evidence{ID: "S1", Tool: "hf_papers", Operation: "read_paper", Object: "2402.03300", URL: "https://arxiv.org/abs/2402.03300", Title: "T", FetchedAt: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), SHA256: "ab", ToolCallID: "c2", AgentID: "c1"},
 		event.Spend{ID: "llm_1", Kind: event.SpendLLM, State: event.SpendSettled, MicroUSD: ptr(int64(5)), PriceSource: "table"},
+		event.UndoComplete{Removed: 4, Turns: 2, Restored: event.Restored{Files: []string{"a.py"}, Conflicts: []string{"b.py"}}},
+		event.RedoComplete{Added: 4, Turns: 2, Restored: event.Restored{Problem: "no room"}},
+		event.HistoryRewritten{Reason: "redo", Messages: []llm.Message{{Role: llm.User, Text: "hi, and the file"}}, Said: []event.Said{{TurnID: "turn_1", Shown: "hi @file"}}},
+		event.InputAccepted{SubmissionID: "sub_2", Text: "look", Shown: "look @a.png", Images: []event.Image{{MediaType: "image/png", Data: "AA=="}}},
+		event.Checkpoint{ToolCallID: "c1", Tool: "write", Before: "b", After: "a", Files: []event.FileChanged{{Path: "a.py", Change: "added", Added: 3}}},
+		event.Settings{Model: "m", Effort: "off", ApprovalMode: "ask", ToolRuntime: "local", Cwd: "/w", Window: 200_000},
+		event.Renamed{Title: "A title", By: "user"},
+		event.ResumeComplete{Path: "p", SessionID: "b", ModelName: "m"},
 	}
 }
 

@@ -417,16 +417,29 @@ func TestRedacted(t *testing.T) {
 
 // FuzzApply holds that no data, however odd, makes the fold panic.
 func FuzzApply(f *testing.F) {
-	for _, ev := range tape(f, "turn_1", event.TurnStarted{TurnID: "turn_1"}, assistant(1, "", "a"), output("a"), event.ApprovalRequired{Tools: []event.GatedCall{{}}}, event.LLMCall{}, event.HistoryRewritten{}) {
+	for _, ev := range tape(f, "turn_1", event.TurnStarted{TurnID: "turn_1"}, assistant(1, "", "a"), output("a"), event.ApprovalRequired{Tools: []event.GatedCall{{}}}, event.LLMCall{}, event.HistoryRewritten{},
+		user(1, "x"), event.HistoryRewritten{Reason: "undo", Messages: []llm.Message{{Role: llm.User}}, Said: []event.Said{{TurnID: "turn_1"}}},
+		event.HistoryRewritten{Reason: "redo"}, event.UndoComplete{Removed: 1}, event.UndoComplete{Restored: event.Restored{Files: []string{"a"}}},
+		event.RedoComplete{}, event.Renamed{Title: "t"}, event.Settings{Model: "m"}, event.ResumeComplete{SessionID: "x"}) {
 		f.Add(string(ev.Type), []byte(ev.Data))
 	}
 	f.Fuzz(func(t *testing.T, kind string, data []byte) {
 		s := load(t, "turn_1", event.TurnStarted{TurnID: "turn_1"}, assistant(1, "", "a", "b"),
-			event.ApprovalRequired{Tools: []event.GatedCall{{ToolCallID: "a"}}})
-		_ = s.Apply(event.Event{Seq: 9, Type: event.Type(kind), Data: data}) // a bad one is refused
-		if len(s.Messages) != len(s.IDs) {
-			t.Errorf("%d messages, %d ids", len(s.Messages), len(s.IDs))
+			event.ApprovalRequired{Tools: []event.GatedCall{{ToolCallID: "a"}}}, user(2, "x"),
+			event.HistoryRewritten{Reason: "undo", Messages: []llm.Message{{Role: llm.Assistant}}}, event.UndoComplete{Removed: 1})
+		for range 2 {
+			_ = s.Apply(event.Event{Seq: 9, Type: event.Type(kind), Data: data}) // a bad one is refused
 		}
+		people := 0
+		for _, m := range s.Messages {
+			if history.FromPerson(m) {
+				people++
+			}
+		}
+		if len(s.Messages) != len(s.IDs) || people != len(s.Said) {
+			t.Errorf("%d messages, %d ids; %d of people, %d known", len(s.Messages), len(s.IDs), people, len(s.Said))
+		}
+		_ = s.Name()
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
@@ -34,6 +35,8 @@ type script struct {
 	loop     bool
 	requests []llm.Request
 	info     llm.Info
+	failure  error // of Describe
+	wait     bool  // Describe takes a minute, or until nobody asks any more
 }
 
 // step answers one call.
@@ -60,10 +63,17 @@ func (s *script) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Chun
 	}
 }
 
-func (s *script) Describe(context.Context, string) (llm.Info, error) {
+func (s *script) Describe(ctx context.Context, _ string) (llm.Info, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.info, nil
+	if s.wait {
+		select {
+		case <-time.After(time.Minute):
+		case <-ctx.Done():
+			return llm.Info{}, ctx.Err()
+		}
+	}
+	return s.info, s.failure
 }
 
 func (s *script) request(t *testing.T, n int) llm.Request {
@@ -182,6 +192,8 @@ type setup struct {
 	newSystem bool
 	opening   []event.Payload // what the journal begins with
 	leave     bool            // resume a state, but leave what was unfinished
+	// checkpoints may be nil.
+	checkpoints agent.Checkpoints
 }
 
 func start(t *testing.T, model *script, change func(*setup)) *rig {
@@ -232,7 +244,7 @@ func start(t *testing.T, model *script, change func(*setup)) *rig {
 			}
 			return "you are a test"
 		},
-		Sessions: s.sessions, ScrubStream: s.filter,
+		Sessions: s.sessions, ScrubStream: s.filter, Checkpoints: s.checkpoints,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package conversation
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -39,29 +38,36 @@ func Check(images []event.Image) error {
 	return nil
 }
 
+// part is an element of a message's content: a text or a picture.
+type part struct {
+	Type     string    `json:"type"`
+	Text     string    `json:"text,omitempty"`
+	ImageURL *imageURL `json:"image_url,omitempty"`
+}
+
+type imageURL struct {
+	URL string `json:"url"`
+}
+
 // Person is the message of a person's text and pictures.
 func Person(in event.UserInput) llm.Message {
 	m := llm.Message{Role: llm.User, Text: in.Text}
 	if len(in.Images) == 0 {
 		return m
 	}
-	m.Text, m.Parts = "", []json.RawMessage{}
+	var parts []part
 	if in.Text != "" {
-		m.Parts = append(m.Parts, part(map[string]any{"type": "text", "text": in.Text}))
+		parts = append(parts, part{Type: "text", Text: in.Text})
 	}
 	for _, image := range in.Images {
-		url := map[string]string{"url": "data:" + image.MediaType + ";base64," + image.Data}
-		m.Parts = append(m.Parts, part(map[string]any{"type": "image_url", "image_url": url}))
+		parts = append(parts, part{Type: "image_url", ImageURL: &imageURL{"data:" + image.MediaType + ";base64," + image.Data}})
+	}
+	m.Text = ""
+	for _, p := range parts {
+		raw, _ := event.Encode(p) // texts always encode
+		m.Parts = append(m.Parts, raw)
 	}
 	return m
-}
-
-func part(value map[string]any) json.RawMessage {
-	raw, err := event.Encode(value)
-	if err != nil { // texts always encode
-		return json.RawMessage("{}")
-	}
-	return raw
 }
 
 func people(messages []llm.Message) int {
