@@ -13,6 +13,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/agents"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/markdown"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/shelf"
@@ -112,6 +113,30 @@ func (t *Transcript) Take() []string { return t.page.Take() }
 
 // Say adds words that no event tells.
 func (t *Transcript) Say(role theme.Role, text string) { t.page.Note(role, 0, text) }
+
+// Markdown adds formatted text that no event tells.
+func (t *Transcript) Markdown(text string) { t.Add(markdown.Render(text, t.markdown())) }
+
+// Diff adds a unified diff.
+func (t *Transcript) Diff(text string) {
+	for line := range strings.SplitSeq(strings.TrimRight(page.Clean(text), "\n"), "\n") {
+		role := theme.Text
+		switch {
+		case strings.HasPrefix(line, "+++ "), strings.HasPrefix(line, "--- "):
+			role = theme.Strong
+		case strings.HasPrefix(line, "@@"):
+			role = theme.Accent
+		case strings.HasPrefix(line, "+"):
+			role = theme.Added
+		case strings.HasPrefix(line, "-"):
+			role = theme.Removed
+		}
+		t.page.Block(page.Note)
+		for _, part := range page.Cut(line, t.page.Width()-2) {
+			t.page.Line(t.page.Behind("  ", role, part))
+		}
+	}
+}
 
 // Add adds lines that somebody else has made for this width.
 func (t *Transcript) Add(lines []string) {

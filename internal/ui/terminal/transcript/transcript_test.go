@@ -562,3 +562,25 @@ func TestNothingAboveASCIIOfOurs(t *testing.T) {
 		}
 	}
 }
+
+func TestTextsOfCommands(t *testing.T) {
+	s := newScreen(transcript.Options{Width: 40})
+	s.Say(theme.Warning, "a warning that is longer than the screen is wide \x1b[2J")
+	s.Markdown("# Title\n\n- a\x1b[31m")
+	s.Diff("--- a\n+++ b\n@@ -1 +1 @@\n-old\x1b[2J\n+new\n same " + strings.Repeat("x", 40))
+	want := `  a warning that is longer than the
+  screen is wide
+  # Title
+
+  • a
+  --- a
+  +++ b
+  @@ -1 +1 @@
+  -old
+  +new
+   same xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+  xxxxxxxx`
+	if diff := cmp.Diff(want, strings.Join(s.Take(), "\n")); diff != "" {
+		t.Error(diff)
+	}
+}
