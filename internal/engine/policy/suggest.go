@@ -190,7 +190,7 @@ func (f *facts) conditionText() (string, bool) {
 	}
 	for _, key := range keys {
 		if key == "max_cost" {
-			parts = append(parts, "max_cost<="+strconv.FormatFloat(USD(f.Risk.Cost.MicroUSD), 'f', -1, 64))
+			parts = append(parts, "max_cost<="+wholeCents(f.Risk.Cost.MicroUSD))
 			continue
 		}
 		value, ok := f.value(key)
@@ -200,4 +200,10 @@ func (f *facts) conditionText() (string, bool) {
 		parts = append(parts, key+"="+value)
 	}
 	return f.Name + "(" + strings.Join(parts, ", ") + ")", true
+}
+
+// wholeCents writes an amount rounded up: prices move a little.
+func wholeCents(micro int64) string {
+	const cent = 10_000
+	return strconv.FormatFloat(float64((micro+cent-1)/cent)/100, 'f', -1, 64)
 }

@@ -97,7 +97,7 @@ func TestSuggest(t *testing.T) {
 			[]policy.Call{hub("hf_repo_git", "merge_pr", `,"repo_id":"acme/x","repo_type":"dataset","pr_num":1`), hub("hf_repo_git", "comment_pr", `,"repo_id":"acme/x","pr_num":1`)},
 		},
 		"sandbox": {
-			paid(call("sandbox_create", `{"hardware":"t4-small"}`, tool.Risk{Gate: tool.Ask}), 0.6),
+			paid(call("sandbox_create", `{"hardware":"t4-small"}`, tool.Risk{Gate: tool.Ask}), 0.591),
 			[]string{"sandbox_create(hardware=t4-small, max_cost<=0.6)"},
 			[]policy.Call{paid(call("sandbox_create", `{"hardware":"h200"}`, tool.Risk{Gate: tool.Ask}), 0.6)},
 		},

@@ -27,7 +27,8 @@ type Options struct {
 	// only the marks that scrubbing leaves.
 	Secret func(text string) string
 	// File returns what stands in a file now, for the difference that a write
-	// makes; nil, or false, shows the new contents alone.
+	// makes; nil, or false, shows the new contents alone. The path is the
+	// model's: it must read nothing but ordinary files, and no large ones.
 	File func(path string) (string, bool)
 	// Dir is the working directory of commands, to be shown.
 	Dir string
