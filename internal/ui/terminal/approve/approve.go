@@ -268,7 +268,11 @@ func (r *Review) Result() (approvals []event.Approval, configure *event.Configur
 func (r *Review) Told() []string {
 	var lines []string
 	for _, it := range r.items {
-		if it.decision != nil {
+		switch {
+		case it.decision == nil:
+		case r.money != nil:
+			lines = append(lines, r.money.told(it.decision.Approved, r.limit))
+		default:
 			lines = append(lines, it.told())
 		}
 	}

@@ -353,6 +353,10 @@ func TestMoneyGates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := moneyReview(c.tool, c.args)
 			want(t, answers(t, r, c.lines...), c.want)
+			told := r.Told()[0]
+			if strings.Contains(told, "stopped") == c.want.Approved || strings.Contains(told, "with a cap of") != (c.limit != nil && *c.limit > 0) {
+				t.Errorf("told %q", told)
+			}
 			_, configure, _ := r.Result()
 			var limit *float64
 			if configure != nil {

@@ -157,6 +157,23 @@ func (r *Review) hintMoney(text string) string {
 	return "Enter: stop here"
 }
 
+// told says what was decided.
+func (m *money) told(goesOn bool, limit *float64) string {
+	at := "the spending check"
+	if m.atCap {
+		at = "the spending cap"
+	}
+	switch {
+	case !goesOn:
+		return "stopped at " + at
+	case limit == nil:
+		return "going on behind " + at
+	case *limit == 0:
+		return "going on without a cap"
+	}
+	return "going on with a cap of " + sheet.Dollars(*limit)
+}
+
 // title is what the request is called.
 func (m *money) title() string {
 	if m.atCap {

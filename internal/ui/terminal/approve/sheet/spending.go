@@ -34,7 +34,7 @@ func (w *writer) spending() {
 		w.fact("Left", "unknown")
 	}
 	if left != nil && most != nil && *most > *left {
-		w.alert(theme.Danger, "it may cost more than is left under the cap")
+		w.alert(theme.Danger, "it may cost more than is left under the cap, which /budget raises")
 	}
 }
 
