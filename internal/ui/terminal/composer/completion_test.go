@@ -94,6 +94,7 @@ func TestCompletion(t *testing.T) {
 		{script: "/model gpt<tab>", want: "/model openai/gpt-5.5"},
 		{script: "/model gpt<tab><enter>", sent: "/model openai/gpt-5.5"},
 		{script: "/model <down><down><enter>", want: "/model zai-org/GLM-5"},
+		{script: "/model<esc> <down><enter>", want: "/model openai/gpt-5.5"},
 		{script: "/model <up><enter>", want: "/model ollama/qwen3"},
 		{script: "/mod<tab>q<tab><enter>", sent: "/model ollama/qwen3"},
 		{script: "read @READ<enter> and<enter>", sent: "read @README.md  and"},

@@ -129,6 +129,19 @@ func TestUndoTakesBackWords(t *testing.T) {
 	}
 }
 
+// What is typed may become one character with what stands behind it; then what
+// is typed next is another step.
+func TestUndoWhereCharactersMeet(t *testing.T) {
+	e := at(t, "a|🇪b")
+	e.Type("🇩")
+	e.Type("x")
+	for _, want := range []string{"a🇩🇪|b", "a|🇪b"} {
+		if e.Undo(); shown(e) != want {
+			t.Errorf("undone to %q, want %q", shown(e), want)
+		}
+	}
+}
+
 func TestUndoIsBounded(t *testing.T) {
 	var e editor.Editor
 	for range 1500 {

@@ -193,9 +193,6 @@ func (e *Editor) View(height int) View {
 	height = max(1, height)
 	cursorRow, _ := e.row(e.cursor)
 	e.top, _ = e.row(min(e.top, len(e.text)))
-	if cursorRow < e.top {
-		e.top = cursorRow
-	}
 	// The rows from the cursor's up to the top, at most as many as are shown.
 	top, y := cursorRow, 0
 	for top > e.top && y < height-1 {
