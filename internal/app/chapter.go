@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
+	"github.com/ml-intern/ml-intern/internal/app/changes"
 	"github.com/ml-intern/ml-intern/internal/app/live"
 	"github.com/ml-intern/ml-intern/internal/app/saved"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
@@ -22,6 +23,11 @@ func (s *Session) chapter(ctx context.Context, found located, running bool) (*li
 		return nil, err
 	}
 	c := &live.Chapter{ID: found.id, Journal: j, After: j.LastSeq(), Release: func() error { return a.release(found.id) }}
+	if a.memory == nil {
+		if points := changes.Remembered(a.Loaded, found.id, !a.unattended, a.warn, a.Debug); points != nil {
+			c.Checkpoints = points
+		}
+	}
 	if found.imported != nil {
 		err = s.restore(ctx, c, found, running)
 	}

@@ -24,11 +24,8 @@ func (a *App) Scrub(text string) string {
 	return out
 }
 
-// Hold has a secret that came up later removed from all that is written.
-func (a *App) Hold(secret string) { a.secrets.Hold(secret) }
-
-// ShownSecret is the kind of the first secret that a text shows, "" for none.
-func (a *App) ShownSecret(text string) string { return secrets.Kind(a.secrets.Scrubber(), text) }
+// Secrets are those that are kept out of all that is written.
+func (a *App) Secrets() *secrets.Held { return &a.secrets }
 
 // Ledgers are what the sessions on this machine have spent that were written to
 // since a time, newest first.

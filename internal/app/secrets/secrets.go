@@ -43,6 +43,9 @@ func (s *Held) Scrubber() *redact.Scrubber {
 // Shows reports whether a text shows a secret.
 func (s *Held) Shows(text string) bool { return Kind(s.Scrubber(), text) != "" }
 
+// Shown is the kind of the first secret that a text shows, "" for none.
+func (s *Held) Shown(text string) string { return Kind(s.Scrubber(), text) }
+
 // Kind is the kind of the first secret a text shows, "" for none. What only
 // stands behind a secret's name is not counted: addresses and programs are full
 // of such names.

@@ -150,7 +150,7 @@ var Keys = []Key{
 		at: func(c *Config) any { return &c.ToolsDisabled },
 	},
 	{
-		Name: "checkpoints", Kind: String, Default: `"auto"`, Allowed: []string{"auto", "on", "off"}, Effect: "keep the workspace's files as they were before each change, for undo; `auto` = unless the workspace is too large",
+		Name: "checkpoints", Kind: String, Default: `"auto"`, Allowed: []string{"auto", "on", "off"}, Effect: "keep the workspace's files as they were before each change, for undo; `auto` = where somebody watches",
 		at: func(c *Config) any { return &c.Checkpoints },
 	},
 	{

@@ -103,7 +103,7 @@ func (r *run) screen(ctx context.Context) (int, error) {
 		Banner: r.banner, Open: r.open, Commands: slash.Commands(&slash.Desk{App: a, Version: app.Version()}),
 		Input: composer.Options{History: r.history(), Dir: a.Loaded.Dir},
 		Approve: approve.Options{Options: sheet.Options{
-			Shown: a.Scrub, Secret: a.ShownSecret, Hub: a.Loaded.URL("HF_ENDPOINT").Value, File: r.file,
+			Shown: a.Scrub, Secret: a.Secrets().Shown, Hub: a.Loaded.URL("HF_ENDPOINT").Value, File: r.file,
 		}},
 		Shell: shell(a.Loaded.Dir, r.environ(), a.Scrub), Editor: editor(a.Loaded.Env),
 		Remember:  remember(filepath.Join(a.Loaded.Workspace, "AGENTS.md")),

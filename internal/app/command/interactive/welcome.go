@@ -131,7 +131,7 @@ func (r *run) byDevice(ctx context.Context, talk dialog.Talk) error {
 // keep checks a token, saves it and tells whose it is and where it lies.
 func (r *run) keep(ctx context.Context, talk dialog.Talk, t oauth.Token) error {
 	a := r.app
-	a.Hold(t.Access)
+	a.Secrets().Hold(t.Access)
 	who, err := a.Whoami(ctx, t.Access)
 	var network net.Error
 	var address *url.Error
