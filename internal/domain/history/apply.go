@@ -97,7 +97,7 @@ func (s *State) fold(ev event.Event) error {
 	case event.TypeRenamed:
 		return with(ev, func(in event.Renamed) { s.Title = in.Title })
 	case event.TypeUndoComplete:
-		return with(ev, func(in event.UndoComplete) { s.undid(in.Removed, in.Turns, len(in.Files) > 0) })
+		return with(ev, func(in event.UndoComplete) { s.undid(in.Removed, in.Turns, len(in.Files)+len(in.Conflicts) > 0) })
 	case event.TypeTruncateComplete:
 		return with(ev, func(in event.TruncateComplete) { s.undid(in.Removed, 0, false) })
 	case event.TypeRedoComplete:

@@ -29,7 +29,7 @@ type Undone struct {
 	Turns int
 	// Plan is the one that was in force before.
 	Plan []event.PlanItem
-	// Files says that files were put back.
+	// Files says that files were put back, or would have been.
 	Files bool
 }
 
@@ -109,7 +109,7 @@ func (s *State) undid(removed, turns int, files bool) {
 	switch {
 	case removed > 0 && undone != nil:
 	case removed == 0 && files:
-		undone = &Undone{}
+		undone = &Undone{Begun: s.InForce[max(0, len(s.InForce)-turns):]}
 	default:
 		return
 	}

@@ -18,11 +18,15 @@ import (
 func turnOf(n int, text, shown string) []any {
 	id, sub := history.TurnID(n), "sub "+text
 	return []any{
-		"", event.InputAccepted{SubmissionID: sub, Text: text, Shown: shown},
-		id, event.TurnStarted{TurnID: id, SubmissionID: sub},
+		"",
+		event.InputAccepted{SubmissionID: sub, Text: text, Shown: shown},
+		id,
+		event.TurnStarted{TurnID: id, SubmissionID: sub},
 		event.HistoryMessage{Message: llm.Message{Role: llm.User, Text: text}},
 		event.HistoryMessage{Message: llm.Message{Role: llm.User, Text: "[SYSTEM: x]", Synthetic: true}},
-		assistant(n, "ok"), event.TurnComplete{}, "",
+		assistant(n, "ok"),
+		event.TurnComplete{},
+		"",
 	}
 }
 

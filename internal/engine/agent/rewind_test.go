@@ -469,13 +469,14 @@ func rewindStory(t *testing.T, rt *rapid.T, ops []string, counts []int) {
 	}
 	now := moment{}
 	var back []moment
-	putBack := func(turns []turn) (changed bool) {
+	putBack := func(turns []turn) (told bool) {
 		for k := len(turns) - 1; k >= 0; k-- {
+			told = told || !turns[k].undone
 			if !turns[k].undone && turns[k].text == now.file { // else it is a conflict
-				now.file, turns[k].undone, changed = turns[k].before, true, true
+				now.file, turns[k].undone = turns[k].before, true
 			}
 		}
-		return changed
+		return told
 	}
 	for i, op := range ops {
 		n := min(counts[i], len(now.turns))

@@ -36,6 +36,7 @@ type savedCall struct {
 
 // undone is an undo that has put files back.
 type undone struct {
+	turns []string
 	calls []int
 	swaps []swap
 }
@@ -87,7 +88,7 @@ func (w *workspace) Undo(_ context.Context, turns []string) (r event.Restored) {
 		r.Problem = w.broken
 		return r
 	}
-	var done undone
+	done := undone{turns: turns}
 	for i := len(w.saved) - 1; i >= 0; i-- {
 		call := &w.saved[i]
 		if call.undone || !slices.Contains(turns, call.turn) {
@@ -110,12 +111,11 @@ func (w *workspace) Undo(_ context.Context, turns []string) (r event.Restored) {
 	return r
 }
 
-func (w *workspace) Redo(context.Context) (r event.Restored) {
+func (w *workspace) Redo(_ context.Context, turns []string) (r event.Restored) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.undos) == 0 {
-		r.Problem = "there is no undo to take back"
-		return r
+	if len(w.undos) == 0 || !slices.Equal(w.undos[len(w.undos)-1].turns, turns) {
+		return r // all were conflicts
 	}
 	last := w.undos[len(w.undos)-1]
 	w.undos = w.undos[:len(w.undos)-1]

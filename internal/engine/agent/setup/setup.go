@@ -56,10 +56,10 @@ type Checkpoints interface {
 	// Files that somebody else has changed since are conflicts and stay. Turns
 	// that have changed nothing, or were undone before, are passed over.
 	Undo(ctx context.Context, turnIDs []string) event.Restored
-	// Redo takes the newest Undo back that has put files back and was not taken
-	// back yet, one of an earlier run of the program too. It is not asked for any
-	// other.
-	Redo(ctx context.Context) event.Restored
+	// Redo takes the newest Undo of exactly these turns back, if it holds: one of
+	// an earlier run of the program too. There may be none, where nothing was put
+	// back.
+	Redo(ctx context.Context, turnIDs []string) event.Restored
 }
 
 // Settings are the values a session runs with.

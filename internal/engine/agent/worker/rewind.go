@@ -47,21 +47,23 @@ func (w *Worker) Rewind(ctx context.Context, op event.Rewind) {
 		_, cut = history.CutTurns(w.inForce, w.conversation.Said(), w.conversation.People(at))
 	}
 	done.Removed = w.conversation.Len() - at
-	if op.Files && len(cut) > 0 {
-		done.Restored = w.restoreFiles(ctx, cut)
+	switch {
+	case !op.Files || len(cut) == 0:
+	case w.checkpoints == nil:
+		done.Problem = notRecorded
+	default:
+		done.Restored = w.checkpoints.Undo(ctx, turnIDs(cut))
 	}
-	w.cut(ctx, history.ReasonUndo, at, len(done.Files) > 0, done.Turns, done)
+	files := len(done.Files)+len(done.Conflicts) > 0
+	w.cut(ctx, history.ReasonUndo, at, history.Undone{Begun: cut, Turns: done.Turns, Files: files}, done)
 }
 
-func (w *Worker) restoreFiles(ctx context.Context, turns []history.Begun) event.Restored {
-	if w.checkpoints == nil {
-		return event.Restored{Problem: notRecorded}
-	}
+func turnIDs(turns []history.Begun) []string {
 	ids := make([]string, len(turns))
 	for i, t := range turns {
 		ids[i] = t.TurnID
 	}
-	return w.checkpoints.Undo(ctx, ids)
+	return ids
 }
 
 // Truncate removes the n-th message of a person and what follows.
@@ -73,22 +75,21 @@ func (w *Worker) Truncate(ctx context.Context, op event.Truncate) {
 		w.Refuse(ctx, "there is no user message with that index", "")
 		return
 	}
-	w.cut(ctx, history.ReasonTruncate, len(kept), false, 0, event.TruncateComplete{Removed: removed})
+	w.cut(ctx, history.ReasonTruncate, len(kept), history.Undone{}, event.TruncateComplete{Removed: removed})
 }
 
-// cut shortens the history to its first messages, keeps what that takes away
-// for a redo, and tells everything in one write.
-func (w *Worker) cut(ctx context.Context, reason string, at int, files bool, turns int, done event.Payload) {
+// cut shortens the history to its first messages, keeps in undone what that
+// takes away, for a redo, and tells everything in one write.
+func (w *Worker) cut(ctx context.Context, reason string, at int, undone history.Undone, done event.Payload) {
 	if at == w.conversation.Len() {
-		if files {
-			w.undone = append(w.undone, history.Undone{Files: true, Turns: turns})
+		if undone.Files {
+			w.undone = append(w.undone, undone)
 		}
 		w.Tell(ctx, done)
 		return
 	}
-	said, left := w.conversation.Said(), w.conversation.People(at)
-	undone := history.Undone{Plan: w.plan.Items(), Files: files, Turns: turns}
-	w.inForce, undone.Begun = history.CutTurns(w.inForce, said, left)
+	undone.Plan = w.plan.Items()
+	w.inForce, undone.Begun = history.CutTurns(w.inForce, w.conversation.Said(), w.conversation.People(at))
 	undone.Messages, undone.Said = w.conversation.Cut(at)
 	w.undone = append(w.undone, undone)
 	plan := window.PlanAt(w.conversation.Messages())
@@ -124,7 +125,7 @@ func (w *Worker) Redo(ctx context.Context) {
 	case last.Files && w.checkpoints == nil:
 		done.Problem = notRecorded
 	case last.Files:
-		done.Restored = w.checkpoints.Redo(ctx)
+		done.Restored = w.checkpoints.Redo(ctx, turnIDs(last.Begun))
 	}
 	var ps []event.Payload
 	if len(last.Messages) > 0 {
