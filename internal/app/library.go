@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/discover"
 	"github.com/ml-intern/ml-intern/internal/app/saved"
 	"github.com/ml-intern/ml-intern/internal/config/schema"
 )
@@ -12,9 +13,10 @@ import (
 // and those the Python original left in the working directory.
 func (a *App) Library() (*saved.Sessions, error) {
 	return saved.New(saved.Options{
-		Store: a.store, Cache: a.Loaded.Places.Cache, Dir: a.Loaded.Dir, Scrub: a.scrub,
-		Dirs: []string{a.logDir(), a.Loaded.Places.Sessions(), filepath.Join(a.Loaded.Dir, "session_logs")},
-		User: func(ctx context.Context) *string { return a.user(ctx, true) },
+		Store: a.store, Cache: a.Loaded.Places.Cache, Scrub: a.scrub,
+		Dirs:      []string{a.logDir(), a.Loaded.Places.Sessions(), filepath.Join(a.Loaded.Dir, "session_logs")},
+		Elsewhere: discover.In(a.Loaded.Places.Home, a.env),
+		User:      func(ctx context.Context) *string { return a.user(ctx, true) },
 		Model: func(name string) (string, bool) {
 			id := schema.PlainModel(name)
 			return id, a.Models.Validate(id) == nil

@@ -40,7 +40,11 @@ func (a *App) locate(ctx context.Context, req SessionRequest) (located, error) {
 	if err != nil {
 		return located{}, err
 	}
-	entry, err := a.find(ctx, lib, req)
+	entry, err := lib.Find(ctx, saved.Request{Ref: req.Resume, Dir: a.Loaded.Dir, Inside: req.inside})
+	var wrong *saved.RequestError
+	if errors.As(err, &wrong) {
+		err = &UsageError{err}
+	}
 	if err != nil {
 		return located{}, err
 	}
@@ -74,33 +78,6 @@ func newOr(id string) string {
 		return id
 	}
 	return newID()
-}
-
-// find picks the saved session a request names.
-func (a *App) find(ctx context.Context, lib *saved.Sessions, req SessionRequest) (sessions.Entry, error) {
-	var entry sessions.Entry
-	var err error
-	if req.Continue {
-		entry, err = lib.Newest(ctx, a.Loaded.Dir)
-	} else {
-		entry, err = lib.Resolve(ctx, req.Resume)
-	}
-	var missing *sessions.NotFoundError
-	switch {
-	case errors.As(err, &missing) && req.Continue:
-		return entry, &UsageError{fmt.Errorf("--continue: there is no session of %s yet (ml-intern sessions list --all shows those of other folders)", a.Loaded.Dir)}
-	case err != nil && req.inside:
-		return entry, err
-	case errors.As(err, &missing):
-		return entry, &UsageError{fmt.Errorf("--resume: %w (ml-intern sessions list shows them)", err)}
-	case err != nil && req.Resume != "":
-		return entry, &UsageError{fmt.Errorf("--resume %s: %w", req.Resume, err)}
-	case err != nil:
-		return entry, err
-	case entry.Problem != "":
-		return entry, fmt.Errorf("session %s cannot be opened: %s", entry.SessionID, entry.Problem)
-	}
-	return entry, nil
 }
 
 // bringIn makes a copy of a session, or a session file, the beginning of a new

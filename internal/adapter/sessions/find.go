@@ -39,9 +39,6 @@ func (l *Library) Search(ctx context.Context, s Search) (hits []Hit, more bool, 
 	if err != nil {
 		return nil, false, err
 	}
-	if s.Dir != "" {
-		s.Dir = realPath(s.Dir)
-	}
 	journals := map[string]bool{}
 	for _, c := range found {
 		journals[c.id] = c.id != ""
@@ -81,7 +78,7 @@ func (l *Library) searchOne(ctx context.Context, c candidate, s Search, journals
 	if c.id == "" && journals[idInName(c.path)] {
 		return nil, nil
 	}
-	if r, ok := l.open().Get(c.path, c.info); ok && (r.None || r.Entry.Problem != "" || s.Dir != "" && !inDir(r.Entry, s.Dir)) {
+	if r, ok := l.open().Get(c.path, c.info); ok && (r.None || r.Entry.Problem != "" || s.Dir != "" && !InDir(r.Entry, s.Dir)) {
 		return nil, nil
 	}
 	if ok, err := mayHold(c.path, s.Words); err != nil || !ok {
@@ -89,7 +86,7 @@ func (l *Library) searchOne(ctx context.Context, c candidate, s Search, journals
 	}
 	r, d := l.look(ctx, c)
 	entry, ok := r.entry()
-	if !ok || entry.Problem != "" || s.Dir != "" && !inDir(entry, s.Dir) || !entry.Journal && journals[entry.SessionID] {
+	if !ok || entry.Problem != "" || s.Dir != "" && !InDir(entry, s.Dir) || !entry.Journal && journals[entry.SessionID] {
 		return nil, nil
 	}
 	snippet, ok := searchDocument(d, s.Words.Begin())
@@ -99,7 +96,10 @@ func (l *Library) searchOne(ctx context.Context, c candidate, s Search, journals
 	return &Hit{entry, snippet}, nil
 }
 
-func inDir(e Entry, dir string) bool { return e.Cwd != "" && realPath(e.Cwd) == dir }
+// InDir reports whether a session was held in the working directory dir.
+func InDir(e Entry, dir string) bool {
+	return e.Cwd != "" && (e.Cwd == dir || realPath(e.Cwd) == realPath(dir))
+}
 
 // mayHold judges a file by its bytes.
 func mayHold(path string, words *search.Query) (bool, error) {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/discover"
 )
 
 // Imported is a file that was brought in, or was here already.
@@ -53,6 +55,29 @@ func (s *Sessions) Import(ctx context.Context, path string, fork bool) (Imported
 	}
 	out.SessionID, err = s.begin(ctx, in)
 	return out, err
+}
+
+// Found is a file of another program; Here says that it was brought in before.
+type Found struct {
+	discover.Found
+	Here bool `json:"here"`
+}
+
+// Elsewhere lists the files of other programs that were changed last, at most
+// limit of them (0 is all), and says how many there are.
+func (s *Sessions) Elsewhere(ctx context.Context, limit int) (found []Found, all int, err error) {
+	files, all, err := discover.Find(ctx, s.opts.Elsewhere, limit)
+	if err != nil {
+		return nil, 0, err
+	}
+	ids, err := s.opts.Store.Sessions()
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, f := range files {
+		found = append(found, Found{f, slices.Contains(ids, f.SessionID)})
+	}
+	return found, all, nil
 }
 
 // Several brings in files, one after the other, and goes on where one fails.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/discover"
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
@@ -26,8 +27,8 @@ type Options struct {
 	Cache string
 	// Model is as for [sessions.Options].
 	Model func(saved string) (id string, ok bool)
-	// Dir is the working directory.
-	Dir string
+	// Elsewhere is where other programs keep their sessions.
+	Elsewhere discover.Places
 	// User is who is logged in, nil for nobody.
 	User func(ctx context.Context) *string
 	// Scrub removes secrets from what is written.
