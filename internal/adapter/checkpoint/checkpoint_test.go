@@ -81,7 +81,10 @@ func (p *place) call(turn string, do func()) *event.Checkpoint {
 func (p *place) undo(turns ...string) event.Restored {
 	return p.points.Undo(context.Background(), turns)
 }
-func (p *place) redo() event.Restored { return p.points.Redo(context.Background()) }
+
+func (p *place) redo(turns ...string) event.Restored {
+	return p.points.Redo(context.Background(), turns)
+}
 
 func (p *place) want(name, text string) {
 	p.t.Helper()
@@ -125,12 +128,12 @@ func TestUndoAndRedo(t *testing.T) {
 		t.Errorf("a second undo: %+v", got)
 	}
 	p.restart()
-	if got := p.redo(); len(got.Files) != 3 || got.Problem != "" {
+	if got := p.redo("turn_1"); len(got.Files) != 3 || got.Problem != "" {
 		t.Errorf("redo: %+v", got)
 	}
 	p.want("train.py", "lr = 2\nepochs = 3\n")
 	p.want("notes.txt", "-")
-	if got := p.redo(); len(got.Files) != 0 {
+	if got := p.redo("turn_1"); len(got.Files) != 0 {
 		t.Errorf("a second redo: %+v", got)
 	}
 }
@@ -306,7 +309,7 @@ func TestAnyEdits(t *testing.T) {
 				rt.Fatalf("%s holds %q, want %q", n, got, start[n])
 			}
 		}
-		p.redo()
+		p.redo(turns...)
 		for _, n := range names {
 			if got := p.read(n); len(r.Files)+len(r.Conflicts) > 0 && got != before[n] {
 				rt.Fatalf("after the redo %s holds %q, want %q", n, got, before[n])

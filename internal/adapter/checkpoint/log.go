@@ -35,7 +35,7 @@ type entry struct {
 
 	Undo []string `json:"undo,omitempty"` // the turns
 	Puts []put    `json:"puts,omitempty"`
-	Redo bool     `json:"redo,omitempty"` // takes the newest undo back
+	Redo []string `json:"redo,omitempty"` // takes the newest undo of these turns back
 }
 
 // log is the session's memory; it outlives the program.
@@ -85,13 +85,25 @@ func (l *log) undone() []entry {
 	var stack []entry
 	for _, e := range l.entries {
 		switch {
-		case e.Redo && len(stack) > 0:
-			stack = stack[:len(stack)-1]
+		case len(e.Redo) > 0:
+			if at := newest(stack, e.Redo); at >= 0 {
+				stack = slices.Delete(stack, at, at+1)
+			}
 		case len(e.Undo) > 0:
 			stack = append(stack, e)
 		}
 	}
 	return stack
+}
+
+// newest is the place of the newest undo of exactly these turns, or -1.
+func newest(undone []entry, turns []string) int {
+	for i, e := range slices.Backward(undone) {
+		if slices.Equal(e.Undo, turns) {
+			return i
+		}
+	}
+	return -1
 }
 
 // spans are those of turns that are not undone, oldest first.

@@ -59,22 +59,23 @@ func (c *Checkpoints) plan(ctx context.Context, spans []span) ([]wanted, error) 
 	return plan, nil
 }
 
-// Redo takes the newest undo back.
-func (c *Checkpoints) Redo(ctx context.Context) event.Restored {
+// Redo takes the newest undo of exactly these turns back.
+func (c *Checkpoints) Redo(ctx context.Context, turnIDs []string) event.Restored {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.ready(ctx) {
 		return event.Restored{}
 	}
 	undone := c.log.undone()
-	if len(undone) == 0 {
+	at := newest(undone, turnIDs)
+	if at < 0 {
 		return event.Restored{}
 	}
 	var plan []wanted
-	for _, p := range undone[len(undone)-1].Puts {
+	for _, p := range undone[at].Puts {
 		plan = append(plan, wanted{path: p.Path, now: parseState(p.To), to: parseState(p.From)})
 	}
-	return c.put(ctx, plan, func([]put) entry { return entry{Redo: true} })
+	return c.put(ctx, plan, func([]put) entry { return entry{Redo: turnIDs} })
 }
 
 // put brings files to where they should be. Those that are not as they were left
