@@ -56,6 +56,9 @@ func (e *FileError) Error() string {
 	return fmt.Sprintf("%s is only a file: bring it in first with ml-intern sessions import %s", e.Path, e.Path)
 }
 
+// ErrNoTitle says that a title is empty.
+var ErrNoTitle = errors.New("a title has at least one character")
+
 // Rename gives a session that nobody works on a title, which it returns as it
 // is kept: on one line, and not too long. The error is a *store.HeldError where
 // somebody works on it, a *FileError where there is no journal.
@@ -64,7 +67,7 @@ func (s *Sessions) Rename(ctx context.Context, e sessions.Entry, title string) (
 		return "", &FileError{e.Path}
 	}
 	if title = history.Cut(history.Line(title), history.MaxTitle); title == "" {
-		return "", errors.New("a title has at least one character")
+		return "", ErrNoTitle
 	}
 	err := s.append(ctx, e.SessionID, event.Renamed{Title: title, By: "user"})
 	return title, err

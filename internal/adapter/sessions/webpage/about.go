@@ -27,7 +27,12 @@ func (p *page) about() {
 	}
 	p.html("<dl>\n")
 	for _, x := range []struct{ name, value string }{
-		{"Session", d.SessionID}, {"Held in", d.Program}, {"Model", d.Model}, {"Folder", d.Cwd}, {"Branch", d.GitBranch}, {"Started", d.StartTime},
+		{"Session", d.SessionID},
+		{"Held in", d.Program},
+		{"Model", d.Model},
+		{"Folder", d.Cwd},
+		{"Branch", d.GitBranch},
+		{"Started", d.StartTime},
 		{"Messages", fmt.Sprintf("%s, %s of a person", amount.Grouped(messages), amount.Grouped(people))},
 		{"Cost", cost(d.CostUSD, d.CostIncomplete, usage.Metrics(d.SessionID, d.Events))},
 	} {

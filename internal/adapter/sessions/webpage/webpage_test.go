@@ -159,7 +159,8 @@ func hostile(t testing.TB, attack string) document.Document {
 			{Role: llm.Assistant, Text: attack, ToolCalls: []llm.ToolCall{{ID: "c", Name: attack, Arguments: attack}, {ID: attack, Name: "n", Arguments: `{"a":` + quoted + `}`}}},
 			{Role: llm.ToolRole, ToolCallID: "c", Name: attack, Text: attack},
 			{Role: llm.Assistant, Text: "Cited [S1].\n\n" + attack + "\n\n- " + attack + "\n> " + attack},
-			{Role: llm.User, Text: attack}, {Role: llm.User, Text: attack},
+			{Role: llm.User, Text: attack},
+			{Role: llm.User, Text: attack},
 			{Role: llm.User, Parts: []json.RawMessage{
 				part(object{"type": "text", "text": attack}), part(object{"type": "image_url", "image_url": object{"url": attack}}), part(object{"type": "image_url", "image_url": object{"url": "data:image/png;base64," + attack}}),
 				part(object{"type": "image", "source": object{"media_type": attack, "data": attack}}),

@@ -1,3 +1,5 @@
+// Package inspect is the commands that show what there is: models and tools, which
+// can also be called by themselves.
 package inspect
 
 import (
