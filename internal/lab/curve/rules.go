@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/lab/curve/sample"
 )
@@ -297,20 +298,9 @@ func (s *silence) tick(at time.Time) []event.Finding {
 		return nil
 	}
 	s.fired = true
-	text := fmt.Sprintf("there has been no output for %s", span(quiet))
+	text := fmt.Sprintf("there has been no output for %s", amount.Took(quiet))
 	if usual := s.usual(); usual > 0 {
-		text += fmt.Sprintf("; it usually comes every %s", span(usual))
+		text += fmt.Sprintf("; it usually comes every %s", amount.Took(usual))
 	}
 	return []event.Finding{{Rule: RuleSilence, Severity: Warning, Text: text}}
-}
-
-// span is a duration for people.
-func span(d time.Duration) string {
-	switch {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	}
-	return fmt.Sprintf("%.1f h", d.Hours())
 }

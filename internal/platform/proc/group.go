@@ -37,7 +37,8 @@ func ParseGroup(s string) (Group, error) {
 	return Group{ID: id, Start: start}, nil
 }
 
-func groupOf(pid int) Group { return Group{ID: pid, Start: startOf(pid)} }
+// GroupOf is the group that a process leads.
+func GroupOf(pid int) Group { return Group{ID: pid, Start: startOf(pid)} }
 
 // Alive reports whether a process of the group runs.
 func (g Group) Alive() bool { return g.alive() }

@@ -13,10 +13,10 @@ func Detach(c *exec.Cmd) {
 }
 
 // Named names a process by its number.
-func Named(pid int) Group { return groupOf(pid) }
+func Named(pid int) Group { return GroupOf(pid) }
 
 // Self names this process, which leads a group when it was started detached.
-func Self() Group { return groupOf(os.Getpid()) }
+func Self() Group { return GroupOf(os.Getpid()) }
 
 // Leads reports whether the process that g is named after still runs, whatever
 // became of those it has started.

@@ -117,7 +117,7 @@ func Start(c Command) (*Process, error) {
 		}
 		return nil, fmt.Errorf("start %s in %s: %w", c.Path, c.Dir, err)
 	}
-	p.group = groupOf(p.cmd.Process.Pid)
+	p.group = GroupOf(p.cmd.Process.Pid)
 	p.follow(c.Output)
 	return p, nil
 }

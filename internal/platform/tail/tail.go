@@ -31,6 +31,7 @@ type Reader struct {
 	seen   []byte // the last bytes before it
 	line   []byte // the beginning of a line whose end has not come
 	cut    bool   // its rest is left out
+	torn   bool   // its beginning was left out: it is not handed on
 }
 
 // New returns a reader. open opens what is read at an offset, which may lie
@@ -54,17 +55,24 @@ func (r *Reader) Poll(ctx context.Context, take func(line string, end int64)) (a
 }
 
 // Reset begins at the beginning.
-func (r *Reader) Reset() { r.offset, r.seen, r.line, r.cut = 0, nil, nil, false }
+func (r *Reader) Reset() { r.offset, r.seen, r.line, r.cut, r.torn = 0, nil, nil, false, false }
+
+// Skip goes on behind offset at instead of at the beginning; what may be the rest
+// of a line there is left out.
+func (r *Reader) Skip(at int64) {
+	r.Reset()
+	r.offset, r.torn = at, at > 0
+}
 
 // Offset is how far it has read, an unfinished line included.
 func (r *Reader) Offset() int64 { return r.offset }
 
 // Rest hands on the unfinished line, if there is one: no more comes.
 func (r *Reader) Rest(take func(line string, end int64)) {
-	if len(r.line) > 0 {
+	if len(r.line) > 0 && !r.torn {
 		take(string(r.line), r.offset)
 	}
-	r.line, r.cut = nil, false
+	r.line, r.cut, r.torn = nil, false, false
 }
 
 // read reads to the end; same is false when what was read before is not there
@@ -121,8 +129,10 @@ func (r *Reader) add(p []byte, take func(string, int64)) {
 		}
 		r.offset += int64(i + 1)
 		p = p[i+1:]
-		take(string(bytes.TrimSuffix(r.line, []byte("\r"))), r.offset)
-		r.line, r.cut = r.line[:0], false
+		if !r.torn {
+			take(string(bytes.TrimSuffix(r.line, []byte("\r"))), r.offset)
+		}
+		r.line, r.cut, r.torn = r.line[:0], false, false
 	}
 }
 

@@ -85,6 +85,19 @@ func TestRest(t *testing.T) {
 	}
 }
 
+func TestSkip(t *testing.T) {
+	m := &memory{data: []byte("first\nsecond\nthird\n")}
+	r := tail.New(m.open)
+	r.Skip(8)
+	if got, _ := poll(t, r); !slices.Equal(got, []string{"third"}) {
+		t.Errorf("%q", got)
+	}
+	r.Skip(0)
+	if got, _ := poll(t, r); len(got) != 3 {
+		t.Errorf("%q", got)
+	}
+}
+
 // However the text arrives, its lines come once and in order, each with the
 // offset behind it.
 func TestAnyGrowth(t *testing.T) {

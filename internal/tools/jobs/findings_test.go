@@ -72,7 +72,7 @@ func TestSilenceOfAJob(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, d *desk) {
 		wantText(t, d.call(t.Context(), d.env("c"), `{"operation":"run","command":["x"],"timeout":"3h"}`), true, "completed")
 		found := told[event.Finding](d.session.Emitted())
-		if len(found) != 1 || found[0].Rule != "silence" || !strings.HasPrefix(found[0].Text, "there has been no output for 10 min") {
+		if len(found) != 1 || found[0].Rule != "silence" || !strings.HasPrefix(found[0].Text, "there has been no output for 10m ") {
 			t.Errorf("%+v", found)
 		}
 	}, exec.Script{Steps: []exec.Step{{Lines: []string{"downloading"}}, {AfterMs: 3600_000, Lines: []string{"done"}}}})
