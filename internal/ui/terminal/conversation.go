@@ -7,65 +7,9 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/record"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript"
 )
-
-// record is what commands may ask about the conversation beside what is shown.
-type record struct {
-	settings event.Settings
-	said     map[string]string // accepted texts by submission
-	turns    []dialog.Turn
-	changes  []dialog.Change
-}
-
-// keep folds an event.
-func (r *record) keep(ev event.Event) {
-	switch ev.Type {
-	case event.TypeSettings:
-		if e, err := event.Decode[event.Settings](ev); err == nil {
-			r.settings = e
-		}
-	case event.TypeInputAccepted:
-		if e, err := event.Decode[event.InputAccepted](ev); err == nil {
-			if r.said == nil {
-				r.said = map[string]string{}
-			}
-			if r.said[e.SubmissionID] = e.Shown; e.Shown == "" {
-				r.said[e.SubmissionID] = e.Text
-			}
-		}
-	case event.TypeTurnStarted:
-		if e, err := event.Decode[event.TurnStarted](ev); err == nil {
-			r.turns = append(r.turns, dialog.Turn{ID: e.TurnID, Text: r.said[e.SubmissionID], Time: ev.Time})
-			delete(r.said, e.SubmissionID)
-		}
-	case event.TypeCheckpoint:
-		if e, err := event.Decode[event.Checkpoint](ev); err == nil {
-			r.changes = append(r.changes, dialog.Change{TurnID: ev.TurnID, Checkpoint: e})
-		}
-	case event.TypeUndoComplete:
-		if e, err := event.Decode[event.UndoComplete](ev); err == nil && e.Removed > 0 {
-			r.turns = r.turns[:max(0, len(r.turns)-max(1, e.Turns))]
-		}
-	}
-}
-
-// waiter is a command that waits for the end of an operation.
-type waiter struct {
-	ends []event.Type
-	got  chan event.Event // has room for one
-}
-
-// tell hands an event to those who wait for it.
-func (m *model) tell(ev event.Event) {
-	m.waiters = slices.DeleteFunc(m.waiters, func(w *waiter) bool {
-		if !slices.Contains(w.ends, ev.Type) && (ev.Type != event.TypeError || ev.TurnID != "") {
-			return false
-		}
-		w.got <- ev
-		return true
-	})
-}
 
 // conversation is the session for a command.
 type conversation struct{ m *model }
@@ -95,7 +39,7 @@ func (c conversation) ID() string {
 }
 
 func (c conversation) Settings() event.Settings {
-	return ask(c.m, func(m *model) event.Settings { return m.record.settings })
+	return ask(c.m, func(m *model) event.Settings { return m.record.Settings })
 }
 
 func (c conversation) Status() transcript.Status {
@@ -119,11 +63,11 @@ func (c conversation) Plan() []event.PlanItem {
 }
 
 func (c conversation) Turns() []dialog.Turn {
-	return ask(c.m, func(m *model) []dialog.Turn { return slices.Clone(m.record.turns) })
+	return ask(c.m, func(m *model) []dialog.Turn { return slices.Clone(m.record.Turns) })
 }
 
 func (c conversation) Changes() []dialog.Change {
-	return ask(c.m, func(m *model) []dialog.Change { return slices.Clone(m.record.changes) })
+	return ask(c.m, func(m *model) []dialog.Change { return slices.Clone(m.record.Changes) })
 }
 
 var errNoSession = errors.New("no session is open yet")
@@ -134,36 +78,20 @@ func (c conversation) Submit(ctx context.Context, op event.Operation) error {
 }
 
 func (c conversation) Do(ctx context.Context, op event.Operation, ends ...event.Type) (event.Event, error) {
-	w := &waiter{ends: ends, got: make(chan event.Event, 1)}
-	if !ask(c.m, func(m *model) bool {
+	w := ask(c.m, func(m *model) *record.Waiter {
 		if m.opened == nil {
-			return false
+			return nil
 		}
-		m.waiters = append(m.waiters, w)
+		w := m.waiters.Add(ends...)
 		m.submit(op)
-		return true
-	}) {
+		return w
+	})
+	if w == nil {
 		return event.Event{}, errNoSession
 	}
-	select {
-	case ev := <-w.got:
-		if ev.Type != event.TypeError {
-			return ev, nil
-		}
-		e, err := event.Decode[event.Error](ev)
-		if err != nil {
-			return ev, err
-		}
-		text := e.Error
-		if e.Hint != "" {
-			text += " " + e.Hint
-		}
-		return ev, errors.New(text)
-	case <-ctx.Done():
-		ask(c.m, func(m *model) bool {
-			m.waiters = slices.DeleteFunc(m.waiters, func(other *waiter) bool { return other == w })
-			return true
-		})
-		return event.Event{}, ctx.Err()
+	ev, err := w.Wait(ctx)
+	if ctx.Err() != nil {
+		ask(c.m, func(m *model) bool { m.waiters.Remove(w); return true })
 	}
+	return ev, err
 }

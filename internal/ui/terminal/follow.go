@@ -4,82 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/feed"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/record"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
 
-// follower collects the events of one session for the event loop.
-type follower struct {
-	info   attach.Info // when it began
-	cancel context.CancelFunc
-	past   []event.Event // up to info.LastSeq
-
-	mu      sync.Mutex
-	waiting []event.Event
-	taken   chan struct{} // closed when the waiting ones are taken
-}
-
-// holdBack bounds the events that wait: a session is read no faster than it is
-// drawn.
-const holdBack = 4096
-
 // start follows the session from its first event.
 func (m *model) start(session attach.Session) {
-	if m.follow != nil {
-		m.follow.cancel()
+	if m.feed != nil {
+		m.feed.Stop()
 	}
-	ctx, cancel := context.WithCancel(m.ctx)
-	f := &follower{info: session.Info(), cancel: cancel, taken: make(chan struct{})}
-	m.follow = f
-	m.work.Go(func() {
-		for ev, err := range session.Follow(ctx, 0) {
-			if err != nil {
-				m.send(endedMsg{f, err})
-				return
-			}
-			first, room := f.put(ev)
-			if first {
-				m.send(eventsMsg{f})
-			}
-			select {
-			case <-room:
-			case <-ctx.Done():
-				return
-			}
-		}
-		if ctx.Err() == nil {
-			m.send(endedMsg{f, session.Err()})
-		}
-	})
-}
-
-// put adds an event. First says that the event loop must be told; the channel
-// is closed when there is room for more.
-func (f *follower) put(ev event.Event) (first bool, room <-chan struct{}) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.waiting = append(f.waiting, ev)
-	if len(f.waiting) < holdBack {
-		open := make(chan struct{})
-		close(open)
-		return len(f.waiting) == 1, open
-	}
-	return false, f.taken
-}
-
-func (f *follower) take() []event.Event {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	got := f.waiting
-	f.waiting = nil
-	close(f.taken)
-	f.taken = make(chan struct{})
-	return got
+	m.past = nil
+	m.feed = feed.Start(m.ctx, session, &m.work,
+		func(f *feed.Feed) { m.send(eventsMsg{f}) }, func(f *feed.Feed, err error) { m.send(endedMsg{f, err}) })
 }
 
 // open opens a session beside the event loop.
@@ -118,7 +61,7 @@ func (m *model) ready(msg openedMsg) tea.Cmd {
 // told and may be mended with a command.
 func (m *model) notOpened(err error) tea.Cmd {
 	var fatal *FatalError
-	if errors.As(err, &fatal) || m.follow == nil && !errors.Is(err, context.Canceled) {
+	if errors.As(err, &fatal) || m.feed == nil && !errors.Is(err, context.Canceled) {
 		m.failure, m.reason = err, Failed
 		return tea.Quit
 	}
@@ -133,23 +76,23 @@ func (e *FatalError) Error() string { return e.Err.Error() }
 func (e *FatalError) Unwrap() error { return e.Err }
 
 // events shows what has happened.
-func (m *model) events(f *follower) tea.Cmd {
-	if f != m.follow {
+func (m *model) events(f *feed.Feed) tea.Cmd {
+	if f != m.feed {
 		return nil
 	}
 	var cmds []tea.Cmd
-	for _, ev := range f.take() {
-		m.record.keep(ev)
-		if ev.Seq <= f.info.LastSeq {
-			if f.past = append(f.past, ev); ev.Seq == f.info.LastSeq {
-				m.transcript.Replay(f.past)
-				f.past = nil
+	for _, ev := range f.Take() {
+		m.record.Keep(ev)
+		if ev.Seq <= f.Info.LastSeq {
+			if m.past = append(m.past, ev); ev.Seq == f.Info.LastSeq {
+				m.transcript.Replay(m.past)
+				m.past = nil
 				m.gateChanged()
 			}
 			continue
 		}
 		m.transcript.Apply(ev)
-		m.tell(ev)
+		m.waiters.Tell(ev)
 		cmds = append(cmds, m.after(ev))
 	}
 	return tea.Batch(cmds...)
@@ -165,16 +108,16 @@ func (m *model) after(ev event.Event) tea.Cmd {
 			cmd = tea.ClearScreen
 		}
 	case event.TypeApprovalRequired:
-		cmd = m.notify("approval", "an approval is needed")
+		cmd = m.notify(attention.Approval, "an approval is needed")
 	case event.TypeTurnComplete:
-		cmd = m.notify("finished", "finished: "+m.transcript.Status().Title)
+		cmd = m.notify(attention.Finished, "finished: "+m.transcript.Status().Title)
 	case event.TypeError:
 		if e, err := event.Decode[event.Error](ev); err == nil {
-			cmd = m.notify("error", e.Error)
+			cmd = m.notify(attention.Error, e.Error)
 		}
 	case event.TypeJobComplete:
 		if e, err := event.Decode[event.JobComplete](ev); err == nil {
-			cmd = m.notify("job", fmt.Sprintf("job %s: %s", e.JobID, e.FinalStatus))
+			cmd = m.notify(attention.Job, fmt.Sprintf("job %s: %s", e.JobID, e.FinalStatus))
 		}
 	}
 	return cmd
@@ -183,14 +126,14 @@ func (m *model) after(ev event.Event) tea.Cmd {
 // ended goes on with the session's next chapter, or says why no more events
 // come.
 func (m *model) ended(msg endedMsg) {
-	if msg.from != m.follow || m.leaving {
+	if msg.from != m.feed || m.leaving {
 		return
 	}
-	if msg.err == nil && m.opened.Info().Chapter > msg.from.info.Chapter {
-		m.record = record{}
+	if msg.err == nil && m.opened.Info().Chapter > msg.from.Info.Chapter {
+		m.record = record.Record{}
 		m.settings(m.opened.Info().Settings)
 		m.start(m.opened)
-		m.tell(event.Event{Type: event.TypeResumeComplete}) // it stands in the new session's past
+		m.waiters.Tell(event.Event{Type: event.TypeResumeComplete}) // it stands in the new session's past
 		return
 	}
 	text := "the session has ended"
@@ -200,13 +143,14 @@ func (m *model) ended(msg endedMsg) {
 	m.warn(text)
 	m.say(theme.Dim, "nothing is lost: what you type next goes on with it, /new begins another one")
 	m.transcript.Stop()
+	m.waiters.End(errors.New(text))
 	m.review, m.gate, m.lost = nil, nil, m.opened.Info().SessionID
 	m.opened = nil
 }
 
 // settings tells everyone the values in force when a session is opened.
 func (m *model) settings(s event.Settings) {
-	m.record.settings = s
+	m.record.Settings = s
 	m.transcript.Settings(s)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
 
@@ -105,9 +106,9 @@ func (m *model) do(a composer.Action) tea.Cmd {
 		m.quitArmed = time.Time{}
 		return m.enter(a.Text, true)
 	case composer.Shell:
-		m.shell(a.Text)
+		return m.runCommand(dialog.Shell, a.Text)
 	case composer.Remember:
-		m.remember(a.Text)
+		return m.runCommand(dialog.Remember, a.Text)
 	case composer.Editor:
 		return m.edit("message.md", m.input.Text(), func(text string, err error) {
 			if err != nil {
@@ -117,7 +118,7 @@ func (m *model) do(a composer.Action) tea.Cmd {
 			m.input.SetText(strings.TrimRight(text, "\n"))
 		})
 	case composer.Image:
-		m.image()
+		return m.runCommand(dialog.Picture, "")
 	case composer.EOF:
 		return m.leave(Quit)
 	case composer.Escape:
@@ -201,8 +202,8 @@ func slash(line string) (name, args string, ok bool) {
 // message sends a text. What it mentions is read first, beside the event loop;
 // texts keep their order.
 func (m *model) message(text string, steer bool) {
-	own := strings.Join(m.context, "\n\n")
-	m.context = nil
+	own := strings.Join(m.brings, "\n\n")
+	m.brings = nil
 	m.inOrder(func(ctx context.Context) {
 		in := event.UserInput{Text: text}
 		var notes []string
@@ -247,57 +248,5 @@ func (m *model) inOrder(f func(ctx context.Context)) {
 			<-before
 		}
 		f(m.ctx)
-	})
-}
-
-// shell runs the person's own command; the next message brings its output
-// along.
-func (m *model) shell(command string) {
-	if m.o.Shell == nil {
-		m.warn("commands cannot be run here")
-		return
-	}
-	m.begin("!", func(ctx context.Context) error {
-		output, err := m.o.Shell(ctx, command)
-		if err != nil {
-			return err
-		}
-		m.send(sayMsg{func(m *model) {
-			m.say(theme.User, "$ "+command)
-			m.say(theme.Dim, strings.TrimRight(output, "\n"))
-			m.context = append(m.context, "I ran this command myself:\n$ "+command+"\n"+output)
-			m.note("your next message brings this output along", 3*time.Second)
-		}})
-		return nil
-	})
-}
-
-// remember adds a line to the memory.
-func (m *model) remember(text string) {
-	if m.o.Remember == nil {
-		m.warn("there is no memory here")
-		return
-	}
-	m.begin("#", func(ctx context.Context) error {
-		where, err := m.o.Remember(ctx, text)
-		if err == nil {
-			m.send(sayMsg{func(m *model) { m.say(theme.Dim, "remembered in "+where) }})
-		}
-		return err
-	})
-}
-
-// image puts the picture of the clipboard into the message.
-func (m *model) image() {
-	if m.o.Image == nil {
-		m.note("there is no clipboard here: mention a picture with @path", 3*time.Second)
-		return
-	}
-	m.begin("paste", func(ctx context.Context) error {
-		mention, err := m.o.Image(ctx)
-		if err == nil {
-			m.send(sayMsg{func(m *model) { m.input.Insert(mention + " ") }})
-		}
-		return err
 	})
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/feed"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/record"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/scrollback"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript"
 )
@@ -38,22 +41,23 @@ type model struct {
 	width, height int
 	transcript    *transcript.Transcript
 	input         *composer.Composer
-	printed       printer
+	printed       scrollback.Printer
 
 	opened  *Opened // nil while none is open
 	opening bool
-	follow  *follower
-	lost    string // the session that has ended by itself
-	record  record
-	waiters []*waiter
+	feed    *feed.Feed
+	past    []event.Event // of a session that goes on, shown in short
+	lost    string        // the session that has ended by itself
+	record  record.Record
+	waiters record.Waiters
 	// submitted and prepared are closed when what was sent last is with the
 	// session, and when its text is ready.
 	submitted, prepared chan struct{}
 	// early waits for the session to be ready.
 	early []event.Operation
-	// context is what the next message brings along: the output of the person's
+	// brings is what the next message brings along: the output of the person's
 	// own commands.
-	context []string
+	brings []string
 
 	command *command // the slash command that runs
 	asked   *request // what it asks; drawn in the place of the input
@@ -95,10 +99,10 @@ type (
 		err    error
 	}
 	// eventsMsg says that events are waiting.
-	eventsMsg struct{ from *follower }
+	eventsMsg struct{ from *feed.Feed }
 	// endedMsg says that no more events come.
 	endedMsg struct {
-		from *follower
+		from *feed.Feed
 		err  error
 	}
 	// requestMsg is what a command wants of the person.
@@ -131,7 +135,7 @@ type (
 // Init begins to open the session at once.
 func (m *model) Init() tea.Cmd {
 	for _, line := range m.banner() {
-		m.printed.add(line, m.width)
+		m.printed.Add(line, m.width)
 	}
 	m.open("")
 	if m.o.AskDark == nil {
@@ -150,6 +154,9 @@ func (m *model) banner() []string {
 // Update takes one message.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.take(msg)
+	if seq := m.o.Attention.Progress(m.state()); seq != "" {
+		cmd = tea.Batch(cmd, tea.Raw(seq))
+	}
 	return m, tea.Batch(cmd, m.flush(), m.tick())
 }
 
@@ -170,7 +177,7 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case beatMsg:
 		m.beating = false
 	case printedMsg:
-		m.printed.busy = false
+		m.printed.Printed()
 	case openedMsg:
 		return m.ready(msg)
 	case eventsMsg:
@@ -241,9 +248,9 @@ func (m *model) tick() tea.Cmd {
 // than the screen.
 func (m *model) flush() tea.Cmd {
 	for _, line := range m.transcript.Take() {
-		m.printed.add(line, m.width)
+		m.printed.Add(line, m.width)
 	}
-	return m.printed.next(m.printed.room(m.height, time.Now()))
+	return m.printed.Next(m.height, time.Now(), printedMsg{})
 }
 
 // say adds lines to the conversation.

@@ -38,7 +38,7 @@ func (m *model) gateChanged() {
 func (m *model) money() approve.Money {
 	s := m.transcript.Status()
 	spent := float64(s.CostMicroUSD) / 1e6
-	return approve.Money{Spent: &spent, Incomplete: s.CostIncomplete, Cap: m.record.settings.MaxCostUSD}
+	return approve.Money{Spent: &spent, Incomplete: s.CostIncomplete, Cap: m.record.Settings.MaxCostUSD}
 }
 
 // reviewKey takes Enter without a text: everything else is typed.

@@ -83,13 +83,18 @@ func stage() int {
 				return talk.Page(ctx, "Numbers", strings.Repeat("a line\n", 100))
 			},
 		}, {
+			Name: dialog.Shell, Hidden: true, Run: func(_ context.Context, talk dialog.Talk, command string) error {
+				talk.Print("$ " + command)
+				talk.Bring("out of " + command)
+				return nil
+			},
+		}, {
 			Name: "undo", Help: "undo", Run: func(ctx context.Context, talk dialog.Talk, _ string) error {
 				_, err := talk.Conversation().Do(ctx, event.Undo{}, event.TypeUndoComplete)
 				return err
 			},
 		}},
-		Input: composer.Options{}, Attention: silent{}, Modes: []string{"ask", "auto-edit", "plan"},
-		Shell: func(_ context.Context, command string) (string, error) { return "out of " + command, nil },
+		Input: composer.Options{}, Modes: []string{"ask", "auto-edit", "plan"},
 		Editor: func(path string) ([]string, error) {
 			return []string{"sh", "-c", `printf 'edited' >> "$0"`, path}, nil
 		},
@@ -98,13 +103,6 @@ func stage() int {
 	fmt.Printf("ended: reason %d, error %v, draft %q\n", res.Reason, res.Err, res.Draft)
 	return int(res.Reason)
 }
-
-type silent struct{}
-
-func (silent) Focus(bool)                  {}
-func (silent) Event(string, string) string { return "" }
-func (silent) Title(string) string         { return "" }
-func (silent) Progress(string) string      { return "" }
 
 // scripted is a session that answers by rules: what a message says is what
 // happens.
@@ -134,6 +132,8 @@ type host struct {
 	busy    bool
 	gate    bool
 	queue   []event.UserInput
+	ended   chan struct{}
+	over    sync.Once
 	past    int64 // events that were there at the start
 	wait    sync.WaitGroup
 }
@@ -143,7 +143,7 @@ func newHost() *host {
 	if err != nil {
 		panic(err)
 	}
-	h := &host{journal: j, stop: make(chan struct{})}
+	h := &host{journal: j, stop: make(chan struct{}), ended: make(chan struct{})}
 	h.tell(event.Ready{Message: "Agent initialized", ToolCount: 3})
 	return h
 }
@@ -157,7 +157,8 @@ func (h *host) live(n int) {
 		h.busy = true
 		ps := []event.Payload{
 			event.InputAccepted{SubmissionID: fmt.Sprint("s", h.turns), Text: fmt.Sprintf("question %d", h.turns)},
-			event.TurnStarted{TurnID: fmt.Sprintf("turn_%d", h.turns), SubmissionID: fmt.Sprint("s", h.turns)}, event.Processing{},
+			event.TurnStarted{TurnID: fmt.Sprintf("turn_%d", h.turns), SubmissionID: fmt.Sprint("s", h.turns)},
+			event.Processing{},
 			event.ReasoningChunk{Content: "let me think about this for a while"},
 		}
 		for k := range 30 {
@@ -189,6 +190,8 @@ func (h *host) tell(ps ...event.Payload) {
 
 func (h *host) Err() error { return nil }
 
+func (h *host) Ended() <-chan struct{} { return h.ended }
+
 func (h *host) Info(chapter int) (attach.Info, bool) {
 	return attach.Info{SessionID: h.journal.SessionID(), LastSeq: h.past, Settings: event.Settings{Model: "test/model", Effort: "high", ApprovalMode: "ask", ToolRuntime: "local", Window: 100_000}}, chapter <= 0
 }
@@ -202,6 +205,7 @@ func (h *host) Shutdown(context.Context) error {
 	h.wait.Wait()
 	h.tell(event.Shutdown{})
 	h.journal.Close()
+	h.over.Do(func() { close(h.ended) })
 	return nil
 }
 

@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/editing"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/panel"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
@@ -27,7 +25,7 @@ type command struct {
 func (m *model) runCommand(name, args string) tea.Cmd {
 	at := slices.IndexFunc(m.o.Commands, func(c dialog.Command) bool { return c.Name == name || slices.Contains(c.Aliases, name) })
 	if at < 0 {
-		m.warn(fmt.Sprintf("there is no command /%s; /help lists them", name))
+		m.warn(fmt.Sprintf("there is no command /%s here; /help lists them", name))
 		return nil
 	}
 	c := m.o.Commands[at]
@@ -118,8 +116,8 @@ func (m *model) talk(ctx context.Context) dialog.Talk { return &talk{m: m, ctx: 
 // do has the event loop do something.
 func (t *talk) do(f func(m *model)) { t.m.send(sayMsg{f}) }
 
-func (t *talk) Print(text string)    { t.do(func(m *model) { m.say(theme.Text, text) }) }
-func (t *talk) Warn(text string)     { t.do(func(m *model) { m.say(theme.Warning, text) }) }
+func (t *talk) Print(text string) { t.do(func(m *model) { m.say(theme.Text, text) }) }
+func (t *talk) Warn(text string)  { t.do(func(m *model) { m.say(theme.Warning, text) }) }
 func (t *talk) Markdown(text string) {
 	t.do(func(m *model) {
 		m.say(theme.Text, text)
@@ -132,8 +130,10 @@ func (t *talk) Diff(text string) {
 	})
 }
 
-func (t *talk) Fill(text string)     { t.do(func(m *model) { m.input.SetText(text) }) }
-func (t *talk) Clear()               { t.m.send(tea.ClearScreen()) }
+func (t *talk) Fill(text string)   { t.do(func(m *model) { m.input.SetText(text) }) }
+func (t *talk) Clear()             { t.m.send(tea.ClearScreen()) }
+func (t *talk) Insert(text string) { t.do(func(m *model) { m.input.Insert(text) }) }
+func (t *talk) Bring(text string)  { t.do(func(m *model) { m.brings = append(m.brings, text) }) }
 
 func (t *talk) Verbose(on bool) bool {
 	return ask(t.m, func(m *model) bool {
@@ -248,35 +248,14 @@ type editMsg struct {
 // edit lets the person change a text in an editor; the terminal is the editor's
 // meanwhile.
 func (m *model) edit(name, text string, take func(text string, err error)) tea.Cmd {
-	fail := func(err error) tea.Cmd {
+	draft, err := editing.Begin(name, text, m.o.Editor)
+	if err != nil {
 		take(text, err)
 		return nil
 	}
-	if m.o.Editor == nil {
-		return fail(errors.New("there is no editor here"))
-	}
-	dir, err := os.MkdirTemp("", "ml-intern-edit-")
-	if err != nil {
-		return fail(fmt.Errorf("make a file for the editor: %w", err))
-	}
-	path := filepath.Join(dir, filepath.Base(name))
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		return fail(errors.Join(fmt.Errorf("write the file for the editor: %w", err), os.RemoveAll(dir)))
-	}
-	argv, err := m.o.Editor(path)
-	if err != nil {
-		return fail(errors.Join(err, os.RemoveAll(dir)))
-	}
 	m.editing = true
-	return tea.ExecProcess(exec.Command(argv[0], argv[1:]...), func(err error) tea.Msg {
-		defer os.RemoveAll(dir)
-		if err != nil {
-			return editedMsg{text, fmt.Errorf("the editor %s failed: %w", argv[0], err), take}
-		}
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			return editedMsg{text, fmt.Errorf("read what was edited: %w", err), take}
-		}
-		return editedMsg{string(raw), nil, take}
+	return tea.ExecProcess(draft.Command, func(err error) tea.Msg {
+		text, err := draft.End(err)
+		return editedMsg{text, err, take}
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
@@ -57,21 +58,14 @@ type Options struct {
 	// Expand makes the message of what was typed: files that are mentioned are
 	// read into it.
 	Expand func(ctx context.Context, text string) (event.UserInput, []string, error)
-	// Image takes the picture on the clipboard; the text mentions it.
-	Image func(ctx context.Context) (mention string, err error)
-	// Shell runs a command of the person's own and returns what it printed.
-	Shell func(ctx context.Context, command string) (output string, err error)
-	// Remember adds a line to the memory.
-	Remember func(ctx context.Context, text string) (where string, err error)
 	// Editor makes a command that edits a file.
 	Editor func(path string) (argv []string, err error)
 	// Rule writes a rule that permits into the project's configuration.
 	Rule func(rule string) error
 	// Approve is what reviews need beside the request, the theme and the money.
 	Approve approve.Options
-	Attention Attention
-	// Scrub takes secrets out of a text.
-	Scrub func(text string) string
+	// Attention calls a person who looks elsewhere.
+	Attention *attention.Attention
 	// Modes are the approval modes that Shift-Tab goes through.
 	Modes []string
 	// ShowThinking shows the model's reasoning.
@@ -82,17 +76,6 @@ type Options struct {
 	Terminate <-chan struct{}
 	// Now is the clock; nil is the system's.
 	Now func() time.Time
-	// Quiet draws no moving signs.
-	Quiet bool
-}
-
-// Attention tells a person who looks elsewhere. See package attention.
-type Attention interface {
-	Focus(focused bool)
-	// Event returns what to write to the terminal, empty for nothing.
-	Event(kind, text string) string
-	Title(state string) string
-	Progress(state string) string
 }
 
 // Reason is why the application ended.
@@ -126,6 +109,9 @@ func Run(ctx context.Context, o Options) Result {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Attention == nil {
+		o.Attention = attention.New(attention.Options{Mode: "off", Environ: o.Environ})
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m := newModel(ctx, o)
@@ -137,7 +123,9 @@ func Run(ctx context.Context, o Options) Result {
 	m.send = program.Send
 	var watch sync.WaitGroup
 	watch.Go(func() { m.watchSignals(ctx) })
+	fmt.Fprint(o.Out, o.Attention.Begin())
 	_, err := program.Run()
+	fmt.Fprint(o.Out, o.Attention.End())
 	cancel()
 	m.work.Wait()
 	watch.Wait()

@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/panel"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
@@ -25,7 +26,7 @@ func (m *model) View() tea.View {
 		lines = lines[over:]
 		bottom = bottom[min(over, len(bottom)):]
 	}
-	m.printed.draws(len(lines), time.Now())
+	m.printed.Draws(len(lines), time.Now())
 	v := tea.NewView(strings.Join(lines, "\n"))
 	if cursor != nil {
 		at := tea.NewCursor(cursor.X, len(lines)-len(bottom)+cursor.Y)
@@ -41,11 +42,11 @@ func (m *model) View() tea.View {
 func (m *model) state() string {
 	switch {
 	case m.review != nil:
-		return "waiting"
+		return attention.Waiting
 	case m.transcript.Busy():
-		return "working"
+		return attention.Working
 	}
-	return "idle"
+	return attention.Idle
 }
 
 // bottom is what gets the keys, and the lines below it.

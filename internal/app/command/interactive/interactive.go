@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"github.com/charmbracelet/x/ansi"
@@ -22,6 +24,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/ui/terminal"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve/sheet"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/history"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
@@ -100,15 +103,18 @@ func (r *run) screen(ctx context.Context) (int, error) {
 	dark := c.UI.Theme != "light"
 	o := terminal.Options{
 		In: r.streams.In, Out: r.streams.Out, Environ: r.environ(), Theme: r.look(dark),
-		Banner: r.banner, Open: r.open, Commands: slash.Commands(&slash.Desk{App: a, Version: app.Version()}),
-		Input: composer.Options{History: r.history(), Dir: a.Loaded.Dir},
+		Banner: r.banner, Open: r.open, Commands: append(slash.Commands(&slash.Desk{App: a, Version: app.Version()}), r.errands()...),
+		Editor: editor(a.Loaded.Env),
+		Input:  composer.Options{History: r.history(), Dir: a.Loaded.Dir},
 		Approve: approve.Options{Options: sheet.Options{
-			Shown: a.Scrub, Secret: a.Secrets().Shown, Hub: a.Loaded.URL("HF_ENDPOINT").Value, File: r.file,
-		}},
-		Shell: shell(a.Loaded.Dir, r.environ(), a.Scrub), Editor: editor(a.Loaded.Env),
-		Remember:  remember(filepath.Join(a.Loaded.Workspace, "AGENTS.md")),
-		Attention: quiet{},
-		Modes:     modes(), ShowThinking: c.ShowThinking, Hangup: hangup, Terminate: terminate,
+			Shown: a.Scrub, Secret: a.Secrets().Shown, Hub: a.Loaded.URL("HF_ENDPOINT").Value, File: r.file, Dir: a.Loaded.Dir,
+		}, NoProject: r.noProject()},
+		Attention: attention.New(attention.Options{
+			Mode: c.UI.Notify, Environ: r.environ(), GOOS: runtime.GOOS, MinSeconds: c.NotifyMinSeconds, Name: filepath.Base(a.Loaded.Dir),
+			ASCII: r.options.ASCII, Scrub: a.Scrub, Run: start,
+		}),
+		Rule:  func(rule string) error { return a.Loaded.AllowInProject(ctx, rule) },
+		Modes: modes(), ShowThinking: c.ShowThinking, Hangup: hangup, Terminate: terminate,
 	}
 	if c.UI.Theme == "auto" {
 		o.AskDark = r.look
@@ -116,10 +122,34 @@ func (r *run) screen(ctx context.Context) (int, error) {
 	return r.ended(terminal.Run(ctx, o))
 }
 
-// file is what stands in a file now.
+// fileMost is the largest file that is read for a difference, in bytes.
+const fileMost = 1 << 20
+
+// file is what stands in a file now: a regular one that is no larger than can be
+// looked at.
 func (r *run) file(path string) (string, bool) {
-	raw, err := os.ReadFile(app.Absolute(path, r.app.Loaded.Dir))
+	path = app.Absolute(path, r.app.Loaded.Dir)
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > fileMost {
+		return "", false
+	}
+	raw, err := os.ReadFile(path)
 	return string(raw), err == nil
+}
+
+// noProject says why no rule can be kept for the project.
+func (r *run) noProject() string {
+	if !r.app.Loaded.Trusted {
+		return "this folder is not trusted (ml-intern trust)"
+	}
+	return ""
+}
+
+// start runs a program of the desktop's beside everything else.
+func start(argv []string) {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	if cmd.Start() == nil {
+		go func() { _ = cmd.Wait() }() // it ends by itself, or with this process
+	}
 }
 
 // history is what the person has typed before.
@@ -231,10 +261,3 @@ func closed(c chan struct{}) chan struct{} {
 	}
 	return c
 }
-
-type quiet struct{}
-
-func (quiet) Focus(bool)                  {}
-func (quiet) Event(string, string) string { return "" }
-func (quiet) Title(string) string         { return "" }
-func (quiet) Progress(string) string      { return "" }

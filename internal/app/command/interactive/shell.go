@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 )
 
 // shellWait is how long a command of the person's own may take, shellMost how
@@ -140,5 +142,29 @@ func remember(path string) func(ctx context.Context, text string) (string, error
 		}
 		_, err = f.WriteString("\n- " + strings.Join(strings.Fields(text), " ") + "\n")
 		return path, errors.Join(err, f.Close())
+	}
+}
+
+// errands are the commands that have keys of their own.
+func (r *run) errands() []dialog.Command {
+	run := shell(r.app.Loaded.Dir, r.environ(), r.app.Scrub)
+	keep := remember(filepath.Join(r.app.Loaded.Workspace, "AGENTS.md"))
+	return []dialog.Command{
+		{Name: dialog.Shell, Hidden: true, Run: func(ctx context.Context, talk dialog.Talk, command string) error {
+			output, err := run(ctx, command)
+			if err != nil {
+				return err
+			}
+			talk.Print("$ " + command + "\n" + output)
+			talk.Bring("I ran this command myself:\n$ " + command + "\n" + output)
+			return nil
+		}},
+		{Name: dialog.Remember, Hidden: true, Run: func(ctx context.Context, talk dialog.Talk, text string) error {
+			where, err := keep(ctx, text)
+			if err == nil {
+				talk.Print("Remembered in " + where)
+			}
+			return err
+		}},
 	}
 }

@@ -31,6 +31,14 @@ type Command struct {
 	Run func(ctx context.Context, talk Talk, args string) error
 }
 
+// Names of the commands that have keys of their own instead of a slash: a line
+// that begins with "!" or "#", and a picture that is pasted. They are hidden.
+const (
+	Shell    = "!"
+	Remember = "#"
+	Picture  = "picture"
+)
+
 // Option is one thing to choose.
 type Option struct {
 	// Value is what stands for it; Label is what is shown, Value where empty.
@@ -89,6 +97,10 @@ type Talk interface {
 	Live(ctx context.Context, every time.Duration, draw func(width, height int) []string) error
 	// Fill puts a text into the input line, to be changed and sent.
 	Fill(text string)
+	// Insert puts a text at the cursor of the input line.
+	Insert(text string)
+	// Bring adds a text to the next message, in front of it.
+	Bring(text string)
 	// Copy puts a text on the clipboard; the error says where that is not
 	// possible.
 	Copy(text string) error

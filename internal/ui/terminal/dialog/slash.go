@@ -1,0 +1,27 @@
+package dialog
+
+import (
+	"slices"
+	"strings"
+)
+
+// Slash reads a line that asks for a command; one such as /tmp/x does not.
+func Slash(line string) (name, args string, ok bool) {
+	rest, found := strings.CutPrefix(line, "/")
+	if !found {
+		return "", "", false
+	}
+	if i := strings.IndexAny(rest, " \t\n"); i >= 0 {
+		rest, args = rest[:i], rest[i+1:]
+	}
+	return strings.ToLower(rest), strings.TrimSpace(args), rest != "" && !strings.Contains(rest, "/")
+}
+
+// Find returns the command with this name, or nil.
+func Find(commands []Command, name string) *Command {
+	at := slices.IndexFunc(commands, func(c Command) bool { return c.Name == name || slices.Contains(c.Aliases, name) })
+	if at < 0 {
+		return nil
+	}
+	return &commands[at]
+}

@@ -1,0 +1,38 @@
+package dialog_test
+
+import (
+	"testing"
+
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
+)
+
+func TestSlash(t *testing.T) {
+	for line, want := range map[string]struct {
+		name, args string
+		ok         bool
+	}{
+		"/Model  a/b c": {"model", "a/b c", true},
+		"/undo":         {"undo", "", true},
+		"/note\nlines":  {"note", "lines", true},
+		"/tmp/x":        {"", "", false},
+		"/":             {"", "", false},
+		"//x":           {"", "", false},
+		"no":            {"", "", false},
+		"":              {"", "", false},
+	} {
+		name, args, ok := dialog.Slash(line)
+		if ok != want.ok || ok && (name != want.name || args != want.args) {
+			t.Errorf("%q: %q, %q, %v", line, name, args, ok)
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	commands := []dialog.Command{{Name: "quit", Aliases: []string{"exit"}}, {Name: "undo"}}
+	if c := dialog.Find(commands, "exit"); c == nil || c.Name != "quit" {
+		t.Errorf("got %v", c)
+	}
+	if c := dialog.Find(commands, "redo"); c != nil {
+		t.Errorf("got %v", c)
+	}
+}
