@@ -431,3 +431,76 @@ func once(t interface{ Errorf(string, ...any) }, events []event.Event) {
 		}
 	}
 }
+
+// blocking opens and puts back nothing until it is told to stop.
+type blocking struct{ *workspace }
+
+func (b blocking) New(ctx context.Context) (agent.Opened, error) {
+	<-ctx.Done()
+	return agent.Opened{}, ctx.Err()
+}
+
+func (b blocking) Resume(ctx context.Context, _ string) (agent.Opened, error) { return b.New(ctx) }
+
+func (b blocking) Undo(ctx context.Context, _ []string) event.Restored {
+	<-ctx.Done()
+	return event.Restored{Problem: "stopped"}
+}
+
+// Acceptance check 22 of the command line: whatever goes on ends at once, with
+// one ending, and the session goes on. An open gate is abandoned.
+func TestInterruptOfEveryOperation(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		op   event.Operation
+		end  event.Type
+	}{
+		{"a turn", event.UserInput{Text: "stall"}, event.TypeInterrupted},
+		{"a summary", event.Compact{}, event.TypeInterrupted},
+		{"a new conversation", event.NewChat{}, event.TypeError},
+		{"another session", event.Resume{Path: "x"}, event.TypeError},
+		{"files put back", event.Undo{}, event.TypeUndoComplete},
+		{"a gate", event.UserInput{Text: "ask"}, event.TypeInterrupted},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				long := strings.Repeat("word ", 3000)
+				m := &script{loop: true, steps: []step{say(long), say(long), func(ctx context.Context, req llm.Request, yield func(llm.Chunk, error) bool) {
+					switch text := last(req).Text; {
+					case text == "go on":
+						say("fine")(ctx, req, yield)
+					case text == "ask":
+						use(call("a", "delete", `{"ask":true}`))(ctx, req, yield)
+					default:
+						stall("hm")(ctx, req, yield)
+					}
+				}}}
+				b := blocking{newWorkspace()}
+				r := start(t, m, func(s *setup) {
+					s.sessions, s.checkpoints, s.tools = b, b, []tool.Tool{gated("delete", nil)}
+				})
+				r.turn("one")
+				r.turn("two")
+				r.submit(c.op)
+				ends := []event.Type{event.TypeInterrupted, event.TypeError, event.TypeUndoComplete, event.TypeCompacted, event.TypeTurnComplete}
+				after(time.Second, func() { r.agent.Interrupt() })
+				begun := time.Now()
+				got := r.until(ends...)
+				if end := got[len(got)-1]; end.Type != c.end || time.Since(begun) > 2*time.Second {
+					t.Errorf("it ended after %s with %s %s", time.Since(begun), end.Type, end.Data)
+				}
+				if s := r.state(); s.Gate != nil || s.Turn != nil {
+					t.Errorf("gate %v, turn %v are left", s.Gate, s.Turn)
+				}
+				after(time.Hour, func() {
+					if more := r.all()[r.seen:]; len(more) != 0 {
+						t.Errorf("behind the end: %v", names(more))
+					}
+				})
+				got = r.turn("go on")
+				one[event.TurnComplete](t, got)
+				valid(t, m.request(t, m.calls()-1))
+			})
+		})
+	}
+}

@@ -547,3 +547,60 @@ func rewindStory(t *testing.T, rt *rapid.T, ops []string, counts []int) {
 	}
 	r.stop()
 }
+
+// What was undone comes again behind a history that was condensed meanwhile, and
+// a truncate is taken back like an undo; one in the middle of a turn leaves its
+// beginning.
+func TestRedoBehindASummaryAndATruncate(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		inBubble(t, func(t *testing.T) {
+			long := strings.Repeat("word ", 3000)
+			hold := make(chan struct{})
+			m := &script{steps: []step{say(long), say(long), func(ctx context.Context, req llm.Request, yield func(llm.Chunk, error) bool) {
+				<-hold
+				use(call("c", "read", `{}`))(ctx, req, yield)
+			}, say("c"), say("the summary"), say("d")}}
+			change := withTools(newFake("read", nil))
+			r := start(t, m, change)
+			r.turn("one")
+			r.turn("two")
+			r.input("three")
+			after(time.Second, func() { r.submit(event.Steer{Text: "so"}) })
+			close(hold)
+			r.ending()
+			whole := r.texts()
+			r.submit(event.Truncate{UserMessageIndex: 3})
+			r.until(event.TypeTruncateComplete)
+			if s := r.state(); len(s.InForce) != 3 || len(s.Said) != 3 {
+				t.Errorf("%d turns in force, %d messages known", len(s.InForce), len(s.Said))
+			}
+			if restart {
+				r = again(t, r, m, change)
+			}
+			if d := r.redo(); d.Added != 2 {
+				t.Errorf("%+v", d)
+			}
+			if diff := cmp.Diff(whole, r.texts()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			r.undo(1)
+			r.submit(event.Compact{})
+			r.until(event.TypeCompacted)
+			condensed := r.texts()
+			if restart {
+				r = again(t, r, m, change)
+			}
+			if d := r.redo(); d.Added != 5 {
+				t.Errorf("%+v", d)
+			}
+			if diff := cmp.Diff(append(condensed, whole[4:]...), r.texts()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			r.turn("four")
+			valid(t, m.request(t, m.calls()-1))
+			if u := r.undo(2); u.Turns != 2 || u.Removed != 7 {
+				t.Errorf("%+v", u)
+			}
+		})
+	}
+}

@@ -22,7 +22,7 @@ func (a *subagent) session(calls int) *execution.Session {
 			return nil, &event.Block{BlockReason: "a sub-agent may not spend"}
 		},
 		Settle: func(string, tool.Result, bool) []event.Payload { return nil },
-		Room:   a.room(calls), Grace: grace, Evidence: a.evidence, Heard: a.heard, Keep: parent.Keep, Leaving: parent.Leaving, Debug: parent.Debug,
+		Room:   a.room(calls), Grace: grace, Steered: parent.Steered, Evidence: a.evidence, Heard: a.heard, Keep: parent.Keep, Leaving: parent.Leaving, Debug: parent.Debug,
 	}
 }
 
