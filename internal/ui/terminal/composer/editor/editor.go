@@ -50,7 +50,7 @@ func (e *Editor) Empty() bool { return len(e.text) == 0 }
 func (e *Editor) Begins(c byte) bool { return len(e.text) > 0 && e.text[0] == c }
 
 // OneLine reports whether the text is a single line that holds no fold.
-func (e *Editor) OneLine() bool { return bytes.IndexAny(e.text, "\n\x01") < 0 }
+func (e *Editor) OneLine() bool { return !bytes.ContainsAny(e.text, "\n\x01") }
 
 // AtLineEnd reports whether nothing of the line stands behind the cursor.
 func (e *Editor) AtLineEnd() bool { return e.lineEnd(e.cursor) == e.cursor }
