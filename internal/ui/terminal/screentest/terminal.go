@@ -27,9 +27,10 @@ type Terminal struct {
 	cmd  *exec.Cmd
 	file *os.File
 	wait sync.WaitGroup
-	// ended is closed when the program has ended; err is how.
-	ended chan struct{}
-	err   error
+	// ended is closed when the program has ended; err is how. read is closed
+	// when all that it has written stands on the screen.
+	ended, read chan struct{}
+	err         error
 }
 
 // Start runs cmd in a pseudo-terminal of the given size. The program is killed
@@ -40,8 +41,11 @@ func Start(t testing.TB, cmd *exec.Cmd, columns, rows int) *Terminal {
 	if err != nil {
 		t.Fatalf("start %s in a pseudo-terminal: %v", cmd.Path, err)
 	}
-	x := &Terminal{Screen: NewScreen(columns, rows), t: t, cmd: cmd, file: file, ended: make(chan struct{})}
-	x.wait.Go(func() { _, _ = io.Copy(x.Screen, file) }) // ends with the program
+	x := &Terminal{Screen: NewScreen(columns, rows), t: t, cmd: cmd, file: file, ended: make(chan struct{}), read: make(chan struct{})}
+	x.wait.Go(func() {
+		_, _ = io.Copy(x.Screen, file) // ends with the program
+		close(x.read)
+	})
 	x.wait.Go(x.answer)
 	x.wait.Go(func() {
 		x.err = cmd.Wait()
@@ -203,6 +207,10 @@ func (x *Terminal) Exit() int {
 	case <-x.ended:
 	case <-time.After(patience):
 		x.t.Fatalf("the program did not end; the screen is\n%s", x.Text())
+	}
+	select { // a child that it left may hold the terminal
+	case <-x.read:
+	case <-time.After(time.Second):
 	}
 	var exit *exec.ExitError
 	if errors.As(x.err, &exit) {
