@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -146,7 +145,7 @@ func (l listing) search(ctx context.Context, s *console.Streams, lib *saved.Sess
 		return err
 	}
 	if l.json {
-		return s.PrintJSON(slices.Concat([]sessions.Hit{}, hits))
+		return s.PrintJSON(append([]sessions.Hit{}, hits...))
 	}
 	now := time.Now()
 	for _, h := range hits {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,11 +23,11 @@ func newExport(s *console.Streams) *cobra.Command {
 	var format, file string
 	cmd := &cobra.Command{
 		Use:   "export ID",
-		Short: "Write a session as JSON, journal, Claude Code's form, Markdown or HTML",
-		Long: `Write a session as a file. json is the saved form, jsonl the journal, claude_code
-the form of Claude Code's session files. markdown (or md) and html are to be
-read: what was looked up stands in them as footnotes. The web page needs no
-other file and runs nothing.`,
+		Short: "Write a session as JSON, journal, Markdown, a web page or a trace",
+		Long: `Write a session as a file. json is the saved form, jsonl the journal,
+claude_code the form of Claude Code's session files, which trace viewers read.
+markdown (or md) and html are for people: what was looked up stands in them as
+footnotes. The web page needs no other file and runs nothing.`,
 		Example: `  ml-intern sessions export 1 --out session.html
   ml-intern sessions export 3f2b8c1e --format md`,
 		Args: cobra.ExactArgs(1),
@@ -136,7 +135,7 @@ func elsewhere(ctx context.Context, s *console.Streams, lib *saved.Sessions, lim
 		return err
 	}
 	if asJSON {
-		return s.PrintJSON(slices.Concat([]saved.Found{}, found))
+		return s.PrintJSON(append([]saved.Found{}, found...))
 	}
 	now := time.Now()
 	for _, f := range found {
@@ -164,7 +163,7 @@ func elsewhere(ctx context.Context, s *console.Streams, lib *saved.Sessions, lim
 func bringIn(ctx context.Context, s *console.Streams, lib *saved.Sessions, paths []string, fork, asJSON bool) error {
 	done, err := lib.Several(ctx, paths, fork)
 	if asJSON {
-		return errors.Join(s.PrintJSON(slices.Concat([]saved.Imported{}, done)), err)
+		return errors.Join(s.PrintJSON(append([]saved.Imported{}, done...)), err)
 	}
 	for _, d := range done {
 		verb := "imported"
