@@ -18,6 +18,14 @@ func newBrowse(texts []string, e *editor.Editor) browse {
 	return browse{texts: texts, left: map[int]editor.Saved{}, own: e.Text()}
 }
 
+// waiting is the text of the person's own while an old one is shown.
+func (b *browse) waiting() editor.Saved {
+	if b.at == 0 {
+		return editor.Saved{}
+	}
+	return b.left[0]
+}
+
 // draft is what would be lost with now, the text that is shown.
 func (b *browse) draft(now string) string {
 	switch {

@@ -43,8 +43,8 @@ type Options struct {
 	Placeholder string
 	// Dir is where relative paths begin; pasted paths below it become relative.
 	Dir string
-	// IsFile reports whether a pasted path names a regular file. It is asked at
-	// most once a paste, and only about names of pictures. Nil asks the disk.
+	// IsFile reports whether a pasted path names a regular file. It is asked
+	// only about names of pictures, and answers at once. Nil asks the disk.
 	IsFile func(path string) bool
 }
 
@@ -176,7 +176,7 @@ func (c *Composer) finish(kind Kind) Action {
 	if err := c.o.History.Add(text); err != nil {
 		c.trouble = strings.ReplaceAll(plain.ForTerminal(err.Error()), "\n", " ")
 	}
-	c.text.Reset()
+	c.text.Reset(c.browse.waiting()) // what waited is written on
 	c.browse = browse{}
 	c.menu.close()
 	a := Action{Kind: kind, Text: text, Shown: shown}

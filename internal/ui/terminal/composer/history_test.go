@@ -31,6 +31,11 @@ func TestWalkThroughTheHistory(t *testing.T) {
 		{"dr<ctrl+z><up>", "three\nlines\nlong"},
 		{"<down>", ""},
 		{"draft<up><ctrl+c><up>", "three\nlines\nlong"},
+		{"draft<up><ctrl+c>", "draft"},
+		{"draft<up><enter>", "draft"},
+		{"<up><enter>", ""},
+		{"draft<up><down><down><down>s<enter>", ""},
+		{"draft<up><down><down><down>s<ctrl+c>", ""},
 	} {
 		s := newStage(t, composer.Options{History: past("one", "two", "three\nlines\nlong")})
 		s.keys(test.script)
@@ -52,7 +57,10 @@ func TestDraftIsNeverLost(t *testing.T) {
 		{"draft<ctrl+r>on<enter>", "draft"},
 		{"draft<ctrl+r>on<enter>!", "draft\n\none!"},
 		{"draft<enter>", ""},
-		{"draft<up><enter>", ""},
+		{"draft<up><enter>", "draft"},
+		{"draft<up><ctrl+c>", "draft"},
+		{"draft<up><ctrl+c><ctrl+c>", ""},
+		{"<up><ctrl+c>", ""},
 	} {
 		s := newStage(t, composer.Options{History: past("one", "two")})
 		s.keys(test.script)
@@ -67,7 +75,7 @@ func TestDraftIsNeverLost(t *testing.T) {
 	if got := s.c.Draft(); got != long {
 		t.Errorf("a fold that waits is %d characters long", len(got))
 	}
-	s.keys("<down>")
+	s.keys("<enter>")
 	if got := s.keys("<enter>"); got.Text != long || got.Shown != "[pasted 200 lines #1]" {
 		t.Errorf("a fold that waited: %q", got.Shown)
 	}

@@ -156,6 +156,7 @@ func (c *Composer) command(s string) Action {
 			return Action{Kind: Interrupt}
 		}
 		c.text.CutAll()
+		c.text.Restore(c.browse.waiting()) // where an old text was shown, the own one waits
 		c.browse = browse{}
 	case "ctrl+d":
 		if c.text.Empty() {

@@ -53,7 +53,7 @@ func (c *Composer) picture(content string) (string, bool) {
 		if !filepath.IsAbs(full) {
 			full = filepath.Join(c.o.Dir, full)
 		}
-		if !isPicture(full) || !c.o.IsFile(full) {
+		if !isPicture(full) || strings.Contains(full, `"`) || !c.o.IsFile(full) {
 			continue
 		}
 		if rel, err := filepath.Rel(c.o.Dir, full); err == nil && c.o.Dir != "" && filepath.IsLocal(rel) {

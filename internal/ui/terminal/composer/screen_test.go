@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
@@ -225,5 +226,24 @@ func BenchmarkKeystroke(b *testing.B) {
 		s.send(tea.KeyPressMsg{Code: 'x', Text: "x"})
 		s.c.View()
 		s.c.Hint()
+	}
+}
+
+// A key in a text of 10,000 lines is drawn long before the next one can come.
+// The quickest of many is taken: others may be using the machine.
+func TestKeystrokeInALongText(t *testing.T) {
+	s := newStage(t, composer.Options{Sources: []complete.Source{complete.Slash(commands()), complete.Paths(t.TempDir())}})
+	s.c.SetText(strings.Repeat("the learning rate of this run was 3e-4, größer als gedacht\n", 10000))
+	s.keys("<ctrl+home><down><down>")
+	quickest := time.Hour
+	for range 200 {
+		start := time.Now()
+		s.keys("x")
+		s.c.View()
+		s.c.Hint()
+		quickest = min(quickest, time.Since(start))
+	}
+	if quickest > 2*time.Millisecond {
+		t.Errorf("a key takes %v", quickest)
 	}
 }

@@ -50,7 +50,9 @@ func (e *Editor) Empty() bool { return len(e.text) == 0 }
 func (e *Editor) Begins(c byte) bool { return len(e.text) > 0 && e.text[0] == c }
 
 // OneLine reports whether the text is a single line that holds no fold.
-func (e *Editor) OneLine() bool { return !bytes.ContainsAny(e.text, "\n\x01") }
+func (e *Editor) OneLine() bool {
+	return bytes.IndexByte(e.text, '\n') < 0 && bytes.IndexByte(e.text, foldStart) < 0
+}
 
 // AtLineEnd reports whether nothing of the line stands behind the cursor.
 func (e *Editor) AtLineEnd() bool { return e.lineEnd(e.cursor) == e.cursor }
@@ -65,7 +67,7 @@ func (e *Editor) State() State { return State{e.version, e.cursor} }
 func (s State) Edited(before State) bool { return s.version != before.version }
 
 // Saved is a text that has been put aside, with its folds and its cursor. It is
-// good until Reset.
+// good until the next Reset.
 type Saved struct {
 	text   string
 	cursor int
@@ -97,10 +99,13 @@ func (e *Editor) Set(text string) {
 	e.change(0, len(e.text), Clean(text), other)
 }
 
-// Reset forgets everything but what was cut last.
-func (e *Editor) Reset() {
-	kept := e.folds.keep(e.kill)
-	*e = Editor{kill: e.kill, folds: kept, rows: layout{width: e.rows.width, method: e.rows.method}, version: e.version + 1}
+// Reset forgets everything but what was cut last; what was put aside becomes the
+// text, the zero value an empty one.
+func (e *Editor) Reset(to Saved) {
+	*e = Editor{
+		text: []byte(to.text), cursor: to.cursor, kill: e.kill, folds: e.folds.keep(e.kill + to.text),
+		rows: layout{width: e.rows.width, method: e.rows.method}, version: e.version + 1,
+	}
 }
 
 // Type inserts what a key wrote.
@@ -138,37 +143,33 @@ func (e *Editor) Replace(n int, text string) {
 	e.change(from, e.cursor, Clean(text), other)
 }
 
-// The ways to move. Each reports whether the cursor moved.
-
 // Left moves by a character.
-func (e *Editor) Left() bool { return e.move(e.prev(e.cursor)) }
+func (e *Editor) Left() { e.move(e.prev(e.cursor)) }
 
 // Right moves by a character.
-func (e *Editor) Right() bool { return e.move(e.next(e.cursor)) }
+func (e *Editor) Right() { e.move(e.next(e.cursor)) }
 
 // WordLeft moves to the start of the word.
-func (e *Editor) WordLeft() bool { return e.move(e.wordLeft(e.cursor)) }
+func (e *Editor) WordLeft() { e.move(e.wordLeft(e.cursor)) }
 
 // WordRight moves to the end of the word.
-func (e *Editor) WordRight() bool { return e.move(e.wordRight(e.cursor)) }
+func (e *Editor) WordRight() { e.move(e.wordRight(e.cursor)) }
 
 // Home moves to the start of the line.
-func (e *Editor) Home() bool { return e.move(e.lineStart(e.cursor)) }
+func (e *Editor) Home() { e.move(e.lineStart(e.cursor)) }
 
 // End moves to the end of the line.
-func (e *Editor) End() bool { return e.move(e.lineEnd(e.cursor)) }
+func (e *Editor) End() { e.move(e.lineEnd(e.cursor)) }
 
 // Top moves to the start of the text.
-func (e *Editor) Top() bool { return e.move(0) }
+func (e *Editor) Top() { e.move(0) }
 
 // Bottom moves to the end of the text.
-func (e *Editor) Bottom() bool { return e.move(len(e.text)) }
+func (e *Editor) Bottom() { e.move(len(e.text)) }
 
-func (e *Editor) move(to int) bool {
-	moved := to != e.cursor
+func (e *Editor) move(to int) {
 	e.cursor, e.goal = to, 0
 	e.typing, e.killed = other, false
-	return moved
 }
 
 // Backspace erases the character in front of the cursor.

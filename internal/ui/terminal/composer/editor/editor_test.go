@@ -90,7 +90,7 @@ func TestKillSlot(t *testing.T) {
 		t.Errorf("a move begins another cut: %q", got)
 	}
 	e.CutAll()
-	e.Reset()
+	e.Reset(editor.Saved{})
 	e.Yank()
 	if got := e.Text(); got != "one two threethree " {
 		t.Errorf("what was cut outlives the text: %q", got)
@@ -154,7 +154,7 @@ func TestUndoIsBounded(t *testing.T) {
 	if n != 1000 {
 		t.Errorf("%d steps can be undone", n)
 	}
-	e.Reset()
+	e.Reset(editor.Saved{})
 	for range 20 {
 		e.Insert(strings.Repeat("x", 1<<20))
 	}
@@ -193,6 +193,11 @@ func TestFolds(t *testing.T) {
 		t.Fatalf("twenty lines are not folded: %q", got)
 	}
 	e.Undo()
+	e.Paste(lines(20) + "\n")
+	if got := e.Shown(); got != "see "+lines(20)+"\n" {
+		t.Fatalf("nor with the end of the last: %q", got)
+	}
+	e.Undo()
 	e.Paste(strings.Repeat("ü", 2000))
 	e.Undo()
 	if got := e.Shown(); got != "see " {
@@ -222,7 +227,7 @@ func TestFolds(t *testing.T) {
 		t.Errorf("undo brings a fold back: %q", got)
 	}
 	e.CutAll()
-	e.Reset()
+	e.Reset(editor.Saved{})
 	e.Yank()
 	e.Yank()
 	e.Paste(lines(21))
@@ -232,7 +237,7 @@ func TestFolds(t *testing.T) {
 	if got := e.Shown(); !strings.HasSuffix(got, "#3]") {
 		t.Errorf("a new fold has a new number: %q", got)
 	}
-	e.Reset()
+	e.Reset(editor.Saved{})
 	e.Home()
 	e.CutLine()
 	e.Paste(lines(21) + "\n")
@@ -273,6 +278,12 @@ func TestSaveAndRestore(t *testing.T) {
 	e.Restore(saved)
 	if got := shown(e); got != "one[pasted 30 lines #1]| two" {
 		t.Errorf("restored %q", got)
+	}
+	saved = e.Save()
+	e.Set("another")
+	e.Reset(saved)
+	if got := shown(e); got != "one[pasted 30 lines #1]| two" || e.Text() != "one"+lines(30)+" two" || e.Undo() {
+		t.Errorf("after a reset %q", got)
 	}
 }
 

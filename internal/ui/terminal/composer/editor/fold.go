@@ -24,42 +24,45 @@ const (
 	markBytes = 24
 )
 
+// fold is a long piece and what stands for it.
+type fold struct{ text, label string }
+
 // folds are the long pieces of a text, by number.
 type folds struct {
-	pieces map[int]string
+	pieces map[int]fold
 	last   int
 }
 
 // long reports whether a paste is folded.
 func long(text string) bool {
-	return strings.Count(text, "\n") >= foldLines || len(text) > foldRunes && utf8.RuneCountInString(text) > foldRunes
+	return lines(text) > foldLines || len(text) > foldRunes && utf8.RuneCountInString(text) > foldRunes
 }
+
+func lines(text string) int { return strings.Count(strings.TrimSuffix(text, "\n"), "\n") + 1 }
 
 // add keeps a text and returns the mark that stands for it.
 func (f *folds) add(text string) string {
 	if f.pieces == nil {
-		f.pieces = map[int]string{}
+		f.pieces = map[int]fold{}
 	}
 	f.last++
-	f.pieces[f.last] = text
-	return string(rune(foldStart)) + strconv.Itoa(f.last) + string(rune(foldEnd))
+	number := strconv.Itoa(f.last)
+	size, unit := lines(text), "lines"
+	if size <= foldLines {
+		size, unit = utf8.RuneCountInString(text), "characters"
+	}
+	f.pieces[f.last] = fold{text, "[pasted " + amount.Grouped(size) + " " + unit + " #" + number + "]"}
+	return string(rune(foldStart)) + number + string(rune(foldEnd))
 }
 
 // expand puts the pieces in the place of their marks.
 func (f *folds) expand(text string) string {
-	return f.replace(text, func(n int) string { return f.pieces[n] })
+	return f.replace(text, func(n int) string { return f.pieces[n].text })
 }
 
 // label puts the labels in the place of the marks.
 func (f *folds) label(text string) string {
-	return f.replace(text, func(n int) string {
-		piece := f.pieces[n]
-		size, unit := strings.Count(strings.TrimSuffix(piece, "\n"), "\n")+1, "lines"
-		if size <= foldLines {
-			size, unit = utf8.RuneCountInString(piece), "characters"
-		}
-		return "[pasted " + amount.Grouped(size) + " " + unit + " #" + strconv.Itoa(n) + "]"
-	})
+	return f.replace(text, func(n int) string { return f.pieces[n].label })
 }
 
 func (f *folds) replace(text string, with func(n int) string) string {
@@ -86,7 +89,7 @@ func (f *folds) keep(text string) folds {
 	kept := folds{last: f.last, pieces: maps.Clone(f.pieces)}
 	used := map[int]bool{}
 	f.replace(text, func(n int) string { used[n] = true; return "" })
-	maps.DeleteFunc(kept.pieces, func(n int, _ string) bool { return !used[n] })
+	maps.DeleteFunc(kept.pieces, func(n int, _ fold) bool { return !used[n] })
 	if len(kept.pieces) == 0 {
 		return folds{}
 	}
