@@ -113,9 +113,9 @@ func newSearch(s *console.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "search TEXT...",
 		Short: "Find the sessions in which all these words occur",
-		Long: `Find the sessions of this folder in whose messages, tool calls or title all these
-words occur, in any case, the newest first. Words that were taken back are not
-found.`,
+		Long: `Find the sessions of this folder in whose messages, tool calls or title all
+these words occur, in any case, the newest first. Words that were taken back are
+not found.`,
 		Example: `  ml-intern sessions search learning rate
   ml-intern sessions search --all "CUDA out of memory" a100`,
 		Args: cobra.MinimumNArgs(1),
