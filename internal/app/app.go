@@ -228,6 +228,10 @@ func (a *App) Model() string {
 	return a.Models.DefaultModel(context.Background())
 }
 
+// ChooseModel makes a model the one to use, as a flag would. It is called before
+// sessions are opened.
+func (a *App) ChooseModel(id string) { a.Config().ModelName, a.modelChosen = id, true }
+
 func (a *App) retries() int {
 	if n := a.Config().LLMMaxRetries; n != nil {
 		return *n

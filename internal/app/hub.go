@@ -12,7 +12,6 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
 	"github.com/ml-intern/ml-intern/internal/app/hands"
 	"github.com/ml-intern/ml-intern/internal/app/hubtools"
-	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 	"github.com/ml-intern/ml-intern/internal/tools/audit"
 )
 
@@ -33,27 +32,30 @@ type fleetDoor struct {
 
 // Hub is the client of the Hub as the user who is logged in.
 func (a *App) Hub() (*hub.Client, error) {
-	a.hub.once.Do(func() {
-		a.hub.client, a.hub.err = hub.New(hub.Options{
-			HTTP: a.http, Endpoint: a.Loaded.URL("HF_ENDPOINT").Value, Token: a.Token(),
-			Offline: a.Loaded.EnvFlag("HF_HUB_OFFLINE"),
-			Warn:    func(_, message string) { a.warn(message) },
-			Wait: func(ctx context.Context, d time.Duration, why string) error {
-				if d >= 2*time.Second {
-					a.warn(fmt.Sprintf("%s: waiting %s", why, d.Round(time.Second)))
-				}
-				t := time.NewTimer(d)
-				defer t.Stop()
-				select {
-				case <-t.C:
-					return nil
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-			},
-		})
-	})
+	a.hub.once.Do(func() { a.hub.client, a.hub.err = a.OpenHub() })
 	return a.hub.client, a.hub.err
+}
+
+// OpenHub makes a client for whoever is logged in now. Close it when done.
+func (a *App) OpenHub() (*hub.Client, error) {
+	return hub.New(hub.Options{
+		HTTP: a.http, Endpoint: a.Loaded.URL("HF_ENDPOINT").Value, Token: a.Token(),
+		Offline: a.Loaded.EnvFlag("HF_HUB_OFFLINE"),
+		Warn:    func(_, message string) { a.warn(message) },
+		Wait: func(ctx context.Context, d time.Duration, why string) error {
+			if d >= 2*time.Second {
+				a.warn(fmt.Sprintf("%s: waiting %s", why, d.Round(time.Second)))
+			}
+			t := time.NewTimer(d)
+			defer t.Stop()
+			select {
+			case <-t.C:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		},
+	})
 }
 
 // Prices are what machines on the Hub cost; nothing is asked yet.
@@ -92,7 +94,7 @@ func (a *App) jobToken() (token func() string, own bool) {
 }
 
 // hubTools are the tools of one session that act on the Hub.
-func (a *App) hubTools(session string, place func(context.Context) (workspace.Workspace, error), root string) (*hubtools.Tools, error) {
+func (a *App) hubTools(session string, h *hands.Hands) (*hubtools.Tools, error) {
 	client, err := a.Hub()
 	if err != nil {
 		return nil, err
@@ -103,7 +105,7 @@ func (a *App) hubTools(session string, place func(context.Context) (workspace.Wo
 	}
 	token, own := a.jobToken()
 	return hubtools.New(hubtools.Options{
-		Config: a.Config(), Client: client, JobPrices: prices.Jobs, Workspace: place, Root: root, JobToken: token, OwnToken: own,
+		Config: a.Config(), Client: client, JobPrices: prices.Jobs, Workspace: h.Open, Root: h.Root, Resolve: h.Resolve, JobToken: token, OwnToken: own,
 		Env: a.Loaded.LookupEnv, Scrubber: a.secrets.Scrubber, Hold: a.secrets.Hold, Session: session, Dir: a.sessionDir(session), Started: time.Now(), Headless: a.headless,
 		Debug: a.Debug,
 	})

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -16,6 +15,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
+	"github.com/ml-intern/ml-intern/internal/app/login"
 	"github.com/ml-intern/ml-intern/internal/config/place"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
@@ -126,14 +126,9 @@ func readHidden(in *os.File, screen *term.Terminal, question string) (line strin
 // saveToken checks a token and keeps it. Again says that another token may be
 // asked for.
 func saveToken(ctx context.Context, s *console.Streams, a *app.App, raw string) (again bool, err error) {
-	token := place.CleanToken(raw)
-	switch {
-	case token == "":
-		return true, errors.New("the token is empty")
-	case strings.HasPrefix(token, "api_org"):
-		return true, errors.New("a token that starts with api_org belongs to an organisation: use a user access token")
-	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return true, errors.New("the token holds blanks or characters that no token has")
+	token, err := login.Pasted(raw)
+	if err != nil {
+		return true, err
 	}
 	who, err := a.Whoami(ctx, token)
 	if err != nil {
@@ -152,11 +147,8 @@ func saveToken(ctx context.Context, s *console.Streams, a *app.App, raw string) 
 }
 
 func tokenWarnings(s *console.Streams, a *app.App, who *account.Identity) {
-	if who.Refusal(account.Infer, who.Name) != "" {
-		fmt.Fprintln(s.Err, "warning: this token may not call Inference Providers: models of the router will refuse it")
-	}
-	if who.Refusal(account.WriteRepo, who.Name) != "" {
-		fmt.Fprintln(s.Err, "warning: this token may not write: models and datasets cannot be pushed with it")
+	for _, text := range login.Shortcomings(who) {
+		fmt.Fprintln(s.Err, "warning: "+text)
 	}
 	variableWarning(s, a)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/slash"
+	"github.com/ml-intern/ml-intern/internal/app/welcome"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve"
@@ -57,6 +58,7 @@ func Run(ctx context.Context, s *console.Streams, o Options) (int, error) {
 	}
 	defer a.Close()
 	r := &run{streams: s, app: a, options: o}
+	r.desk = welcome.Desk{App: a, Unsaved: r.detachable()}
 	if r.lines() {
 		return r.plain(ctx)
 	}
@@ -68,9 +70,8 @@ type run struct {
 	streams *console.Streams
 	app     *app.App
 	options Options
-	// model and token are what a first launch has come to; the token only where
-	// it could not be saved.
-	model, token string
+	// desk asks for what a first launch lacks.
+	desk welcome.Desk
 }
 
 // lines reports whether nothing can be drawn anew.
@@ -197,7 +198,7 @@ func (r *run) ended(res terminal.Result) (int, error) {
 	case terminal.Terminated:
 		return headless.ExitTerminated, nil
 	case terminal.Failed:
-		if errors.Is(res.Err, errGivenUp) {
+		if errors.Is(res.Err, welcome.ErrGivenUp) {
 			return headless.ExitInterrupt, nil
 		}
 		return console.CodeOf(res.Err), res.Err

@@ -32,8 +32,8 @@ func (r *run) open(ctx context.Context, again string, talk dialog.Talk) (*termin
 		}
 		return r.dial(ctx, entry.Socket, nil)
 	}
-	if err := r.welcome(ctx, talk); err != nil {
-		return nil, err
+	if err := r.desk.Greet(ctx, talk); err != nil {
+		return nil, &terminal.FatalError{Err: err}
 	}
 	if !r.detachable() {
 		return r.inside(ctx, request)
@@ -43,6 +43,9 @@ func (r *run) open(ctx context.Context, again string, talk dialog.Talk) (*termin
 
 // inside opens the session in this process.
 func (r *run) inside(ctx context.Context, request app.SessionRequest) (*terminal.Opened, error) {
+	if r.desk.Model != "" {
+		r.app.ChooseModel(r.desk.Model)
+	}
 	session, err := r.app.OpenSession(ctx, request)
 	if err != nil {
 		return nil, err
@@ -55,8 +58,8 @@ func (r *run) inside(ctx context.Context, request app.SessionRequest) (*terminal
 // outside opens the session in a host of its own and attaches to it.
 func (r *run) outside(ctx context.Context, request app.SessionRequest) (*terminal.Opened, error) {
 	environ := r.environ()
-	if r.token != "" {
-		environ = append(slices.Clone(environ), "HF_TOKEN="+r.token)
+	if r.desk.Token != "" {
+		environ = append(slices.Clone(environ), "HF_TOKEN="+r.desk.Token)
 	}
 	started, err := detach.Start(ctx, detach.Command{
 		Environ: environ, Dir: r.app.Loaded.Dir, Log: r.app.Loaded.Places.DebugLog(),
@@ -73,8 +76,8 @@ func (r *run) settings() map[string][]string {
 	for key, values := range r.options.App.Flags {
 		all[key] = values
 	}
-	if r.model != "" {
-		all["model_name"] = []string{r.model}
+	if r.desk.Model != "" {
+		all["model_name"] = []string{r.desk.Model}
 	}
 	return all
 }
