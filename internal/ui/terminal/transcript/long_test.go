@@ -23,7 +23,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func longFilm(t testing.TB) *film {
 	hostile := "\x1b[31mred\x1b]0;title\x07 [bold]kept[/bold]\ttab \u202eturned"
 	plan := []event.PlanItem{
-		{ID: "1", Content: "look at the data: 日本語のデータ", Status: "completed"}, {ID: "2", Content: "train", Status: "in_progress"},
+		{ID: "1", Content: "look at the data: 日本語のデータ", Status: "completed"},
+		{ID: "2", Content: "train", Status: "in_progress"},
 		{ID: "3", Content: "write a report that nobody will read because its title is so very long that it fits nowhere", Status: "pending"},
 	}
 	f := newFilm(t)

@@ -85,6 +85,9 @@ func (t *Transcript) Resize(width int) {
 	}
 }
 
+// Width is that of the lines in columns.
+func (t *Transcript) Width() int { return t.page.Width() }
+
 // SetTheme changes how later lines look.
 func (t *Transcript) SetTheme(th *theme.Theme) {
 	t.theme = th

@@ -217,7 +217,8 @@ func TestEditsCountTheirLines(t *testing.T) {
 
 func TestThePlan(t *testing.T) {
 	plan := []event.PlanItem{
-		{ID: "1", Content: "third", Status: "pending"}, {ID: "2", Content: "second [x]", Status: "in_progress"},
+		{ID: "1", Content: "third", Status: "pending"},
+		{ID: "2", Content: "second [x]", Status: "in_progress"},
 		{ID: "3", Content: "first", Status: "completed"},
 	}
 	f := newFilm(t).says(1, "go").tell(

@@ -1,0 +1,282 @@
+package line
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/ui/attach"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal"
+)
+
+// follower is one reading of a session.
+type follower struct {
+	info   attach.Info // when it began
+	cancel context.CancelFunc
+	past   []event.Event // up to info.LastSeq
+}
+
+// open opens a session beside the loop.
+func (m *mode) open(id string) {
+	m.opening = true
+	ctx, cancel := context.WithCancel(m.ctx)
+	talk := &talk{m}
+	m.errand = &errand{name: "open", cancel: cancel}
+	m.work.Go(func() {
+		defer cancel()
+		opened, err := m.o.Open(ctx, id, talk)
+		if !m.do(func() { m.ready(opened, err) }) && opened != nil {
+			_ = opened.Close() // nobody is left to use it
+		}
+	})
+}
+
+// ready takes the session over.
+func (m *mode) ready(opened *terminal.Opened, err error) {
+	m.opening, m.errand = false, nil
+	var fatal *terminal.FatalError
+	switch {
+	case err != nil && (errors.As(err, &fatal) || m.follow == nil):
+		m.result.Reason, m.result.Err, m.over = terminal.Failed, err, true
+		return
+	case err != nil:
+		clear(m.pending)
+		m.warn(err.Error())
+		return
+	case m.leaving:
+		_ = opened.Close() // the person has left meanwhile
+		return
+	}
+	m.opened, m.lost = opened, ""
+	for _, note := range opened.Notes {
+		m.say(note)
+	}
+	m.start()
+	if first := m.o.First; first != nil {
+		m.o.First = nil
+		m.submit(*first)
+	}
+}
+
+// start follows the session from its first event.
+func (m *mode) start() {
+	if m.follow != nil {
+		m.follow.cancel()
+	}
+	session := m.opened
+	ctx, cancel := context.WithCancel(m.ctx)
+	f := &follower{info: session.Info(), cancel: cancel}
+	m.follow = f
+	m.caughtUp = f.info.LastSeq == 0
+	m.record.Settings = f.info.Settings
+	m.transcript.Settings(f.info.Settings)
+	m.work.Go(func() {
+		defer cancel()
+		for ev, err := range session.Follow(ctx, 0) {
+			if err != nil {
+				m.do(func() { m.cut(f, err) })
+				return
+			}
+			if !m.do(func() { m.event(f, ev) }) {
+				return
+			}
+		}
+		if ctx.Err() == nil {
+			err := session.Err()
+			m.do(func() { m.cut(f, err) })
+		}
+	})
+}
+
+// event shows what has happened.
+func (m *mode) event(f *follower, ev event.Event) {
+	if f != m.follow || m.leaving && ev.Type == event.TypeShutdown {
+		return // the end that was asked for needs no words
+	}
+	m.record.Keep(ev)
+	if ev.Seq <= f.info.LastSeq {
+		if f.past = append(f.past, ev); ev.Seq == f.info.LastSeq {
+			m.transcript.Replay(f.past)
+			f.past, m.caughtUp = nil, true
+			m.gateChanged()
+		}
+		return
+	}
+	m.transcript.Apply(ev)
+	m.settle(ev)
+	m.waiters.Tell(ev)
+	m.gateChanged()
+}
+
+// settle notes which texts have had their turn.
+func (m *mode) settle(ev event.Event) {
+	switch ev.Type {
+	case event.TypeTurnStarted:
+		if in, err := event.Decode[event.TurnStarted](ev); err == nil {
+			m.running = in.SubmissionID
+		}
+	case event.TypeTurnComplete, event.TypeInterrupted:
+		m.settled(m.running)
+	case event.TypeError:
+		if ev.TurnID != "" {
+			m.settled(m.running)
+		} else if !m.transcript.Busy() { // what was asked for is refused
+			clear(m.pending)
+		}
+	case event.TypeNewComplete, event.TypeShutdown, event.TypeSessionTerminated:
+		clear(m.pending)
+	}
+}
+
+// settled forgets a text: its turn is over, or it never gets one.
+func (m *mode) settled(submissionID string) {
+	delete(m.pending, submissionID)
+	delete(m.typed, submissionID)
+}
+
+// cut goes on with the session's next chapter, or says why no more events come.
+func (m *mode) cut(f *follower, err error) {
+	if f != m.follow || m.leaving {
+		return
+	}
+	if err == nil && m.opened.Info().Chapter > f.info.Chapter {
+		m.record.Turns, m.record.Changes = nil, nil
+		clear(m.pending)
+		m.start()
+		return
+	}
+	text := "the session has ended"
+	if err != nil {
+		text += ": " + err.Error()
+	}
+	m.transcript.Stop()
+	m.warn(text)
+	m.waiters.End(errors.New(text))
+	clear(m.pending)
+	m.review, m.gate, m.lost = nil, nil, m.opened.Info().SessionID
+	m.opened = nil
+	if m.eof { // nobody is there to begin again
+		m.result.Reason, m.result.Err, m.over = terminal.Failed, errors.New(text), true
+		return
+	}
+	m.say("nothing is lost: what you type next goes on with it, /new begins another one")
+}
+
+// message sends a text; what it mentions is read first.
+func (m *mode) message(text string) {
+	m.run("message", func(ctx context.Context) error {
+		in := event.UserInput{Text: text}
+		var notes []string
+		if m.o.Expand != nil {
+			var err error
+			if in, notes, err = m.o.Expand(ctx, text); err != nil {
+				return err
+			}
+		}
+		m.do(func() {
+			if len(m.brings) > 0 {
+				in.Shown = cmp.Or(in.Shown, in.Text)
+				in.Text = strings.Join(append(m.brings, in.Text), "\n\n")
+				m.brings = nil
+			}
+			for _, note := range notes {
+				m.say(note)
+			}
+			m.submit(in)
+		})
+		return nil
+	})
+}
+
+// submit hands an operation to the session, or to the one that is opened for
+// it.
+func (m *mode) submit(op event.Operation) {
+	if m.opened == nil {
+		m.reopen(op)
+		return
+	}
+	if _, interrupt := op.(event.Interrupt); interrupt {
+		m.work.Go(m.opened.Interrupt)
+		return
+	}
+	m.subs++
+	sub := event.Submission{ID: fmt.Sprintf("sub_%d_%d", m.o.Now().UnixNano(), m.subs), Operation: op}
+	if _, input := op.(event.UserInput); input {
+		m.pending[sub.ID], m.typed[sub.ID] = true, true
+	}
+	session, before, done := m.opened, m.submitted, make(chan struct{})
+	m.submitted = done
+	m.work.Go(func() {
+		defer close(done)
+		if before != nil {
+			<-before
+		}
+		if err := session.Submit(m.ctx, sub); err != nil {
+			m.do(func() {
+				m.settled(sub.ID)
+				m.warn(err.Error())
+			})
+		}
+	})
+}
+
+// reopen goes on with the session that has ended by itself.
+func (m *mode) reopen(op event.Operation) {
+	if input, ok := op.(event.UserInput); ok {
+		m.o.First = &input
+		m.open(m.lost)
+		return
+	}
+	m.warn("no session is open: a message goes on with the last one")
+}
+
+// leave ends the conversation. Asked twice it does not wait.
+func (m *mode) leave(reason terminal.Reason) {
+	if m.leaving {
+		m.over = true
+		return
+	}
+	m.leaving, m.result.Reason = true, reason
+	if m.asked != nil {
+		m.asked.cancel()
+	}
+	if m.errand != nil {
+		m.errand.cancel()
+	}
+	if m.opened == nil {
+		m.over = true
+		return
+	}
+	session, before := m.opened, m.submitted
+	m.work.Go(func() {
+		ctx, cancel := context.WithTimeout(m.ctx, leaveWait)
+		defer cancel()
+		if before != nil { // what was sent reaches the session first
+			select {
+			case <-before:
+			case <-ctx.Done():
+			}
+		}
+		err := left(ctx, session, reason)
+		m.do(func() {
+			m.over = true
+			if m.result.Err == nil {
+				m.result.Err = err
+			}
+		})
+	})
+}
+
+// left takes leave of a session as the reason demands.
+func left(ctx context.Context, session attach.Session, reason terminal.Reason) error {
+	switch reason {
+	case terminal.Detached:
+		return session.Detach()
+	case terminal.HungUp:
+		return session.Close() // whether it goes on is for its host to say
+	}
+	return session.Quit(ctx)
+}
