@@ -30,8 +30,8 @@ const (
 	// textBytes is the longest text that goes to the file.
 	textBytes = 1 << 20
 	// lockWait is how long to wait for another process that makes the file
-	// smaller, which takes some hundredths of a second; a person waits too.
-	lockWait = time.Second
+	// smaller, which takes some thousandths of a second; a person waits too.
+	lockWait = 2 * time.Second
 )
 
 // Entry is one remembered text, and a line of the file.
@@ -156,7 +156,7 @@ func (h *History) write(e Entry) error {
 		return err
 	}
 	h.lines++
-	if h.lines > kept+slack || h.size > 2*keptBytes {
+	if h.full() {
 		return h.compact()
 	}
 	return nil
@@ -221,31 +221,38 @@ func (h *History) compact() error {
 	if ok, err := lock.TryLock(); !ok {
 		return err
 	}
-	raw, _, err := tail(h.o.Path)
+	raw, size, err := tail(h.o.Path)
 	if err != nil {
 		return err
 	}
-	entries, _ := Parse(raw)
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	for _, e := range entries {
-		if err := enc.Encode(e); err != nil {
-			return err
-		}
+	h.size, h.lines = size, bytes.Count(raw, []byte{'\n'})
+	if !h.full() {
+		return nil // another process has done it
 	}
-	temp, err := os.CreateTemp(filepath.Dir(h.o.Path), "."+filepath.Base(h.o.Path)+".*") // mode 0600
+	for ; h.lines > kept; h.lines-- {
+		_, raw, _ = bytes.Cut(raw, []byte{'\n'})
+	}
+	h.size = int64(len(raw))
+	return replace(h.o.Path, raw)
+}
+
+// full reports whether it is time to make the file smaller.
+func (h *History) full() bool { return h.lines > kept+slack || h.size > 2*keptBytes }
+
+// replace puts a file with these bytes in the place of another.
+func replace(path string, raw []byte) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
 	if err != nil {
 		return err
 	}
-	_, err = temp.Write(b.Bytes())
+	_, err = temp.Write(raw)
 	err = errors.Join(err, temp.Close())
 	if err == nil {
-		err = os.Rename(temp.Name(), h.o.Path)
+		err = os.Rename(temp.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(temp.Name()))
 	}
-	h.lines, h.size = len(entries), int64(b.Len())
 	return nil
 }
 
