@@ -48,6 +48,7 @@ func TestLanguages(t *testing.T) {
 		{"train.py", "'open\nif", "‹s'open›\n‹kif›"},
 		{"bash", "export A=$HOME/x # c\necho a#b ${X:-1} \"$Y\n z\" $1", "‹kexport› A=‹n$HOME›/x ‹c# c›\necho a#b ‹n${X:-1}› ‹s\"$Y›\n‹s z\"› ‹n$1›"},
 		{"sh", "cat > f <<'EOF'\nit's\nEOF\nif true", "cat > f <<‹s'EOF'›\n‹sit's›\n‹sEOF›\n‹kif› ‹ntrue›"},
+		{"sh", "cat <<-X.y\nX\neval.json eval", "cat <<-X.y\n‹sX›\neval.json ‹keval›"},
 		{"sh", "x <<< \"$a\"\nfi", "x <<< ‹s\"$a\"›\n‹kfi›"},
 		{"console", "$ for i in a\ndon't for", "‹a$ ›‹kfor› i ‹kin› a\ndon't for"},
 		{"json", `{"a": "b", "c": [1, -2.5e+3, null]}`, `{‹f"a"›: ‹s"b"›, ‹f"c"›: [‹n1›, -‹n2.5e+3›, ‹nnull›]}`},

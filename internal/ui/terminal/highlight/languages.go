@@ -72,12 +72,12 @@ var languages = [...]language{
 	},
 	{
 		names: " bash sh shell zsh ksh ", keywords: shellWords, values: " true false ", declares: " function ",
-		comments: []string{"#"}, spaced: true, delimiters: []delimiter{doubleSh, singleSh}, extra: "-", sigil: '$', line: shellLine,
+		comments: []string{"#"}, spaced: true, delimiters: []delimiter{doubleSh, singleSh}, extra: "-./", sigil: '$', line: shellLine,
 	},
 	{
 		names: " console shell-session shellsession terminal ", keywords: shellWords, values: " true false ",
 		comments: []string{"#"}, spaced: true, delimiters: []delimiter{double, {open: `'`, close: `'`, role: theme.String}},
-		extra: "-", sigil: '$', line: consoleLine,
+		extra: "-./", sigil: '$', line: consoleLine,
 	},
 	{
 		names: " json jsonl ndjson json5 jsonc ipynb ", values: " true false null NaN Infinity ",

@@ -58,7 +58,7 @@ func shellLine(st *state, s *scanner) bool {
 		}
 		word := strings.TrimLeft(strings.TrimPrefix(after, "-"), " \"'\\")
 		end := 0
-		for end < len(word) && (st.language.letter(word[end]) && word[end] != '-' || digit(word[end])) {
+		for end < len(word) && (st.language.letter(word[end]) && strings.IndexByte(st.language.extra, word[end]) < 0 || digit(word[end])) {
 			end++
 		}
 		if end > 0 && !digit(word[0]) {

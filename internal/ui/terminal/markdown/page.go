@@ -268,15 +268,18 @@ func (p *page) wrap(spans []theme.Span) {
 
 func (p *page) paragraph(text string) {
 	if n := len(p.frames) - 1; n >= 0 {
-		text = p.frames[n].task(text)
+		if rest, ok := p.frames[n].task(text); ok {
+			p.wrap(p.reader.Title(rest, 0))
+			return
+		}
 	}
-	p.wrap(p.reader.Read(text, 0))
+	p.wrap(p.reader.Paragraph(text))
 }
 
 // task makes the box at the start of an item its mark, and returns the rest.
-func (f *frame) task(text string) string {
+func (f *frame) task(text string) (rest string, ok bool) {
 	if f.mark.Text == "" || f.drawn || f.ordered || len(text) < 4 || text[0] != '[' || text[2:4] != "] " {
-		return text
+		return "", false
 	}
 	role := theme.Dim
 	switch text[1] {
@@ -284,20 +287,20 @@ func (f *frame) task(text string) string {
 	case 'x', 'X':
 		role = theme.Success
 	default:
-		return text
+		return "", false
 	}
 	f.mark = theme.Span{Text: text[:3], Style: theme.In(role)}
 	f.width = len(f.mark.Text) + 1
-	return strings.TrimLeft(text[4:], " ")
+	return strings.TrimLeft(text[4:], " "), true
 }
 
 func (p *page) heading(ev block.Event) {
 	role := theme.Heading
 	if ev.Level > 2 {
-		role = theme.Strong
+		role = theme.Emphasis
 	}
 	style := theme.In(role)
-	spans := p.reader.Read(ev.Text, style)
+	spans := p.reader.Title(ev.Text, style)
 	if !p.options.Theme.Colored() {
 		sign := theme.Span{Text: strings.Repeat("#", ev.Level) + " ", Style: style}
 		spans = append([]theme.Span{sign}, spans...)
@@ -305,17 +308,17 @@ func (p *page) heading(ev block.Event) {
 	p.wrap(spans)
 }
 
-// codeLine draws a line of code or HTML. What does not fit goes on in the next
-// line, in the first column: nothing but the break is added.
+// codeLine draws a line of code or HTML. What does not fit goes on in the margin,
+// where no line of code begins.
 func (p *page) codeLine(text string, indent int) {
 	text = strings.TrimRight(text, " ")
+	spans := p.code.Spans(text)
 	if text == "" {
-		p.code.Spans(text)
 		p.put(nil)
 		return
 	}
 	margin := theme.Span{Text: strings.Repeat(" ", indent)}
-	for _, line := range flow.Cut(p.code.Spans(text), p.room()-indent) {
-		p.put(append([]theme.Span{margin}, line.Spans...))
+	for _, line := range flow.Cut(append([]theme.Span{margin}, spans...), p.room()) {
+		p.put(line.Spans)
 	}
 }

@@ -69,7 +69,7 @@ func (p *page) cells(texts []string, style theme.Style) []cell {
 		if text == "" {
 			continue
 		}
-		row[i] = p.reader.Read(text, style)
+		row[i] = p.reader.Title(text, style)
 		if !g.headed {
 			line, word := flow.Width(row[i])
 			g.natural[i], g.word[i] = max(g.natural[i], line), max(g.word[i], word)
@@ -223,7 +223,7 @@ func (p *page) drawRecords() {
 			p.put(nil)
 		}
 		for i, c := range row {
-			if len(c) > 0 {
+			if len(c) > 0 || !g.filled { // the first record names every column
 				p.drawField(g.head[i], c)
 			}
 		}

@@ -92,6 +92,13 @@ func TestPaint(t *testing.T) {
 	if got := ansi.Strip(dark.PaintSpans(spans)); got != "a b" {
 		t.Errorf("%q", got)
 	}
+	linked := []theme.Span{{Text: "b", Style: theme.In(theme.Code), Link: "http://x"}}
+	if got := dark.PaintSpans(linked); got != "\x1b]8;;http://x\x07\x1b[38;2;120;220;255mb\x1b[m\x1b]8;;\x07" {
+		t.Errorf("%q", got)
+	}
+	if got := theme.New(theme.Options{}).PaintSpans(linked); got != "b" {
+		t.Errorf("%q", got)
+	}
 }
 
 // Every line stands alone: nothing is left switched on at its end, however

@@ -84,6 +84,10 @@ const ParagraphLimit = 2 << 10
 // It bounds the work for each line.
 const depthLimit = 32
 
+// columnLimit is how many columns a table may have: each row has as many cells,
+// however short it is.
+const columnLimit = 64
+
 // container is an open quote, list or item.
 type container struct {
 	kind Kind

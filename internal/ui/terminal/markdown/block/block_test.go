@@ -230,3 +230,181 @@ func TestRandomDocuments(t *testing.T) {
 		}
 	})
 }
+
+// What a parser was told so far it can tell on in two ways; each goes its own.
+func TestClone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		line := rapid.SampledFrom([]string{"a", "> b", "- c", "  d", "    e", "```", "", "1. f", "| g | h |", "|-|-|", "<div>", "---"})
+		lines := func(name string) []string { return rapid.SliceOfN(line, 0, 8).Draw(t, name) }
+		start, one, other := lines("start"), lines("one"), lines("other")
+		want := ours(strings.Join(append(append([]string{}, start...), other...), "\n") + "\n")
+		var o outline
+		p := block.New(o.tell)
+		for _, s := range start {
+			p.Line(s)
+		}
+		c := p.Clone(func(block.Event) {})
+		for _, s := range one {
+			c.Line(s)
+		}
+		c.Close()
+		for _, s := range other {
+			p.Line(s)
+		}
+		p.Close()
+		if len(start)+len(other) > 0 {
+			if diff := cmp.Diff(want, o.lines); diff != "" {
+				t.Fatalf("(-want +got)\n%s", diff)
+			}
+		}
+	})
+}
+
+// apart lists what a blank line stands in front of.
+func apart(source string) string {
+	var all []string
+	p := block.New(func(ev block.Event) {
+		if ev.Apart {
+			all = append(all, fmt.Sprintf("%d%s", ev.Kind, words(ev.Text)))
+		}
+	})
+	feed(p, source)
+	p.Close()
+	return strings.Join(all, " ")
+}
+
+func TestApart(t *testing.T) {
+	paragraph, list, item, quote, code := block.Paragraph, block.EnterList, block.EnterItem, block.EnterQuote, block.CodeStart
+	for source, want := range map[string]string{
+		"\n\na\n\n\nb\nc":               fmt.Sprintf("%db c", paragraph),
+		"a\n\n- b\n- c\n\n- d\n\n  e\n": fmt.Sprintf("%d %d %de", list, item, paragraph),
+		"> a\n>\n> b\n\n> c":            fmt.Sprintf("%db %d", paragraph, quote),
+		"-\n  a\n":                      "",
+		">\n> a\n":                      "",
+		"    a\n\n    b\n\nc":           fmt.Sprintf("%dc", paragraph),
+		"a\n\n```\n\nb\n```\nc":         fmt.Sprintf("%d", code),
+		"<pre>\n\n</pre>\na":            "",
+	} {
+		if got := apart(source); got != want {
+			t.Errorf("%q: %s, want %s", source, got, want)
+		}
+	}
+}
+
+// paragraphs are the sizes of those a text is told in, "+" for one that goes on.
+func paragraphs(feed func(*block.Parser)) string {
+	var all []string
+	p := block.New(func(ev block.Event) {
+		sign := ""
+		if ev.Continued {
+			sign = "+"
+		}
+		if ev.Kind == block.Heading {
+			sign = "#"
+		}
+		all = append(all, fmt.Sprint(sign, len(ev.Text)))
+	})
+	feed(p)
+	p.Close()
+	return strings.Join(all, " ")
+}
+
+func TestLongParagraphs(t *testing.T) {
+	line, sentence := strings.Repeat("x", 99), strings.Repeat("x", 98)+"."
+	for _, c := range []struct {
+		name, want string
+		feed       func(*block.Parser)
+	}{
+		{"broken where it is too long", "4099 +899", func(p *block.Parser) { feed(p, strings.Repeat(line+"\n", 50)) }},
+		{"broken behind a sentence", "2999 +1999", func(p *block.Parser) {
+			feed(p, strings.Repeat(line+"\n", 29)+sentence+"\n"+strings.Repeat(line+"\n", 20))
+		}},
+		{"not before it is long", "1999", func(p *block.Parser) { feed(p, strings.Repeat(sentence+"\n", 20)) }},
+		{"underlined", "4099 #99", func(p *block.Parser) { feed(p, strings.Repeat(line+"\n", 42)+"===\n") }},
+		{"nothing to underline", "4099 +3", func(p *block.Parser) { feed(p, strings.Repeat(line+"\n", 41)+"===\n") }},
+		{"endless line", "5000 +3", func(p *block.Parser) {
+			p.Line(strings.Repeat("x", 5000))
+			p.Rest(" # y")
+			p.Rest("")
+		}},
+	} {
+		if got := paragraphs(c.feed); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// The rest of a line goes to what its start has opened.
+func TestRest(t *testing.T) {
+	for start, want := range map[string]string{
+		"a":                "text a - b",
+		"```\nc":           "code\n| c\n| - b",
+		"    c":            "code\n| c\n| - b",
+		"<div>":            "html\n| <div>\n| - b",
+		"# h":              "heading 1 h\ntext - b",
+		"|a|b|\n|-|-|\n|c": "table 2\n+ [\"a\" \"b\"]\n+ [\"c\" \"\"]\ntext - b",
+	} {
+		var o outline
+		p := block.New(o.tell)
+		feed(p, start)
+		p.Rest("- b")
+		p.Close()
+		if got := strings.Join(o.lines, "\n"); got != want {
+			t.Errorf("%q:\n%s\nwant\n%s", start, got, want)
+		}
+	}
+}
+
+// Depth and columns are bounded; what is beyond is text.
+func TestBounds(t *testing.T) {
+	deepest, depth := 0, 0
+	p := block.New(func(ev block.Event) {
+		switch ev.Kind {
+		case block.EnterQuote, block.EnterList, block.EnterItem:
+			depth++
+		case block.Leave:
+			depth--
+		}
+		deepest = max(deepest, depth)
+	})
+	feed(p, strings.Repeat("> - ", 1000)+"a\n")
+	p.Close()
+	if depth != 0 || deepest < 30 || deepest > 40 {
+		t.Errorf("depth %d, left at %d", deepest, depth)
+	}
+	for columns, want := range map[int]string{64: "table 64", 65: "text"} {
+		got := ours(strings.Repeat("|a", columns) + "|\n" + strings.Repeat("|-", columns) + "|\n")
+		if !strings.HasPrefix(got[0], want) {
+			t.Errorf("%d columns: %s", columns, got[0])
+		}
+	}
+}
+
+func FuzzParser(f *testing.F) {
+	for _, s := range []string{"> - 1. a\n\n  b\n", "|a|\n|-|\n|b\\|c|", "```\n```", "<!-- \n-->", "a\n=\n-\n", "<a b=\"c\" d='e' f>\n", "* * *\n- - -"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, source string) {
+		depth, open := 0, 0
+		p := block.New(func(ev block.Event) {
+			switch ev.Kind {
+			case block.EnterQuote, block.EnterList, block.EnterItem:
+				depth++
+			case block.Leave:
+				depth--
+			case block.CodeStart, block.HTMLStart, block.TableStart:
+				open++
+			case block.CodeEnd, block.HTMLEnd, block.TableEnd:
+				open--
+			}
+			if depth < 0 || open < 0 || open > 1 {
+				t.Fatalf("depth %d, %d leaves open", depth, open)
+			}
+		})
+		feed(p, source)
+		p.Close()
+		if depth != 0 || open != 0 {
+			t.Fatalf("depth %d, %d leaves open at the end", depth, open)
+		}
+	})
+}

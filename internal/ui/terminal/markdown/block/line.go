@@ -100,7 +100,7 @@ func (p *Parser) startTable(line string) bool {
 	}
 	header := l.lines[len(l.lines)-1]
 	aligns, ok := alignments(line)
-	if !ok || !strings.Contains(header+line, "|") || countCells(header) != len(aligns) {
+	if !ok || len(aligns) > columnLimit || !strings.Contains(header+line, "|") || len(split(header)) != len(aligns) {
 		return false
 	}
 	apart := l.apart
@@ -134,8 +134,6 @@ func alignments(line string) ([]Align, bool) {
 	}
 	return all, len(all) > 0
 }
-
-func countCells(row string) int { return len(split(row)) }
 
 // cells returns the n cells of a row. What is beyond the last column stays in
 // it, where HTML would drop it.

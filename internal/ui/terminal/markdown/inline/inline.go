@@ -45,9 +45,17 @@ func New(o Options) *Reader { return &Reader{options: o} }
 // Fork returns a Reader that knows the same and learns for itself.
 func (r *Reader) Fork() *Reader { return &Reader{options: r.options, from: r} }
 
-// markdown reads one paragraph and nothing else.
-var markdown = sync.OnceValue(func() parser.Parser {
-	return parser.NewParser(
+// paragraphs and titles read one paragraph and nothing else; the first reads
+// definitions too.
+var (
+	paragraphs = sync.OnceValue(func() parser.Parser {
+		return newParser(parser.WithParagraphTransformers(util.Prioritized(parser.LinkReferenceParagraphTransformer, 100)))
+	})
+	titles = sync.OnceValue(func() parser.Parser { return newParser() })
+)
+
+func newParser(o ...parser.Option) parser.Parser {
+	return parser.NewParser(append(o,
 		parser.WithBlockParsers(util.Prioritized(parser.NewParagraphParser(), 1000)),
 		parser.WithInlineParsers(
 			util.Prioritized(parser.NewCodeSpanParser(), 100),
@@ -58,17 +66,21 @@ var markdown = sync.OnceValue(func() parser.Parser {
 			util.Prioritized(strikeParser{}, 500),
 			util.Prioritized(addressParser{}, 999),
 		),
-		parser.WithParagraphTransformers(util.Prioritized(parser.LinkReferenceParagraphTransformer, 100)),
-	)
-})
+	)...)
+}
 
-// Read returns the spans of a text, in a style that theirs are added to. A
+// Paragraph returns the spans of a paragraph, which may define addresses. A
 // newline in them is one that the text asks for.
-func (r *Reader) Read(s string, style theme.Style) []theme.Span {
+func (r *Reader) Paragraph(s string) []theme.Span { return r.read(paragraphs(), s, 0) }
+
+// Title returns the spans of a heading or a cell, in a style that theirs are
+// added to.
+func (r *Reader) Title(s string, style theme.Style) []theme.Span { return r.read(titles(), s, style) }
+
+func (r *Reader) read(markdown parser.Parser, s string, style theme.Style) []theme.Span {
 	source := []byte(s)
-	pc := &context{Context: parser.NewContext(), reader: r}
 	w := &writer{source: source, options: r.options}
-	root := markdown().Parse(text.NewReader(source), parser.WithContext(pc))
+	root := markdown.Parse(text.NewReader(source), parser.WithContext(&context{Context: parser.NewContext(), reader: r}))
 	for n := root.FirstChild(); n != nil; n = n.NextSibling() {
 		if len(w.spans) > 0 {
 			w.add(style, "\n")

@@ -71,7 +71,7 @@ func TestRead(t *testing.T) {
 		"[k]: http://k.l 'T'\n[k] text":      "{D [k]: http://k.l 'T'}\nk ({L http://k.l}) text",
 		"[a]: <b\nc":                         "[a]: <b c",
 	} {
-		if got := shown(inline.New(inline.Options{}).Read(in, 0)); got != want {
+		if got := shown(inline.New(inline.Options{}).Paragraph(in)); got != want {
 			t.Errorf("%q\n got %q\nwant %q", in, got, want)
 		}
 	}
@@ -81,14 +81,14 @@ func TestOptions(t *testing.T) {
 	marks := inline.New(inline.Options{Marks: true, ASCII: true})
 	in := "*a* **b** `c` ~~d~~ &amp; &hellip; &#8230; &#x41;"
 	want := "{E *a*} {S **b**} {C `c`} {X ~~d~~} & &hellip; &#8230; A"
-	if got := shown(marks.Read(in, 0)); got != want {
+	if got := shown(marks.Paragraph(in)); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	links := inline.New(inline.Options{Hyperlinks: true})
 	in = "[a](http://x.y/ü%20) [j](javascript:alert) <m@x.y> www.x.y [f](file:///etc)"
 	want = "a (<http://x.y/%C3%BC%20>{L http://x.y/ü%20<http://x.y/%C3%BC%20>})<http://x.y/%C3%BC%20> " +
 		"j ({L javascript:alert}) {L m@x.y<mailto:m@x.y>} {L www.x.y<https://www.x.y>} f ({L file:///etc})"
-	if got := shown(links.Read(in, 0)); got != want {
+	if got := shown(links.Paragraph(in)); got != want {
 		t.Errorf("%q\nwant %q", got, want)
 	}
 }
@@ -97,7 +97,7 @@ func TestOptions(t *testing.T) {
 // learns it keeps to itself.
 func TestDefinitions(t *testing.T) {
 	r := inline.New(inline.Options{})
-	read := func(r *inline.Reader, s string) string { return shown(r.Read(s, 0)) }
+	read := func(r *inline.Reader, s string) string { return shown(r.Paragraph(s)) }
 	if got := read(r, "[a] and [b][a]"); got != "[a] and [b][a]" {
 		t.Error(got)
 	}
@@ -122,7 +122,7 @@ func BenchmarkRead(b *testing.B) {
 		b.Run(fmt.Sprintf("%.8q", s), func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				inline.New(inline.Options{}).Read(text, 0)
+				inline.New(inline.Options{}).Paragraph(text)
 			}
 		})
 	}
