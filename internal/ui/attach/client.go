@@ -29,6 +29,7 @@ type Client struct {
 	left    bool // by Detach, Quit or Close
 	over    bool // the host has said that the session has ended
 	cut     bool // nothing is answered any more
+	follows map[*link]bool
 	err     error
 }
 
@@ -49,7 +50,7 @@ func dial(ctx context.Context, path, version string, as role) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{path: path, version: version, link: l, done: make(chan struct{}), waiting: map[int64]chan error{}}
+	c := &Client{path: path, version: version, link: l, done: make(chan struct{}), waiting: map[int64]chan error{}, follows: map[*link]bool{}}
 	c.position.info = info
 	c.reader.Go(c.read)
 	return c, nil
@@ -183,7 +184,11 @@ func (c *Client) ask(ctx context.Context, r request) error {
 	}
 	if err := c.link.send(r); err != nil {
 		c.forget(r.ID)
-		return fmt.Errorf("send to the session: %w", err)
+		var tooLong *lengthError
+		if errors.As(err, &tooLong) {
+			return err
+		}
+		return c.why(ctx, fmt.Errorf("%w: %w", errCut, err))
 	}
 	select {
 	case err := <-wait:
@@ -299,10 +304,32 @@ func (c *Client) leave() bool {
 	return first
 }
 
-// hangUp ends the connection and waits for its reader.
+// hangUp ends the connections and waits for the reader.
 func (c *Client) hangUp() {
 	_ = c.link.conn.Close()
+	c.mu.Lock()
+	for l := range c.follows {
+		_ = l.conn.Close()
+	}
+	c.mu.Unlock()
 	c.reader.Wait()
+}
+
+// keep notes a connection that brings events, unless the client has left.
+func (c *Client) keep(l *link) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.left {
+		c.follows[l] = true
+	}
+	return !c.left
+}
+
+func (c *Client) drop(l *link) {
+	_ = l.conn.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.follows, l)
 }
 
 // reconnects is how often in a row a follower's connection is opened again
@@ -340,7 +367,7 @@ func (c *Client) Follow(ctx context.Context, after int64) iter.Seq2[event.Event,
 
 // lostWait is how long the end of the connection may come behind that of the
 // events.
-const lostWait = time.Second
+const lostWait = 300 * time.Millisecond
 
 // why says why events end with err: because the session has, or the connection.
 func (c *Client) why(ctx context.Context, err error) error {
@@ -368,8 +395,8 @@ func (c *Client) hasLeft() bool {
 var (
 	// errEnough says that the reader wants no more.
 	errEnough = errors.New("enough")
-	// errCut says that a connection ended before the events did.
-	errCut = errors.New("the connection that brings the session's events was cut")
+	// errCut says that a connection ended before it should.
+	errCut = errors.New("the connection to the session was cut")
 )
 
 // follow reads events over one connection. It returns nil when they have ended,
@@ -379,27 +406,29 @@ func (c *Client) follow(ctx context.Context, chapter int, after *int64, yield fu
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errCut, err)
 	}
-	defer l.conn.Close()
+	defer c.drop(l)
+	if !c.keep(l) {
+		return nil, ErrLeft
+	}
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.Close() })
 	defer stop()
 	for {
-		var r reply
-		err := l.receive(lineLimit, &r)
+		ev, r, err := l.next()
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%w: %w", errCut, err)
-		case r.Error != "":
+		case r != nil && r.Error != "":
 			return nil, errors.New(r.Error)
-		case r.End != nil:
+		case r != nil && r.End != nil:
 			return r.End.Next, nil
-		case r.Event == nil:
+		case r != nil:
 			continue
-		case r.Event.Seq != *after+1:
-			return nil, fmt.Errorf("event %d of the session came after %d", r.Event.Seq, *after)
+		case ev.Seq != *after+1:
+			return nil, fmt.Errorf("event %d of the session came after %d", ev.Seq, *after)
 		}
-		*after = r.Event.Seq
-		c.position.saw(chapter, *r.Event)
-		if !yield(*r.Event, nil) {
+		*after = ev.Seq
+		c.position.saw(chapter, ev)
+		if !yield(ev, nil) {
 			return nil, errEnough
 		}
 	}

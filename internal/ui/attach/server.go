@@ -243,12 +243,15 @@ func (s *server) follow(l *link, h hello) {
 		_, _ = l.in.ReadByte()
 		cancel()
 	})
+	var line []byte
 	for ev, err := range s.host.Follow(ctx, h.Chapter, h.After) {
 		if err != nil {
 			_ = l.send(reply{Error: err.Error()})
 			return
 		}
-		if l.send(reply{Event: &ev}) != nil {
+		line = ev.AppendJSON(line[:0], false)
+		if err := l.write(line); err != nil {
+			_ = l.send(reply{Error: err.Error()}) // it may just have gone
 			return
 		}
 	}

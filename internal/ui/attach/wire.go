@@ -56,15 +56,17 @@ type hello struct {
 	After    int64  `json:"after,omitempty"`
 }
 
-// reply is one line of a host.
+// reply is one line of a host. To a follower events go as they are.
 type reply struct {
-	ID      int64        `json:"id,omitempty"` // of the request that this answers
-	Error   string       `json:"error,omitempty"`
-	Welcome *welcome     `json:"welcome,omitempty"`
-	Event   *event.Event `json:"event,omitempty"`
-	End     *end         `json:"end,omitempty"`
-	Ended   *ended       `json:"ended,omitempty"`
+	ID      int64    `json:"id,omitempty"` // of the request that this answers
+	Error   string   `json:"error,omitempty"`
+	Welcome *welcome `json:"welcome,omitempty"`
+	End     *end     `json:"end,omitempty"`
+	Ended   *ended   `json:"ended,omitempty"`
 }
+
+// eventMark is how the line of an event begins, and no reply.
+const eventMark = `{"seq":`
 
 // welcome answers a hello.
 type welcome struct {
@@ -102,12 +104,16 @@ func (l *link) send(v any) error {
 	if err != nil {
 		return err
 	}
-	if len(raw) > lineLimit {
-		return fmt.Errorf("a line of %d bytes is more than the %d MiB that go to a session at once", len(raw), lineLimit>>20)
+	return l.write(raw)
+}
+
+func (l *link) write(line []byte) error {
+	if len(line) > lineLimit {
+		return &lengthError{len(line)}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, err = l.conn.Write(append(raw, '\n'))
+	_, err := l.conn.Write(append(line, '\n'))
 	return err
 }
 
@@ -123,11 +129,34 @@ func (l *link) receive(limit int, v any) error {
 	return nil
 }
 
+// lengthError is what is too much for one line.
+type lengthError struct{ bytes int }
+
+func (e *lengthError) Error() string {
+	return fmt.Sprintf("%d bytes are more than the %d MiB that go to a session at once", e.bytes, lineLimit>>20)
+}
+
+// next reads the next line of a follower's connection: an event, or a reply.
+func (l *link) next() (ev event.Event, r *reply, err error) {
+	line, err := readLine(l.in, lineLimit)
+	if err != nil {
+		return ev, nil, err
+	}
+	if bytes.HasPrefix(line, []byte(eventMark)) {
+		if err = ev.UnmarshalJSON(line); err == nil {
+			return ev, nil, nil
+		}
+	} else if err = json.Unmarshal(line, &r); err == nil && r != nil {
+		return ev, r, nil
+	}
+	return ev, nil, &nonsenseError{err}
+}
+
 // nonsenseError is a line that is not what is spoken here.
 type nonsenseError struct{ err error }
 
 func (e *nonsenseError) Error() string {
-	return "this is not a line of this protocol: " + e.err.Error()
+	return fmt.Sprintf("this is not a line of this protocol: %v", e.err)
 }
 func (e *nonsenseError) Unwrap() error { return e.err }
 
