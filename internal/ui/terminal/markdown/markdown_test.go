@@ -4,15 +4,96 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/markdown"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
 
 func TestRender(t *testing.T) {
-	o := markdown.Options{Theme: theme.New(theme.Options{}), Width: 20, Indent: 2}
-	got := strings.Join(markdown.Render("# A\n\nsome *text* that is wrapped\n1. x\n1. y\n\n```py\nz = 1\n```\n", o), "\n")
-	want := "  # A\n\n  some *text* that\n  is wrapped\n  1. x\n  2. y\n\n    z = 1"
-	if got != want {
-		t.Errorf("%s\nwant\n%s", got, want)
+	for name, c := range map[string]struct{ source, want string }{
+		"nothing":         {"", ""},
+		"blank":           {"\n \n\t\n", ""},
+		"blank lines":     {"\n\na\n\n\n\nb\n\n", "a\n\nb"},
+		"soft and hard":   {"a\nb  \nc\\\nd<br>e", "a b\nc\nd\ne"},
+		"text and blocks": {"a\n# b\nc\n```\nd\n```\ne\n- f\n---\n> g", "a\n\n# b\nc\n\n  d\n\ne\n• f\n\n──────────────────────────────\n\n│ g"},
+		"headings":        {"# a\n## b ##\nc\n===\n###### d", "# a\n\n## b\n\n# c\n\n###### d"},
+		"tight list":      {"a:\n- b\n- c\n  d", "a:\n• b\n• c d"},
+		"loose list":      {"- b\n\n- c\n\n\n  d", "• b\n\n• c\n\n  d"},
+		"loose in places": {"- b\n- c\n\n- d", "• b\n• c\n\n• d"},
+		"hanging":         {"10. one two three four five six seven\n    - eight nine ten eleven twelve", "10. one two three four five\n    six seven\n    • eight nine ten eleven\n      twelve"},
+		"numbers":         {"3. a\n4. b\n6) c\n\ntext\n\n1. d\n1. e\n1. f", "3. a\n4. b\n6) c\n\ntext\n\n1. d\n2. e\n3. f"},
+		"empty item":      {"-\n- a\n-", "•\n• a\n•"},
+		"tasks":           {"- [ ] a\n- [x] b\n  c\n- [X] d\n- [y] e\n1. [ ] f\n- [x]g", "[ ] a\n[x] b c\n[X] d\n• [y] e\n1. [ ] f\n• [x]g"},
+		"quote":           {"> a\n>\n> - b\n>\n>   c\nlazy\n\n> d", "│ a\n│\n│ • b\n│\n│   c lazy\n\n│ d"},
+		"code in a list":  {"- a\n  ```\n  b\n\n   c\n  ```\n  d", "• a\n    b\n\n     c\n  d"},
+		"code":            {"~~~\n```\n\ta\n~~~~\n\n    b\n\n\n      c\n", "  ```\n      a\n\n  b\n\n\n    c"},
+		"long code":       {"```\n0123456789012345678901234567890123456789\n```", "  0123456789012345678901234567\n890123456789"},
+		"open code":       {"```py\na = 1", "  a = 1"},
+		"table":           {"|a|b|\n|-|:-:|\n|x|`y`|\n|long one|z|w|\n|v|", "a        │   b\n─────────┼──────\nx        │  `y`\nlong one │ z | w\nv        │"},
+		"wrapped table":   {"|name|what it is|\n|-|-|\n|a|some more words than fit|\n|b|c|", "name │ what it is\n─────┼────────────────────────\na    │ some more words than\n     │ fit\n─────┼────────────────────────\nb    │ c"},
+		"records":         {"|model|parameters|accuracy|note|\n|-|-|-|-|\n|a|1|2|words that go on and on|\n|b|||", "model: a\nparameters: 1\naccuracy: 2\nnote: words that go on and\n  on\n\nmodel: b"},
+		"head alone":      {"|a|b|\n|-|-|\n", "a │ b\n──┼──"},
+		"table in a list": {"- x\n  |a|\n  |-|\n  |b|", "• x\n  a\n  ─\n  b"},
+		"no table":        {"|a|b|\n|-|\n", "|a|b| |-|"},
+		"html":            {"<div>\n*a* &amp;\n</div>\n\nb", "<div>\n*a* &amp;\n</div>\n\nb"},
+		"definitions":     {"[a]\n\n[a]: http://x.y\n\n[a] [S1]\n\n[S1]: http://z", "[a]\n\n[a]: http://x.y\n\na (http://x.y) [S1]\n\n[S1]: http://z"},
+		"hostile":         {"a\x1b]0;t\x07b &#27;[2J \x1b[2Jc [d](x&#27;]0;y)\n```\x1b[1m\n\x1b[31me\r\n```", "ab [2J c d (x)\n\n  e"},
+		"reordered":       {"a\u202eb\u200b\u00adc", "a\ufffdbc"},
+		"tabs":            {"a\tb\n\n-\tc\n\n\td", "a   b\n\n• c\n\n  d"},
+		"deep":            {strings.Repeat("- ", 14) + "a\nb", strings.Repeat("• ", 14) + "a\n" + strings.Repeat(" ", 20) + "b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lines := markdown.Render(c.source, markdown.Options{Theme: theme.New(theme.Options{}), Width: 30})
+			if diff := cmp.Diff(strings.Split(c.want, "\n"), strings.Split(strings.Join(lines, "\n"), "\n")); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// What a stream shows while a text grows, and what of it is final.
+func TestGrowing(t *testing.T) {
+	s := markdown.New(markdown.Options{Theme: theme.New(theme.Options{}), Width: 30, Indent: 2})
+	for _, step := range []struct{ write, final, open string }{
+		{"# Ti", "", "  # Ti"},
+		{"tle\nSome **bo", "  # Title", "  Some **bo"},
+		{"ld** text\n", "", "  Some **bold** text"},
+		{"\n```py\nx = ", "  Some **bold** text", "\n    x ="},
+		{"1\ny", "\n    x = 1", "    y"},
+		{"\n```", "    y", ""},
+		{"\n|a|b|\n", "", "\n  |a|b|"},
+		{"|-|-|\n|long", "", "\n  a    │ b\n  ─────┼──\n  long │"},
+		{"er|c|\n\n- d\n- e", "\n  a      │ b\n  ───────┼──\n  longer │ c", "\n  • d\n  • e"},
+		{"f\n- g", "\n  • d", "  • ef\n  • g"},
+		{" \xf0\x9f", "", "  • ef\n  • g"},
+		{"\xa4\x97", "", "  • ef\n  • g 🤗"},
+	} {
+		s.Write(step.write)
+		if got := strings.Join(s.Take(), "\n"); got != step.final {
+			t.Errorf("behind %q final:\n%s\nwant\n%s", step.write, got, step.final)
+		}
+		for range 2 { // looking changes nothing
+			if got := strings.Join(s.Open(), "\n"); got != step.open {
+				t.Errorf("behind %q open:\n%s\nwant\n%s", step.write, got, step.open)
+			}
+		}
+	}
+	s.Close()
+	if got := strings.Join(s.Take(), "\n"); got != "  • ef\n  • g 🤗" {
+		t.Errorf("at the end %q", got)
+	}
+	if s.Write("more"); strings.Join(s.Open(), "\n") != "  more" {
+		t.Errorf("behind the end %q", s.Open())
+	}
+}
+
+// Addresses can be followed where that is wanted, also where they are broken.
+func TestHyperlinks(t *testing.T) {
+	o := markdown.Options{Theme: theme.New(theme.Options{Color: theme.Basic}), Width: 20, Hyperlinks: true}
+	got := strings.Join(markdown.Render("see http://example.org/abcdef", o), "\n")
+	start, end := "\x1b]8;;http://example.org/abcdef\x07\x1b[4;34m", "\x1b[m\x1b]8;;\x07"
+	if want := "see\n" + start + "http://example.org/a" + end + "\n" + start + "bcdef" + end; got != want {
+		t.Errorf("%q\nwant %q", got, want)
 	}
 }
