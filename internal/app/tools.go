@@ -57,6 +57,7 @@ func toolList(k *kit) []tool.Tool {
 		k.look.Audit,
 		k.look.Leaderboard,
 		k.look.Search,
+		k.hub.Wait,
 	}
 	return slices.DeleteFunc(all, func(t tool.Tool) bool { return t == nil })
 }
@@ -90,7 +91,7 @@ func (a *App) kit(ctx context.Context, session string) (*kit, error) {
 	if k.plan, err = plan.New(); err != nil {
 		return nil, fmt.Errorf("make the plan tool: %w", err)
 	}
-	if k.hub, err = a.hubTools(session, k.hands.Open, k.hands.Root); err != nil {
+	if k.hub, err = a.hubTools(session, k.hands); err != nil {
 		return nil, fmt.Errorf("make the tools of the Hub: %w", err)
 	}
 	k.hands.Listen(k.hub.Artifacts.Made)

@@ -33,10 +33,11 @@ type Hands struct {
 	Bare tool.Tool
 	// Create and Delete are nil on the user's machine.
 	Create, Delete tool.Tool
-	// Open returns the place they work in. Root is its folder when that is the
-	// user's machine.
-	Open func(ctx context.Context) (workspace.Workspace, error)
-	Root string
+	// Open returns the place they work in. When that is the user's machine, Root
+	// is its folder and Resolve the real path of a file that a call means.
+	Open    func(ctx context.Context) (workspace.Workspace, error)
+	Root    string
+	Resolve func(path string) string
 
 	keeper *sandbox.Keeper
 	heard  string // where commands write down what they push; "" for nowhere
@@ -84,7 +85,7 @@ func Local(ctx context.Context, l *config.Loaded, session string, spillDir func(
 			return nil, err
 		}
 	}
-	h.Open = here.Open
+	h.Open, h.Resolve = here.Open, here.Resolve
 	return build(
 		shell.Options{Workspace: here.Open, Dir: l.Dir, Close: here.Close},
 		files.Options{Workspace: here.Open, Resolve: here.Resolve}, h,

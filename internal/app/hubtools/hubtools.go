@@ -30,6 +30,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/tools/jobs"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/script"
 	"github.com/ml-intern/ml-intern/internal/tools/repos"
+	"github.com/ml-intern/ml-intern/internal/tools/wait"
 )
 
 // Options of a session's tools.
@@ -38,10 +39,11 @@ type Options struct {
 	Client *hub.Client
 	// JobPrices are the prices of jobs.
 	JobPrices *price.Book
-	// Workspace is where the session works; Root is its folder when that is this
-	// machine.
+	// Workspace is where the session works. When that is this machine, Root is its
+	// folder and Resolve the real path of a file that a call means.
 	Workspace func(ctx context.Context) (workspace.Workspace, error)
 	Root      string
+	Resolve   func(path string) string
 	// JobToken gives what a job gets as HF_TOKEN; "" is none. OwnToken says that
 	// it is the session's own.
 	JobToken func() string
@@ -66,6 +68,7 @@ type Tools struct {
 	Jobs      *jobs.Tool
 	RepoFiles *repos.Files
 	RepoGit   *repos.Git
+	Wait      *wait.Tool
 	Artifacts *artifact.Keeper
 }
 
@@ -92,7 +95,13 @@ func New(o Options) (*Tools, error) {
 	if t.RepoFiles, err = repos.NewFiles(files); err != nil {
 		return nil, err
 	}
-	t.RepoGit, err = repos.NewGit(files)
+	if t.RepoGit, err = repos.NewGit(files); err != nil {
+		return nil, err
+	}
+	t.Wait, err = wait.New(wait.Options{
+		Workspace: o.Workspace, Here: o.Root != "", Resolve: o.Resolve, Jobs: o.Client.Jobs, Namespace: h.namespace, Scrub: h.scrub,
+		Dir: func(string) string { return o.Dir },
+	})
 	return t, err
 }
 
