@@ -79,6 +79,8 @@ var Variables = []Variable{
 	{Name: "XDG_CONFIG_HOME", Default: "`~/.config`", ProcessOnly: true, Redirects: true, Effect: "parent of the config folder"},
 	{Name: "XDG_STATE_HOME", Default: "`~/.local/state`", ProcessOnly: true, Redirects: true, Effect: "parent of the state folder"},
 	{Name: "XDG_CACHE_HOME", Default: "`~/.cache`", ProcessOnly: true, Redirects: true, Effect: "parent of the cache folder and of `HF_HOME`"},
+	{Name: "CLAUDE_CONFIG_DIR", Default: "`~/.claude`", Redirects: true, Effect: "where `sessions import` looks for sessions of Claude Code"},
+	{Name: "CODEX_HOME", Default: "`~/.codex`", Redirects: true, Effect: "where `sessions import` looks for sessions of Codex"},
 	{Name: "HTTP_PROXY", Redirects: true, Effect: "proxy of outbound requests; with `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`"},
 	{Name: "NO_COLOR", Effect: "any text: no colour"},
 	{Name: "FORCE_COLOR", Effect: "any text: colour without a terminal"},
