@@ -57,6 +57,10 @@ func TestSaidAndUndone(t *testing.T) {
 	if got := load(t, items...); len(got.Undone) != 0 {
 		t.Error("an undo whose end was not told can be taken back")
 	}
+	torn := append(slices.Clone(items), event.UndoComplete{Turns: 1, Restored: event.Restored{Files: []string{"a.py"}}})
+	if got := load(t, torn...); len(got.Undone) != 1 || len(got.Undone[0].Messages) != 0 {
+		t.Errorf("it is taken for the end of another one: %+v", got.Undone)
+	}
 	items = append(items, event.UndoComplete{Removed: 3, Turns: 1, Restored: event.Restored{Files: []string{"a.py"}}})
 	s = load(t, items...)
 	if len(s.Undone) != 1 || ids(s.InForce) != "turn_1" || len(s.Said) != 1 {

@@ -148,6 +148,33 @@ func TestCheckpointOfInterruptedCalls(t *testing.T) {
 	})
 }
 
+// A call that has ended keeps its result when the interrupt comes while its
+// checkpoint is made, and when the program ends then.
+func TestInterruptWhileACheckpointEnds(t *testing.T) {
+	for _, leave := range []bool{false, true} {
+		inBubble(t, func(t *testing.T) {
+			w := newWorkspace()
+			w.onEnd = func(context.Context) { time.Sleep(10 * time.Second) }
+			m := &script{steps: []step{writing("c", "a", "1"), say("next")}}
+			change := withWorkspace(w, w.writer())
+			r := start(t, m, change)
+			r.input("go")
+			after(time.Second, func() {})
+			if leave {
+				r = again(t, r, m, change)
+				one[event.TurnComplete](t, r.ending())
+			} else {
+				r.agent.Interrupt()
+				r.ending()
+			}
+			out := find[event.ToolOutput](t, r.all())
+			if len(out) != 1 || !out[0].Success || out[0].Output != "written" {
+				t.Errorf("leave=%v: %+v", leave, out)
+			}
+		})
+	}
+}
+
 // Checkpoints that break take no call with them.
 func TestCheckpointsThatBreak(t *testing.T) {
 	for name, spoil := range map[string]func(*workspace){

@@ -181,3 +181,23 @@ func TestNoticeIsNeverToldTwice(t *testing.T) {
 		})
 	}
 }
+
+// A sub-agent's call that waits hears of it too.
+func TestSteeredWakesASubAgent(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		wait := newFake("wait_for", func(_ context.Context, env tool.Env, _ json.RawMessage) (tool.Result, error) {
+			select {
+			case <-env.Steered():
+			case <-time.After(time.Hour):
+				t.Error("nobody has told it")
+			}
+			return tool.Success("ok"), nil
+		})
+		var report tool.Report
+		m := &script{steps: []step{use(call("r", "research", `{}`)), use(call("w", "wait_for", `{}`)), say("found"), say("done")}}
+		r := start(t, m, withTools(delegating(&report, func(d *tool.Delegation) { d.Time = 2 * time.Hour }, wait)))
+		r.input("go")
+		after(time.Minute, func() { r.submit(event.Steer{Text: "quick"}) })
+		one[event.TurnComplete](t, r.ending())
+	})
+}

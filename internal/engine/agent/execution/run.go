@@ -37,6 +37,7 @@ type batch struct {
 	results  []tool.Result
 	finished []bool
 	cut      []*tool.Result // what calls returned after the interrupt
+	ready    []*tool.Result // of calls that have ended, and their checkpoint not
 	started  []bool
 	closed   bool // the batch has been collected: late results are dropped
 }
@@ -51,7 +52,7 @@ func Run(ctx context.Context, session *Session, calls []*Call, parallel int, wai
 	b := &batch{
 		session: session, calls: calls, slots: make(chan struct{}, parallel), lanes: map[string]chan struct{}{},
 		envs: make([]*environment, n), results: make([]tool.Result, n), finished: make([]bool, n),
-		cut: make([]*tool.Result, n), started: make([]bool, n),
+		cut: make([]*tool.Result, n), ready: make([]*tool.Result, n), started: make([]bool, n),
 	}
 	b.announce()
 	all := b.start(ctx, wait)
@@ -138,6 +139,9 @@ func (b *batch) one(ctx context.Context, i int, prev chan struct{}) {
 	// reader finds a finished call without it. It waits only after an interrupt,
 	// which nothing may delay.
 	if ended != nil && ctx.Err() == nil {
+		b.mu.Lock()
+		b.ready[i] = &r
+		b.mu.Unlock()
 		ended()
 		ended = nil
 	}
@@ -253,6 +257,10 @@ func (b *batch) collect() []tool.Result {
 	}
 	for i, c := range b.calls {
 		if b.finished[i] {
+			continue
+		}
+		if r := b.ready[i]; r != nil {
+			b.tell(i, *r, false)
 			continue
 		}
 		if b.session.Leaving() {
