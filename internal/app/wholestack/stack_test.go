@@ -177,6 +177,7 @@ type stack struct {
 	store   journal.Store
 	dir     string // the working directory of the file tools
 	seen    int64
+	stop    func() // ends the program, once
 }
 
 // setup is what a test may change.
@@ -207,11 +208,12 @@ func start(t *testing.T, net *network, change func(*setup)) *stack {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.agent.Run(ctx, set.resume) }()
-	t.Cleanup(func() {
+	s.stop = sync.OnceFunc(func() {
 		cancel()
 		<-done
 		s.models.Close()
 	})
+	t.Cleanup(s.stop)
 	return s
 }
 
