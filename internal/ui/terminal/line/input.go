@@ -39,14 +39,15 @@ type input struct {
 	source cancelreader.CancelReader
 	buf    *bufio.Reader
 
-	wants chan bool // whether what is typed must not be shown
-	lines chan read // has room for one
-	done  chan struct{}
+	wants  chan bool     // whether what is typed must not be shown
+	hidden chan struct{} // told when it is not shown any more
+	lines  chan read     // has room for one
+	done   chan struct{}
 }
 
 // newInput begins to wait for wants.
 func newInput(from io.Reader) *input {
-	in := &input{from: from, wants: make(chan bool, 1), lines: make(chan read, 1), done: make(chan struct{})}
+	in := &input{from: from, wants: make(chan bool, 1), hidden: make(chan struct{}, 1), lines: make(chan read, 1), done: make(chan struct{})}
 	if f, ok := from.(*os.File); ok {
 		in.fd = int(f.Fd())
 		in.tty = term.IsTerminal(in.fd)
@@ -79,8 +80,13 @@ func (in *input) run() {
 	}
 }
 
-// want asks for the next line.
-func (in *input) want(secret bool) { in.wants <- secret }
+// want asks for the next line. A secret one may be asked for when it returns.
+func (in *input) want(secret bool) {
+	in.wants <- secret
+	if secret && in.tty {
+		<-in.hidden
+	}
+}
 
 // close ends the goroutine. A read from something that cannot be cancelled and
 // that still waits is left behind.
@@ -135,6 +141,7 @@ const (
 // secret reads a line that is not shown.
 func (in *input) secret() (line string, err error) {
 	before, err := term.MakeRaw(in.fd)
+	in.hidden <- struct{}{}
 	if err != nil {
 		return "", fmt.Errorf("hide what is typed: %w", err)
 	}

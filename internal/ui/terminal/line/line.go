@@ -216,17 +216,19 @@ func (m *mode) flush() {
 
 // ask shows a prompt to a terminal and wants a line.
 func (m *mode) ask(prompt string, secret bool) {
-	if m.in.tty && prompt != "" {
-		m.out.ask(prompt)
-	}
 	if !m.reading {
 		m.reading = true
 		m.in.want(secret)
+		m.out.raw = secret && m.in.tty
+	}
+	if m.in.tty && prompt != "" {
+		m.out.ask(prompt)
 	}
 }
 
 // take takes what was read.
 func (m *mode) take(r read) {
+	m.out.raw = false
 	m.out.entered(m.in.tty && r.err == nil && (m.asked == nil || !m.asked.secret))
 	switch {
 	case errors.Is(r.err, errInterrupted):

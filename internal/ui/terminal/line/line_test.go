@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -443,16 +444,57 @@ func TestLongLinesAreRefused(t *testing.T) {
 }
 
 func TestWhatRunsForLongIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := sit(t, newSession(t), false, nil)
+		p.types("slow")
+		p.sees("tool bash started: sleep")
+		time.Sleep(2*time.Minute + time.Second)
+		p.sees("● bash  sleep  1m 0s", "● bash  sleep  2m 0s")
+		p.presses()
+		p.sees("interrupted")
+		time.Sleep(5 * time.Minute)
+		p.types("/live")
+		p.sees("always the same", "step 1")
+		time.Sleep(11 * time.Second)
+		p.sees("step 2", "step 3")
+		p.types("", "exit")
+		p.leaves(terminal.Quit)
+		if got := p.out.String(); strings.Count(got, "always the same") != 1 || strings.Count(got, "●") != 2 {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+func TestAnEditorHasTheTerminal(t *testing.T) {
 	p := sit(t, newSession(t), true, func(o *line.Options) {
-		o.Editor = func(path string) ([]string, error) { return []string{"sh", "-c", `printf after >> "$0"`, path}, nil }
+		o.Editor = func(path string) ([]string, error) {
+			if strings.HasSuffix(path, "x.txt") {
+				return []string{"sh", "-c", `read answer; printf "$answer" >> "$0"`, path}, nil
+			}
+			return []string{"sh", "-c", `printf '#' >> "$0"`, path}, nil
+		}
 	})
 	p.sees("> ")
 	p.types("/edit")
-	p.sees("edited: before after", "> ")
+	p.types("typed into it")
+	p.sees("edited: before typed into it", "> ")
 	p.types("/live")
 	p.sees("always the same", "step 1", "Enter ends this: ")
 	p.types("")
 	p.sees("> ")
+	p.types("gate")
+	p.sees("git push", "answer: ")
+	p.types("e")
+	p.sees("git push#", "answer: ")
+	p.types("y")
+	p.sees("/etc/x", "answer: ")
+	p.types("n")
+	p.sees("rejected", "> ")
 	p.types("exit")
 	p.leaves(terminal.Quit)
+	for _, op := range p.session.asked() {
+		if a, ok := op.(event.ExecApproval); ok && !strings.Contains(string(a.Approvals[0].EditedArguments), "git push#") {
+			t.Errorf("answers %+v", a.Approvals)
+		}
+	}
 }

@@ -15,6 +15,7 @@ type output struct {
 	fd      int
 	tty     bool
 	speaks  bool
+	raw     bool // the terminal takes newlines as they are
 	prompt  string
 	failure error
 }
@@ -39,6 +40,9 @@ func (out *output) size() (columns, rows int) {
 }
 
 func (out *output) write(s string) {
+	if out.raw {
+		s = strings.ReplaceAll(s, "\n", "\r\n")
+	}
 	if _, err := io.WriteString(out.w, s); err != nil && out.failure == nil {
 		out.failure = err
 	}

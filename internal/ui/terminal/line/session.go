@@ -185,6 +185,7 @@ func (m *mode) message(text string) {
 			for _, note := range notes {
 				m.say(note)
 			}
+			m.errand = nil // what is left is the session's
 			m.submit(in)
 		})
 		return nil

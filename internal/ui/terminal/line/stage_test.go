@@ -37,6 +37,7 @@ type session struct {
 	ops     []event.Operation
 	queue   []event.Submission
 	busy    bool
+	over    bool
 	stop    chan struct{}
 	answers chan event.ExecApproval // has room for one
 	turns   int
@@ -68,6 +69,7 @@ func (s *session) end(err error) {
 	if s.err == nil {
 		s.err = err
 	}
+	s.over, s.queue = true, nil
 	s.interruptLocked()
 	s.journal.Close()
 }
@@ -88,6 +90,9 @@ func (s *session) Interrupt() {
 func (s *session) Submit(_ context.Context, sub event.Submission) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.over {
+		return errors.New("the session is over")
+	}
 	s.ops = append(s.ops, sub.Operation)
 	switch op := sub.Operation.(type) {
 	case event.UserInput:
@@ -101,7 +106,10 @@ func (s *session) Submit(_ context.Context, sub event.Submission) error {
 			s.wait.Go(s.work)
 		}
 	case event.ExecApproval:
-		s.answers <- op
+		select {
+		case s.answers <- op:
+		default: // answers to a gate that is gone
+		}
 	case event.Configure:
 		mode := ""
 		if op.ApprovalMode != nil {
@@ -120,6 +128,10 @@ func (s *session) Submit(_ context.Context, sub event.Submission) error {
 func (s *session) work() {
 	for more := true; more; {
 		s.mu.Lock()
+		if s.over {
+			s.mu.Unlock()
+			return
+		}
 		sub := s.queue[0]
 		s.queue = s.queue[1:]
 		s.turns++
@@ -150,6 +162,10 @@ func (s *session) act(turn, text string, stop <-chan struct{}) []event.Payload {
 		<-stop
 		return []event.Payload{event.ToolOutput{Tool: "bash", ToolCallID: "c", Output: "cut short"}, event.Interrupted{}}
 	case strings.HasPrefix(text, "gate"):
+		select {
+		case <-s.answers: // to an earlier one
+		default:
+		}
 		s.tell(turn, event.ApprovalRequired{Count: 2, ApprovalID: "gate_1", Tools: []event.GatedCall{
 			{Tool: "bash", ToolCallID: "a", Arguments: []byte(`{"command":"git push"}`), Reason: "sends data out", Rules: []string{"bash(git push)"}},
 			{Tool: "write", ToolCallID: "b", Arguments: []byte(`{"path":"/etc/x","content":"y"}`)},
