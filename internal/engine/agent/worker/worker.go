@@ -141,9 +141,10 @@ func (w *Worker) leaving(ctx context.Context) bool {
 	return w.Err() != nil || ctx.Err() != nil && !tool.Interrupted(ctx)
 }
 
-// Refuse ends an operation that cannot be done.
+// Refuse ends an operation that cannot be done. It is no turn's end, also where
+// one waits at a gate.
 func (w *Worker) Refuse(ctx context.Context, text, hint string) {
-	w.Tell(ctx, event.Error{Error: text, Code: "internal", Class: string(llm.ClassInvalidRequest), Hint: hint})
+	w.Append(ctx, event.Error{Error: text, Code: "internal", Class: string(llm.ClassInvalidRequest), Hint: hint})
 }
 
 // note tells a line of the engine's own.
