@@ -20,6 +20,10 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	if m.leaving {
 		return nil
 	}
+	if k.Keystroke() == "ctrl+j" && m.o.Now().Sub(m.started) < early {
+		// Until the program has the terminal, Enter arrives as a line feed.
+		k = tea.KeyPressMsg{Code: tea.KeyEnter}
+	}
 	if m.asked != nil {
 		m.asked.panel.Key(k)
 		m.answered()

@@ -25,6 +25,9 @@ const (
 	beat = 100 * time.Millisecond
 	// readyWait is how long a session may take to say that it is ready.
 	readyWait = 10 * time.Second
+	// early is how long an Enter that was pressed before the program had the
+	// terminal may still be on its way.
+	early = 300 * time.Millisecond
 	// typingPause is how long nobody must have typed before a key can answer an
 	// approval that has just come up.
 	typingPause = 300 * time.Millisecond
@@ -64,6 +67,7 @@ type model struct {
 	review  *approve.Review
 	gate    *event.ApprovalRequired // what is reviewed, or was answered last
 
+	started   time.Time
 	lastKey   time.Time
 	quitArmed time.Time // the first Ctrl-C
 	escArmed  time.Time // the first Esc
@@ -80,7 +84,7 @@ type model struct {
 }
 
 func newModel(ctx context.Context, o Options) *model {
-	m := &model{o: o, ctx: ctx, theme: o.Theme, width: 80, height: 24}
+	m := &model{o: o, ctx: ctx, started: o.Now(), theme: o.Theme, width: 80, height: 24}
 	m.transcript = transcript.New(transcript.Options{Theme: m.theme, Width: m.width, Now: o.Now, ShowThinking: o.ShowThinking})
 	o.Input.Theme, o.Input.Width = m.theme, m.width
 	m.input = composer.New(o.Input)

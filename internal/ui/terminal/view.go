@@ -90,6 +90,8 @@ func (m *model) hintLine() string {
 		text = "/" + m.command.name + " is running; Esc ends it"
 	case m.review != nil:
 		text = m.review.Hint(m.input.Text())
+	case m.input.Hint() != "":
+		text = m.input.Hint()
 	case m.transcript.Busy():
 		text = "Esc interrupts, Enter queues, Ctrl-S steers"
 	default:

@@ -27,6 +27,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve/sheet"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/complete"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/history"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
@@ -102,11 +103,14 @@ func (r *run) screen(ctx context.Context) (int, error) {
 	hangup, terminate, release := signals(ctx)
 	defer release()
 	dark := c.UI.Theme != "light"
+	commands := append(slash.Commands(&slash.Desk{App: a, Version: app.Version()}), r.errands()...)
 	o := terminal.Options{
 		In: r.streams.In, Out: r.streams.Out, Environ: r.environ(), Theme: r.look(dark),
-		Banner: r.banner, Open: r.open, Commands: append(slash.Commands(&slash.Desk{App: a, Version: app.Version()}), r.errands()...),
+		Banner: r.banner, Open: r.open, Commands: commands,
 		Editor: editor(a.Loaded.Env),
-		Input:  composer.Options{History: r.history(), Dir: a.Loaded.Dir},
+		Input: composer.Options{
+			History: r.history(), Dir: a.Loaded.Dir, Sources: []complete.Source{complete.Slash(commands), complete.Paths(a.Loaded.Dir)},
+		},
 		Approve: approve.Options{Options: sheet.Options{
 			Shown: a.Scrub, Secret: a.Secrets().Shown, Hub: a.Loaded.URL("HF_ENDPOINT").Value, File: r.file, Dir: a.Loaded.Dir,
 		}, NoProject: r.noProject()},
