@@ -23,6 +23,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/ui/terminal"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/feed"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/record"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript"
@@ -64,7 +65,8 @@ type mode struct {
 
 	opened    *terminal.Opened // nil while none is open
 	opening   bool
-	follow    *follower
+	feed      *feed.Feed
+	past      []event.Event   // what had happened before, until all of it is there
 	caughtUp  bool            // all that had happened before is shown
 	lost      string          // the session that has ended by itself
 	pending   map[string]bool // texts whose turn has not ended

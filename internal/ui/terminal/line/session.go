@@ -10,14 +10,8 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/feed"
 )
-
-// follower is one reading of a session.
-type follower struct {
-	info   attach.Info // when it began
-	cancel context.CancelFunc
-	past   []event.Event // up to info.LastSeq
-}
 
 // open opens a session beside the loop.
 func (m *mode) open(id string) {
@@ -39,7 +33,7 @@ func (m *mode) ready(opened *terminal.Opened, err error) {
 	m.opening, m.errand = false, nil
 	var fatal *terminal.FatalError
 	switch {
-	case err != nil && (errors.As(err, &fatal) || m.follow == nil):
+	case err != nil && (errors.As(err, &fatal) || m.feed == nil):
 		m.result.Reason, m.result.Err, m.over = terminal.Failed, err, true
 		return
 	case err != nil:
@@ -63,52 +57,41 @@ func (m *mode) ready(opened *terminal.Opened, err error) {
 
 // start follows the session from its first event.
 func (m *mode) start() {
-	if m.follow != nil {
-		m.follow.cancel()
+	if m.feed != nil {
+		m.feed.Stop()
 	}
-	session := m.opened
-	ctx, cancel := context.WithCancel(m.ctx)
-	f := &follower{info: session.Info(), cancel: cancel}
-	m.follow = f
-	m.caughtUp = f.info.LastSeq == 0
-	m.record.Settings = f.info.Settings
-	m.transcript.Settings(f.info.Settings)
-	m.work.Go(func() {
-		defer cancel()
-		for ev, err := range session.Follow(ctx, 0) {
-			if err != nil {
-				m.do(func() { m.cut(f, err) })
-				return
-			}
-			if !m.do(func() { m.event(f, ev) }) {
-				return
-			}
-		}
-		if ctx.Err() == nil {
-			err := session.Err()
-			m.do(func() { m.cut(f, err) })
-		}
-	})
+	f := feed.Start(m.ctx, m.opened, &m.work,
+		func(f *feed.Feed) { m.work.Go(func() { m.do(func() { m.events(f) }) }) },
+		func(f *feed.Feed, err error) { m.do(func() { m.cut(f, err) }) })
+	m.feed, m.past = f, nil
+	m.caughtUp = f.Info.LastSeq == 0
+	m.record.Settings = f.Info.Settings
+	m.transcript.Settings(f.Info.Settings)
 }
 
-// event shows what has happened.
-func (m *mode) event(f *follower, ev event.Event) {
-	if f != m.follow || m.leaving && ev.Type == event.TypeShutdown {
-		return // the end that was asked for needs no words
-	}
-	m.record.Keep(ev)
-	if ev.Seq <= f.info.LastSeq {
-		if f.past = append(f.past, ev); ev.Seq == f.info.LastSeq {
-			m.transcript.Replay(f.past)
-			f.past, m.caughtUp = nil, true
-			m.gateChanged()
-		}
+// events shows what has happened.
+func (m *mode) events(f *feed.Feed) {
+	if f != m.feed {
 		return
 	}
-	m.transcript.Apply(ev)
-	m.settle(ev)
-	m.waiters.Tell(ev)
-	m.gateChanged()
+	for _, ev := range f.Take() {
+		if m.leaving && ev.Type == event.TypeShutdown {
+			continue // the end that was asked for needs no words
+		}
+		m.record.Keep(ev)
+		if ev.Seq <= f.Info.LastSeq {
+			if m.past = append(m.past, ev); ev.Seq == f.Info.LastSeq {
+				m.transcript.Replay(m.past)
+				m.past, m.caughtUp = nil, true
+				m.gateChanged()
+			}
+			continue
+		}
+		m.transcript.Apply(ev)
+		m.settle(ev)
+		m.waiters.Tell(ev)
+		m.gateChanged()
+	}
 }
 
 // settle notes which texts have had their turn.
@@ -138,11 +121,12 @@ func (m *mode) settled(submissionID string) {
 }
 
 // cut goes on with the session's next chapter, or says why no more events come.
-func (m *mode) cut(f *follower, err error) {
-	if f != m.follow || m.leaving {
+func (m *mode) cut(f *feed.Feed, err error) {
+	m.events(f)
+	if f != m.feed || m.leaving {
 		return
 	}
-	if err == nil && m.opened.Info().Chapter > f.info.Chapter {
+	if err == nil && m.opened.Info().Chapter > f.Info.Chapter {
 		m.record.Turns, m.record.Changes = nil, nil
 		clear(m.pending)
 		m.start()

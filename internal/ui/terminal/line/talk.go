@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/ui/terminal"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/editing"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
 
@@ -258,39 +256,23 @@ func (t *talk) Live(ctx context.Context, every time.Duration, draw func(width, h
 }
 
 func (t *talk) Edit(ctx context.Context, name, text string) (string, error) {
-	if t.m.o.Editor == nil || !t.m.in.tty || !t.m.out.tty {
+	if !t.m.in.tty || !t.m.out.tty {
 		return text, errors.New("an editor needs a terminal")
 	}
-	if !t.m.do(func() { t.m.flush(); t.m.editing = true }) {
-		return text, dialog.ErrCancelled
-	}
-	defer t.m.do(func() { t.m.editing = false })
-	return t.edit(ctx, name, text)
-}
-
-// edit has the editor change a file.
-func (t *talk) edit(ctx context.Context, name, text string) (string, error) {
-	dir, err := os.MkdirTemp("", "ml-intern-edit-")
-	if err != nil {
-		return text, fmt.Errorf("make a file for the editor: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, filepath.Base(name))
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		return text, fmt.Errorf("write the file for the editor: %w", err)
-	}
-	argv, err := t.m.o.Editor(path)
+	draft, err := editing.Begin(name, text, t.m.o.Editor)
 	if err != nil {
 		return text, err
 	}
-	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	if !t.m.do(func() { t.m.flush(); t.m.editing = true }) {
+		return draft.End(dialog.ErrCancelled)
+	}
+	defer t.m.do(func() { t.m.editing = false })
+	c := draft.Command
 	c.Stdin, c.Stdout, c.Stderr = t.m.o.In, t.m.o.Out, t.m.o.Out
-	if err := c.Run(); err != nil {
-		return text, fmt.Errorf("the editor %s failed: %w", argv[0], err)
+	if err := c.Start(); err != nil {
+		return draft.End(err)
 	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return text, fmt.Errorf("read what was edited: %w", err)
-	}
-	return string(raw), nil
+	stop := context.AfterFunc(ctx, func() { _ = c.Process.Kill() }) // it may have ended
+	defer stop()
+	return draft.End(c.Wait())
 }
