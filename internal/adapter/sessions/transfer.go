@@ -209,25 +209,42 @@ func Format(name string) (format string, ok bool) {
 // journal, in the form of Claude Code's session files, or to be read by people
 // as Markdown or as a web page, both with what was looked up as footnotes.
 func (l *Library) Export(ctx context.Context, e Entry, format string, w io.Writer) error {
-	write := map[string]func(document.Document) error{
-		FormatJSON:     func(d document.Document) error { return d.Write(w, time.Now()) },
-		FormatClaude:   func(d document.Document) error { return claude.Write(w, d) },
-		FormatMarkdown: func(d document.Document) error { return markdown.Write(w, d) },
-		FormatHTML:     func(d document.Document) error { return webpage.Write(w, d, time.Now()) },
-	}[format]
-	switch {
-	case write != nil:
-		d, err := l.Load(ctx, e)
-		if err != nil {
-			return err
+	if format == FormatJSONL {
+		if !e.Journal {
+			return fmt.Errorf("session %s has no journal: export it as %s or %s", e.Name(), FormatJSON, FormatClaude)
 		}
-		return write(d)
-	case format != FormatJSONL:
-		return fmt.Errorf("export format %q is none of %s", format, strings.Join(Formats(), ", "))
-	case !e.Journal:
-		return fmt.Errorf("session %s has no journal: export it as %s or %s", e.Name(), FormatJSON, FormatClaude)
+		return copyFile(e.Path, w)
 	}
-	return copyFile(e.Path, w)
+	d, err := l.Load(ctx, e)
+	if err != nil {
+		return err
+	}
+	return Write(w, d, format)
+}
+
+// Write writes a document in any format but FormatJSONL, which is one of events.
+func Write(w io.Writer, d document.Document, format string) error {
+	switch format {
+	case FormatJSON:
+		return d.Write(w, time.Now())
+	case FormatClaude:
+		return claude.Write(w, d)
+	case FormatMarkdown:
+		return markdown.Write(w, d)
+	case FormatHTML:
+		return webpage.Write(w, d, time.Now())
+	}
+	return fmt.Errorf("export format %q is none of %s", format, strings.Join(Formats(), ", "))
+}
+
+// WriteEvents writes events as a journal holds them.
+func WriteEvents(w io.Writer, events []event.Event) error {
+	for _, ev := range events {
+		if _, err := w.Write(append(ev.AppendJSON(nil, false), '\n')); err != nil {
+			return fmt.Errorf("export session: %w", err)
+		}
+	}
+	return nil
 }
 
 func copyFile(path string, w io.Writer) error {

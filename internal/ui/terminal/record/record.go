@@ -21,6 +21,9 @@ type Record struct {
 	Changes  []dialog.Change
 
 	said map[string]string // accepted texts by submission
+	// gone are the turns of the undos that a redo would bring back, the newest
+	// undo last.
+	gone [][]dialog.Turn
 }
 
 // Keep folds the next event.
@@ -38,6 +41,7 @@ func (r *Record) Keep(ev event.Event) {
 	case event.TypeTurnStarted:
 		with(ev, func(in event.TurnStarted) {
 			r.Turns = append(r.Turns, dialog.Turn{ID: in.TurnID, Text: r.said[in.SubmissionID], Time: ev.Time})
+			r.gone = nil
 			delete(r.said, in.SubmissionID)
 		})
 	case event.TypeCheckpoint:
@@ -47,7 +51,16 @@ func (r *Record) Keep(ev event.Event) {
 	case event.TypeUndoComplete:
 		with(ev, func(in event.UndoComplete) {
 			if in.Removed > 0 {
-				r.Turns = r.Turns[:max(0, len(r.Turns)-max(1, in.Turns))]
+				left := max(0, len(r.Turns)-max(1, in.Turns))
+				r.gone = append(r.gone, slices.Clone(r.Turns[left:]))
+				r.Turns = r.Turns[:left]
+			}
+		})
+	case event.TypeRedoComplete:
+		with(ev, func(in event.RedoComplete) {
+			if last := len(r.gone) - 1; last >= 0 && in.Added > 0 {
+				r.Turns = append(r.Turns, r.gone[last]...)
+				r.gone = r.gone[:last]
 			}
 		})
 	}

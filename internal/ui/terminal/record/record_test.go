@@ -50,6 +50,45 @@ func TestWhatIsKept(t *testing.T) {
 	}
 }
 
+// A redo brings back what the newest undo took, until something is said.
+func TestRedo(t *testing.T) {
+	var r record.Record
+	turn := func(id string) { r.Keep(ev(t, id, event.TurnStarted{TurnID: id})) }
+	ids := func() (all string) {
+		for _, one := range r.Turns {
+			all += one.ID + " "
+		}
+		return all
+	}
+	undo, redo := event.UndoComplete{Removed: 2, Turns: 1}, event.RedoComplete{Added: 2, Turns: 1}
+	turn("1")
+	turn("2")
+	turn("3")
+	for _, step := range []struct {
+		p    event.Payload
+		want string
+	}{
+		{undo, "1 2 "},
+		{undo, "1 "},
+		{redo, "1 2 "},
+		{redo, "1 2 3 "},
+		{redo, "1 2 3 "},
+		{event.UndoComplete{}, "1 2 3 "},
+		{undo, "1 2 "},
+		{event.RedoComplete{}, "1 2 "},
+	} {
+		r.Keep(ev(t, "", step.p))
+		if ids() != step.want {
+			t.Fatalf("after %+v: %s, want %s", step.p, ids(), step.want)
+		}
+	}
+	turn("4")
+	r.Keep(ev(t, "", redo))
+	if ids() != "1 2 4 " {
+		t.Errorf("a redo behind a new turn gives %s", ids())
+	}
+}
+
 func TestWaiting(t *testing.T) {
 	var w record.Waiters
 	done, failed, ended, gone := w.Add(event.TypeCompacted), w.Add(event.TypeSettings), w.Add(event.TypeSettings), w.Add(event.TypeCompacted)
