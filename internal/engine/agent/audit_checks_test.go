@@ -123,7 +123,7 @@ func TestCheck40_NoGoroutineAfterATurn(t *testing.T) {
 		check := func(what string) {
 			t.Helper()
 			synctest.Wait()
-			if n := runtime.NumGoroutine(); n != idle {
+			if n := runtime.NumGoroutine(); n > idle { // fewer: one of the runtime has ended
 				t.Errorf("%d goroutines after %s, %d before", n, what, idle)
 			}
 		}

@@ -176,7 +176,7 @@ func TestFilesFollowTheConversation(t *testing.T) {
 				w := newWorkspace()
 				m := &script{steps: []step{
 					writing("c1", "a.py", "1"), say("x"), writing("c2", "a.py", "2"), say("y"),
-					use(call("c3", "write", `{"path":"a.py","text":"3"}`), call("c4", "write", `{"path":"b.py","text":"3"}`)), say("z"),
+					writing("c3", "a.py", "3"), writing("c4", "b.py", "3"), say("z"),
 				}}
 				change := func(s *setup) { s.tools, s.checkpoints = []tool.Tool{w.writer()}, w }
 				r := start(t, m, change)
@@ -197,7 +197,7 @@ func TestFilesFollowTheConversation(t *testing.T) {
 				if d := r.redo(); len(d.Files) != 2 || w.text("a.py") != "3" {
 					t.Errorf("redone %+v, files %v", d, w.files)
 				}
-				wantTexts(t, r, "one", "call c1", "written", "x", "two", "call c2", "written", "y", "three", "call c3", "written", "written", "z")
+				wantTexts(t, r, "one", "call c1", "written", "x", "two", "call c2", "written", "y", "three", "call c3", "written", "call c4", "written", "z")
 			})
 		})
 	}
