@@ -63,7 +63,7 @@ type Session struct {
 	retired  sync.WaitGroup
 	changes  []event.Configure
 	closed   bool // no more changes are taken
-	ending   bool // the session was asked to end: no further turn begins
+	ending   bool // the session was asked to end
 	err      error
 }
 
@@ -116,10 +116,6 @@ func (s *Session) watch(ctx context.Context, c *Chapter) {
 			continue
 		}
 		switch ev.Type {
-		case event.TypeTurnStarted:
-			if s.isEnding() { // a text that waited: the next run takes it up
-				s.cancel()
-			}
 		case event.TypeInterrupted:
 			s.tellJobs(ctx, c)
 		case event.TypeResumeComplete:
@@ -251,12 +247,7 @@ func (s *Session) Shutdown(ctx context.Context) error {
 	s.ending = true
 	s.mu.Unlock()
 	if first {
-		if s.current().glance().State != attach.Waiting {
-			s.agent.Interrupt() // when idle it does nothing
-		}
-		if err := s.agent.Submit(ctx, event.Submission{ID: "sub_shutdown", Operation: event.ShutdownOp{}}); err != nil {
-			s.opts.Debug("shutdown: " + err.Error())
-		}
+		s.agent.Leave()
 	}
 	late := time.NewTimer(endWait)
 	defer late.Stop()

@@ -32,3 +32,8 @@ func (a *Agent) Book(ctx context.Context, r inference.Reply) error {
 
 // Told are the settings in force as an event tells them.
 func (a *Agent) Told(ctx context.Context) event.Settings { return a.opts.Event(ctx, a.Settings()) }
+
+// Leave ends the session before anything that waits: the running turn is
+// interrupted; texts that no turn has begun with and an open gate are there for
+// the next run.
+func (a *Agent) Leave() { a.inbox.Leave(event.Submission{Operation: event.ShutdownOp{}}) }

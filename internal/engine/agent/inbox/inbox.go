@@ -191,6 +191,19 @@ func (b *Inbox) Interrupt() {
 	}
 }
 
+// Leave has sub taken next, before everything that waits, and ends the running
+// operation. An open gate stays as it is.
+func (b *Inbox) Leave(sub event.Submission) {
+	b.mu.Lock()
+	b.items = slices.Insert(b.items, 0, item{sub: sub})
+	b.parked = false
+	if b.cancel != nil && !b.gate {
+		b.cancel(tool.ErrInterrupt)
+	}
+	b.mu.Unlock()
+	b.signal()
+}
+
 // Close ends the running operation and every Next with err.
 func (b *Inbox) Close(err error) {
 	b.mu.Lock()
