@@ -78,10 +78,10 @@ func TestADayStaysSmall(t *testing.T) {
 
 func TestBigOutputsAreCutWhenTheShelfIsFull(t *testing.T) {
 	f := newFilm(t).says(1, "go")
-	for i := range 300 {
+	for i := range 600 {
 		f.runs(fmt.Sprint(i), "bash", `{}`, 0, true, strings.Repeat(string(rune('a'+i%26)), 100_000))
 	}
-	f.runs("huge", "bash", `{}`, 0, true, strings.Repeat("日", 10<<20))
+	f.runs("huge", "bash", `{}`, 0, true, strings.Repeat("日", 4<<20))
 	s := newScreen(transcript.Options{})
 	s.play(f)
 	kept := 0
@@ -94,7 +94,7 @@ func TestBigOutputsAreCutWhenTheShelfIsFull(t *testing.T) {
 	if kept > 16<<20 || kept < 15<<20 {
 		t.Errorf("%d bytes are kept", kept)
 	}
-	if huge := s.Tools()[300]; !huge.Cut || huge.Size != 30<<20 || !strings.HasSuffix(huge.Output, "日") {
+	if huge := s.Tools()[499]; !huge.Cut || huge.Size != 12<<20 || !strings.HasSuffix(huge.Output, "日") {
 		t.Errorf("huge: cut %v, %d of %d bytes", huge.Cut, len(huge.Output), huge.Size)
 	}
 }

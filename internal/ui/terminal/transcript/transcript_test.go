@@ -585,3 +585,59 @@ func TestTextsOfCommands(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestATurnThatBeginsInAnother(t *testing.T) {
+	f := newFilm(t).says(1, "one").tell(event.ReasoningChunk{Content: "hm"}, event.AssistantChunk{Content: "cut short"}, event.ToolCall{Tool: "bash", ToolCallID: "a", Arguments: []byte(`{"command":"ls"}`)})
+	f.wait(3*time.Second).says(2, "two").completes("")
+	shows(t, f, transcript.Options{}, `
+❯ one
+
+  thought for 0 s
+
+  cut short
+
+  ■ bash  ls  not finished · 3 s
+
+❯ two
+
+  0 s`)
+}
+
+func TestErrorsOfOperationsLeaveTheTurn(t *testing.T) {
+	f := newFilm(t).says(1, "one").tell(event.AssistantChunk{Content: "on and "})
+	f.turn = ""
+	f.tell(event.Error{Error: "no such model"})
+	s := newScreen(transcript.Options{})
+	if got := s.play(f); !s.Busy() || !strings.Contains(got, "Error: no such model") || strings.Contains(got, "0 s") {
+		t.Errorf("busy %v: %s", s.Busy(), got)
+	}
+	f = newFilm(t).says(1, "one").tell(event.ApprovalRequired{Tools: []event.GatedCall{{Tool: "bash", ToolCallID: "a"}}}, event.Error{Error: "no such call"})
+	s = newScreen(transcript.Options{})
+	if s.play(f); s.Gate() == nil {
+		t.Error("an error closes the gate")
+	}
+}
+
+func TestTheSameTextTwice(t *testing.T) {
+	f := newFilm(t).says(1, "go").tell(
+		event.HistoryMessage{Message: llm.Message{Role: llm.Assistant, Text: "again"}}, event.AssistantMessage{Content: "again"},
+		event.AssistantMessage{Content: "again"}, event.HistoryMessage{Message: llm.Message{Role: llm.Assistant, Text: "again"}},
+		event.AssistantChunk{Content: "lost"}, event.StreamEnd{Discarded: true, Reason: "retry"}, event.HistoryMessage{Message: llm.Message{Role: llm.Assistant, Text: "told"}},
+	)
+	shows(t, f, transcript.Options{}, "❯ go\n\n  again\n\n  again\n\n  told")
+}
+
+func TestUnknownPrices(t *testing.T) {
+	f := newFilm(t).tell(event.JobComplete{JobID: "j", FinalStatus: "COMPLETED"}).says(1, "go").tell(event.LLMCall{Kind: llm.KindMain, Total: 10}).completes("")
+	s := newScreen(transcript.Options{})
+	got := s.play(f)
+	if st := s.Status(); st.Jobs() != "unknown" || st.Cost() != "unknown" || !strings.HasSuffix(got, "  0 s · 10 tokens · cost unknown") {
+		t.Errorf("jobs %s, cost %s: %s", st.Jobs(), st.Cost(), got)
+	}
+	f = newFilm(t).says(1, "go").tell(event.LLMCall{Kind: llm.KindMain, Total: 10}, mainCall(1, 1, 0.5), event.JobComplete{JobID: "j"}, event.JobComplete{JobID: "k", EstimatedCostUSD: usd(2)}).completes("")
+	s = newScreen(transcript.Options{})
+	got = s.play(f)
+	if st := s.Status(); st.Jobs() != "$2.00+?" || st.Cost() != "$0.50+?" || !strings.HasSuffix(got, "· $0.50+?") {
+		t.Errorf("jobs %s, cost %s: %s", st.Jobs(), st.Cost(), got)
+	}
+}
