@@ -104,8 +104,8 @@ func ofJournal(s *history.State, c candidate) record {
 // ofFile describes a session JSON file.
 func ofFile(d document.Document, c candidate) record {
 	e := Entry{
-		SessionID: d.SessionID, Title: cmp.Or(d.Title, document.Title(d.Messages)), Cwd: d.Cwd, Model: d.Model,
-		Preview: document.Preview(d.Messages), Path: c.path, UpdatedAt: d.Updated(), CostUSD: d.CostUSD, Incomplete: d.CostIncomplete,
+		SessionID: d.SessionID, Title: cmp.Or(d.Title, d.Name()), Cwd: d.Cwd, Model: d.Model,
+		Preview: document.Shorten(d.First()), Path: c.path, UpdatedAt: d.Updated(), CostUSD: d.CostUSD, Incomplete: d.CostIncomplete,
 	}
 	if e.Cwd == "" && filepath.Base(filepath.Dir(c.path)) == originalDir {
 		// The original kept its files below the folder it was started in.
@@ -113,7 +113,7 @@ func ofFile(d document.Document, c candidate) record {
 			e.Cwd = dir
 		}
 	}
-	r := record{Entry: e, First: e.Preview, Order: c.info.ModTime()}
+	r := record{Entry: e, First: d.First(), Order: c.info.ModTime()}
 	r.count(d.Messages)
 	return r
 }

@@ -459,6 +459,47 @@ func TestForkOfAJournal(t *testing.T) {
 	}
 }
 
+// What was typed is known in a copy too; the turns are not the same.
+func TestForkKnowsWhatWasTyped(t *testing.T) {
+	p := newPlace(t)
+	for i, payload := range []event.Payload{
+		event.InputAccepted{SubmissionID: "s", Text: "read @a.md and its text", Shown: "read @a.md"},
+		event.TurnStarted{TurnID: "turn_1", SubmissionID: "s"},
+		event.HistoryMessage{MessageID: "msg_1", Message: llm.Message{Role: llm.User, Text: "read @a.md and its text"}},
+	} {
+		ev, err := event.New(idA, "turn_1", time.Now(), payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev.Seq = int64(i + 1)
+		if err := p.store.Append(t.Context(), idA, 0, []event.Event{ev}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in, err := p.lib.Import(t.Context(), p.resolve(idA), nil, true)
+	if err != nil || in.Title != "" || in.Name() != "read @a.md" {
+		t.Fatalf("%+v, %v", in, err)
+	}
+	var s history.State
+	for i, payload := range in.Payloads() {
+		ev, err := event.New(idB, "", time.Now(), payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev.Seq = int64(i + 1)
+		if err := s.Apply(ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.Name() != "read @a.md" || len(s.Said) != 1 || s.Said[0].TurnID != "" || s.Messages[0].Text != "read @a.md and its text" {
+		t.Errorf("%+v", s)
+	}
+	d, err := p.lib.Load(t.Context(), p.resolve(idA))
+	if err != nil || d.Title != "read @a.md" || d.Texts()[0] != "read @a.md" {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
+
 func TestExport(t *testing.T) {
 	p := newPlace(t)
 	p.journal(idA, p.work, "hello", 1)

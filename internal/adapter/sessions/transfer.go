@@ -77,6 +77,8 @@ type Import struct {
 	// say what of it was left out.
 	Program string
 	Notes   []string
+	// Shown is what was typed for the messages of people, in order.
+	Shown []event.Said
 }
 
 // Import reads the session e for going on as user, nil for nobody. It goes on
@@ -104,8 +106,11 @@ func (l *Library) Import(ctx context.Context, e Entry, user *string, fork bool) 
 			in.MicroUSD = microUSD(*d.CostUSD)
 		}
 	}
+	for _, said := range d.Said { // its turns are those of the other session
+		in.Shown = append(in.Shown, event.Said{Shown: said.Shown})
+	}
 	in.Cwd, in.Program, in.Notes = cmp.Or(d.Cwd, e.Cwd), d.Program, d.Notes
-	if first := document.Preview(in.Messages); document.Given(d.Title, first) {
+	if document.Given(d.Title, d.First()) {
 		in.Title = d.Title
 	}
 	if d.Model != "" && d.Program == "" { // the ids of others are others
@@ -123,7 +128,9 @@ func (l *Library) Import(ctx context.Context, e Entry, user *string, fork bool) 
 }
 
 // Name is what the session is called.
-func (in Import) Name() string { return cmp.Or(in.Title, document.Title(in.Messages)) }
+func (in Import) Name() string {
+	return cmp.Or(in.Title, document.Document{Messages: in.Messages, Said: in.Shown}.Name())
+}
 
 func same(a, b *string) bool {
 	if a == nil || b == nil {
@@ -153,7 +160,7 @@ func (in Import) Payloads(front ...llm.Message) []event.Payload {
 			Path: in.Path, OriginalSessionID: in.OriginalID, OriginalEventCount: in.Events,
 			Forked: in.Forked, SessionStartTime: in.StartTime, Cwd: in.Cwd,
 		},
-		event.HistoryRewritten{Reason: "resume", Messages: messages, Plan: in.Plan},
+		event.HistoryRewritten{Reason: "resume", Messages: messages, Plan: in.Plan, Said: in.Shown},
 	}
 	if in.Title != "" {
 		out = append(out, event.Renamed{Title: in.Title, By: "user"})

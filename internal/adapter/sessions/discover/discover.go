@@ -144,6 +144,6 @@ func (c candidate) look() Found {
 		return f
 	}
 	f.SessionID, f.Cwd = d.SessionID, d.Cwd
-	f.Title = cmp.Or(d.Title, document.Title(d.Messages))
+	f.Title = cmp.Or(d.Title, d.Name())
 	return f
 }

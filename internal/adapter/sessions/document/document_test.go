@@ -3,6 +3,7 @@ package document_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
@@ -49,6 +51,43 @@ func TestDocumentRoundTrip(t *testing.T) {
 			rt.Fatalf("title %q and %q (-want +got):\n%s", d.Title, got.Title, diff)
 		}
 	})
+}
+
+func TestAnEndlessFileIsNotRead(t *testing.T) {
+	path := t.TempDir() + "/s.json"
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Truncate(1<<40), f.Close()); err != nil { // it takes no room on the disk
+		t.Skip("no sparse files here: ", err)
+	}
+	if _, err := document.Read(path); err == nil || !strings.Contains(err.Error(), "more than 256 MB") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTitlesAndFirstWords(t *testing.T) {
+	long := "please train a classifier of satellite images on my laptop over night"
+	d := document.Document{Messages: []llm.Message{
+		{Role: llm.System, Text: "s"}, {Role: llm.User, Text: "[SYSTEM: x]", Synthetic: true}, {Role: llm.User, Text: " \n"}, {Role: llm.User, Text: long + "\n\nFile a.md: …"},
+	}}
+	if got := d.First(); got != long+" File a.md: …" {
+		t.Errorf("%q", got)
+	}
+	d.Said = []event.Said{{}, {Shown: long}}
+	if d.First() != long || d.Texts()[3] != long || d.Texts()[0] != "s" {
+		t.Errorf("%q", d.Texts())
+	}
+	if got := d.Name(); got != "please train a classifier of satellite images on my laptop…" {
+		t.Errorf("%q", got)
+	}
+	if document.Given(d.Name(), d.First()) || document.Given("", "x") || !document.Given("Satellites", d.First()) || !document.Given("x", "") {
+		t.Error("a made title is one that was given")
+	}
+	if got := document.Shorten(strings.Repeat("ü", 100)); got != strings.Repeat("ü", 71)+"…" {
+		t.Errorf("%q", got)
+	}
 }
 
 func TestSaveLeavesNoTemporaryFile(t *testing.T) {

@@ -18,6 +18,9 @@ import (
 // must be there, as an array; entries that are no messages are dropped and
 // counted, and everything else may be missing or odd.
 func Read(path string) (Document, error) {
+	if info, err := os.Stat(path); err == nil && info.Size() > mostBytes {
+		return Document{}, fmt.Errorf("read session %s: it has more than %d MB", path, mostBytes>>20)
+	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return Document{}, fmt.Errorf("read session: %w", err)
@@ -28,6 +31,9 @@ func Read(path string) (Document, error) {
 	}
 	return d, nil
 }
+
+// mostBytes bounds a file: a session of 20,000 events has some tens of megabytes.
+const mostBytes = 256 << 20
 
 func parse(raw []byte) (Document, error) {
 	var in map[string]json.RawMessage

@@ -4,16 +4,10 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/history"
-	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
 // previewLength is how many characters a list shows of the first message.
 const previewLength = 72
-
-// Preview is the beginning of the first thing a person said, on one line.
-func Preview(messages []llm.Message) string {
-	return Shorten(first(messages))
-}
 
 // Shorten cuts a line to the length of a preview.
 func Shorten(line string) string {
@@ -23,24 +17,25 @@ func Shorten(line string) string {
 	return line
 }
 
-// first is the first thing a person said, on one line.
-func first(messages []llm.Message) string {
-	for _, m := range messages {
+// First is the beginning of the first thing a person typed, on one line.
+func (d Document) First() string {
+	texts := d.Texts()
+	for i, m := range d.Messages {
 		if !history.FromPerson(m) {
 			continue
 		}
-		if line := history.Line(m.PlainText()); line != "" {
-			return line
+		if line := history.Line(texts[i]); line != "" {
+			return history.Cut(line, firstLength)
 		}
 	}
 	return ""
 }
 
-// Title is what a session is called that nobody has given one: the beginning of
-// the first thing a person said.
-func Title(messages []llm.Message) string {
-	return history.Cut(first(messages), titleLength)
-}
+// firstLength is how many characters are kept of it.
+const firstLength = 200
+
+// Name is what a session is called that nobody has given a title.
+func (d Document) Name() string { return history.Cut(d.First(), titleLength) }
 
 // titleLength is how long a title is that was made from a message.
 const titleLength = 60

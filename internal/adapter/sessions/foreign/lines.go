@@ -26,9 +26,11 @@ var ErrTooLarge = errors.New("it is too large")
 // Lines yields the JSON objects of r, one a line, and counts the lines that are
 // none, or too long, in bad. Empty lines do not count. A line is only good
 // until the next. The error, at the end, is one of reading.
-func Lines(r io.Reader, bad *int) iter.Seq2[[]byte, error] {
+func Lines(r io.Reader, bad *int) iter.Seq2[[]byte, error] { return lines(r, mostBytes, bad) }
+
+func lines(r io.Reader, most int64, bad *int) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		limited := &io.LimitedReader{R: r, N: mostBytes + 1}
+		limited := &io.LimitedReader{R: r, N: most + 1}
 		in := bufio.NewReaderSize(limited, 64<<10)
 		var line []byte
 		for {
@@ -36,7 +38,7 @@ func Lines(r io.Reader, bad *int) iter.Seq2[[]byte, error] {
 			var long bool
 			line, long, err = readLine(in, line[:0])
 			if limited.N <= 0 {
-				yield(nil, fmt.Errorf("%w: more than %d MB", ErrTooLarge, mostBytes>>20))
+				yield(nil, fmt.Errorf("%w: more than %d MB", ErrTooLarge, most>>20))
 				return
 			}
 			if err != nil && !errors.Is(err, io.EOF) {

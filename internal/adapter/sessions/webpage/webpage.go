@@ -167,7 +167,7 @@ func stamp(text string) (time.Time, bool) {
 
 // mostMarkdown is the longest text, in bytes, that is rendered: longer ones are
 // shown as they are.
-const mostMarkdown = 500_000
+const mostMarkdown = 200_000
 
 // answer writes what a model wrote and called.
 func (p *page) answer(i int, m llm.Message) {
@@ -178,7 +178,7 @@ func (p *page) answer(i int, m llm.Message) {
 	}
 	p.begin(i, m, what)
 	switch {
-	case len(source) > mostMarkdown || nested(source):
+	case len(source) > mostMarkdown || monstrous(source):
 		p.html("<pre>", html.EscapeString(source), "</pre>\n")
 	case source != "":
 		p.html(render(plain.ForTerminal(evidence.Footnotes(source, p.evidence)), fmt.Sprintf("m%d-", i)))
@@ -189,19 +189,40 @@ func (p *page) answer(i int, m llm.Message) {
 	p.html("</section>\n")
 }
 
-// mostNested is how many quotes or lists may lie in one another.
-const mostNested = 64
+// Bounds of what is rendered: how many quotes and lists may lie in one another,
+// as characters in front of a line, and how many links may begin in a paragraph.
+const (
+	mostNested = 256
+	mostLinks  = 500
+)
 
-// nested reports whether a text goes deeper than any real one, which would cost
-// a parser more than it is worth.
-func nested(source string) bool {
+// monstrous reports whether a text goes deeper, or begins more links, than any
+// real one: it would cost a parser more time than it is worth.
+func monstrous(source string) bool {
+	links := 0
 	for line := range strings.Lines(source) {
-		if strings.Count(line[:min(len(line), 4096)], ">") > mostNested && strings.HasPrefix(strings.TrimLeft(line, " "), ">") ||
-			len(line)-len(strings.TrimLeft(line, " \t>*+-")) > 4*mostNested {
+		body := strings.TrimLeft(line, " \t>*+-.)0123456789")
+		if len(line)-len(body) > mostNested {
+			return true
+		}
+		if strings.TrimSpace(body) == "" || opensItem(line) { // the paragraph has ended
+			links = 0
+		}
+		if links += strings.Count(body, "]("); links > mostLinks {
 			return true
 		}
 	}
 	return false
+}
+
+// opensItem reports whether a line begins an item of a list, whatever stands
+// before it.
+func opensItem(line string) bool {
+	text := strings.TrimLeft(line, " ")
+	if len(line)-len(text) > 3 || len(text) < 2 {
+		return false
+	}
+	return text[1] == ' ' && strings.Contains("-*+", text[:1])
 }
 
 // mostResult is how many characters of a result are shown.
