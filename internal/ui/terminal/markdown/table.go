@@ -39,7 +39,6 @@ type cell []theme.Span
 
 func (g *grid) clone() *grid {
 	c := *g
-	c.rows = slices.Clip(g.rows)
 	c.natural, c.word = slices.Clone(g.natural), slices.Clone(g.word)
 	return &c
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -231,30 +232,36 @@ func TestRandomDocuments(t *testing.T) {
 	})
 }
 
-// What a parser was told so far it can tell on in two ways; each goes its own.
+// A clone and what it was cloned from go their own ways from the same place.
 func TestClone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		line := rapid.SampledFrom([]string{"a", "> b", "- c", "  d", "    e", "```", "", "1. f", "| g | h |", "|-|-|", "<div>", "---"})
+		line := rapid.SampledFrom([]string{"a", "b", "> b", "- c", "  d", "    e", "```", "", "1. f", "| g | h |", "|-|-|", "<div>", "---"})
 		lines := func(name string) []string { return rapid.SliceOfN(line, 0, 8).Draw(t, name) }
 		start, one, other := lines("start"), lines("one"), lines("other")
-		want := ours(strings.Join(append(append([]string{}, start...), other...), "\n") + "\n")
-		var o outline
-		p := block.New(o.tell)
+		var p, c outline
+		original := block.New(p.tell)
 		for _, s := range start {
-			p.Line(s)
+			original.Line(s)
 		}
-		c := p.Clone(func(block.Event) {})
-		for _, s := range one {
-			c.Line(s)
+		c = outline{slices.Clone(p.lines), p.depth}
+		clone := original.Clone(c.tell)
+		for i := range max(len(one), len(other)) { // by turns
+			if i < len(one) {
+				original.Line(one[i])
+			}
+			if i < len(other) {
+				clone.Line(other[i])
+			}
 		}
-		c.Close()
-		for _, s := range other {
-			p.Line(s)
-		}
-		p.Close()
-		if len(start)+len(other) > 0 {
-			if diff := cmp.Diff(want, o.lines); diff != "" {
-				t.Fatalf("(-want +got)\n%s", diff)
+		original.Close()
+		clone.Close()
+		for rest, got := range map[*[]string][]string{&one: p.lines, &other: c.lines} {
+			source := ""
+			for _, s := range append(slices.Clone(start), *rest...) {
+				source += s + "\n"
+			}
+			if diff := cmp.Diff(ours(source), got); diff != "" {
+				t.Fatalf("%q (-want +got)\n%s", source, diff)
 			}
 		}
 	})

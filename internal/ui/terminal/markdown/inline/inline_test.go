@@ -109,10 +109,23 @@ func TestDefinitions(t *testing.T) {
 	if got := read(r, "[a]"); got != "[a]" {
 		t.Error(got)
 	}
+	read(r, "[S1]: http://s")
+	if got := read(r, "[S1] [a][s1]"); got != "[S1] [a][s1]" {
+		t.Error(got)
+	}
 	read(r, "[A]: http://one")
 	read(r, "[a]: http://two")
 	if got := read(r.Fork(), "[b][a]"); got != "b ({L http://one})" {
 		t.Error(got)
+	}
+}
+
+// Images in images are read once, however deep they are.
+func TestDeepImages(t *testing.T) {
+	const depth = 60
+	got := shown(inline.New(inline.Options{}).Paragraph(strings.Repeat("![", depth) + "a" + strings.Repeat("](b)", depth)))
+	if want := "a" + strings.Repeat(" ({L b})", depth); got != want {
+		t.Errorf("%q", got)
 	}
 }
 
