@@ -166,7 +166,10 @@ func (c *Checkpoints) ready(ctx context.Context) bool {
 		return true
 	}
 	if err := c.prepare(ctx); err != nil {
-		c.turnOff(err)
+		c.git = nil
+		if ctx.Err() == nil {
+			c.turnOff(err)
+		}
 		return false
 	}
 	return true

@@ -287,7 +287,7 @@ func TestCheck22_Interrupts(t *testing.T) {
 	}
 	say(x, "hello")
 	x.SeeAll("Goodbye.")
-	x.Press("esc")
+	x.Press("escape")
 	x.Press("ctrl+c")
 	x.See("ctrl + c again to quit")
 	x.Press("ctrl+c")
@@ -439,7 +439,7 @@ func TestUndoFiles(t *testing.T) {
 		t.Fatalf("%q %q", text("train.py"), text("fresh.txt"))
 	}
 	say(x, "/undo")
-	x.SeeAll("restored", "train.py", "fresh.txt")
+	x.SeeAll("files put back", "train.py", "fresh.txt")
 	if text("train.py") != "lr = 1\n" || text("fresh.txt") != "-" {
 		t.Errorf("after the undo: %q %q", text("train.py"), text("fresh.txt"))
 	}

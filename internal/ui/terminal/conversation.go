@@ -2,7 +2,6 @@ package terminal
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -70,8 +69,6 @@ func (c conversation) Changes() []dialog.Change {
 	return ask(c.m, func(m *model) []dialog.Change { return slices.Clone(m.record.Changes) })
 }
 
-var errNoSession = errors.New("no session is open yet")
-
 func (c conversation) Submit(ctx context.Context, op event.Operation) error {
 	ask(c.m, func(m *model) bool { m.submit(op); return true })
 	return ctx.Err()
@@ -79,15 +76,12 @@ func (c conversation) Submit(ctx context.Context, op event.Operation) error {
 
 func (c conversation) Do(ctx context.Context, op event.Operation, ends ...event.Type) (event.Event, error) {
 	w := ask(c.m, func(m *model) *record.Waiter {
-		if m.opened == nil {
-			return nil
-		}
 		w := m.waiters.Add(ends...)
 		m.submit(op)
 		return w
 	})
 	if w == nil {
-		return event.Event{}, errNoSession
+		return event.Event{}, context.Cause(c.m.ctx)
 	}
 	ev, err := w.Wait(ctx)
 	if ctx.Err() != nil {

@@ -16,7 +16,9 @@ import (
 // key gives a key to whoever it belongs to: what is asked, the approval, the
 // application, the input.
 func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
-	m.lastKey = m.o.Now()
+	if k.Keystroke() != "enter" {
+		m.lastKey = m.o.Now()
+	}
 	if m.leaving {
 		return nil
 	}

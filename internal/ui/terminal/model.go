@@ -23,6 +23,8 @@ const (
 	again = time.Second
 	// beat is how often moving signs and clocks are drawn anew.
 	beat = 100 * time.Millisecond
+	// firstFrame is when the first view stands on the screen for certain.
+	firstFrame = 50 * time.Millisecond
 	// readyWait is how long a session may take to say that it is ready.
 	readyWait = 10 * time.Second
 	// early is how long an Enter that was pressed before the program had the
@@ -75,6 +77,7 @@ type model struct {
 	hint      string    // shown below the input for a moment
 	hintUntil time.Time
 
+	drawn   bool // the first view stands on the screen: there is an above
 	beating bool
 	editing bool // an editor has the terminal
 	leaving bool // the end has begun
@@ -95,6 +98,8 @@ func newModel(ctx context.Context, o Options) *model {
 type (
 	// beatMsg is the clock.
 	beatMsg struct{}
+	// drawnMsg says that the first view stands on the screen.
+	drawnMsg struct{}
 	// printedMsg says that lines stand above.
 	printedMsg struct{}
 	// openedMsg is a session that is ready, or why there is none.
@@ -138,21 +143,12 @@ type (
 
 // Init begins to open the session at once.
 func (m *model) Init() tea.Cmd {
-	for _, line := range m.banner() {
-		m.printed.Add(line, m.width)
-	}
 	m.open("")
+	drawn := tea.Tick(firstFrame, func(time.Time) tea.Msg { return drawnMsg{} })
 	if m.o.AskDark == nil {
-		return m.flush()
+		return drawn
 	}
-	return tea.Batch(tea.RequestBackgroundColor, m.flush())
-}
-
-func (m *model) banner() []string {
-	if m.o.Banner == nil {
-		return nil
-	}
-	return m.o.Banner(m.width)
+	return tea.Batch(tea.RequestBackgroundColor, drawn)
 }
 
 // Update takes one message.
@@ -180,6 +176,8 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return m.paste(msg)
 	case beatMsg:
 		m.beating = false
+	case drawnMsg:
+		m.drawn = true
 	case printedMsg:
 		m.printed.Printed()
 	case openedMsg:
@@ -253,6 +251,9 @@ func (m *model) tick() tea.Cmd {
 func (m *model) flush() tea.Cmd {
 	for _, line := range m.transcript.Take() {
 		m.printed.Add(line, m.width)
+	}
+	if !m.drawn {
+		return nil
 	}
 	return m.printed.Next(m.height, time.Now(), printedMsg{})
 }

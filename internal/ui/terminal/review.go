@@ -50,8 +50,14 @@ func (m *model) reviewKey(k tea.KeyPressMsg) bool {
 	return true
 }
 
-// reviewText answers the item at hand.
-func (m *model) reviewText(line string) tea.Cmd { return m.follows(m.review.Answer(line)) }
+// reviewText answers the item at hand. What was begun before the question came
+// up stays to be sent.
+func (m *model) reviewText(line string) tea.Cmd {
+	if !m.review.Awake() {
+		m.input.SetText(line)
+	}
+	return m.follows(m.review.Answer(line))
+}
 
 // follows does what an answer asks for.
 func (m *model) follows(step approve.Step) tea.Cmd {

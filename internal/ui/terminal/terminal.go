@@ -17,6 +17,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/term"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
@@ -124,6 +125,11 @@ func Run(ctx context.Context, o Options) Result {
 	var watch sync.WaitGroup
 	watch.Go(func() { m.watchSignals(ctx) })
 	fmt.Fprint(o.Out, o.Attention.Begin())
+	if o.Banner != nil {
+		for _, line := range o.Banner(columns(o.Out)) {
+			fmt.Fprintln(o.Out, line)
+		}
+	}
 	_, err := program.Run()
 	fmt.Fprint(o.Out, o.Attention.End())
 	cancel()
@@ -134,6 +140,16 @@ func Run(ctx context.Context, o Options) Result {
 		r.Reason, r.Err = Failed, fmt.Errorf("the terminal: %w", err)
 	}
 	return r
+}
+
+// columns is how wide the terminal is.
+func columns(out io.Writer) int {
+	if f, ok := out.(term.File); ok {
+		if width, _, err := term.GetSize(f.Fd()); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 80
 }
 
 // watchSignals tells the model that the terminal or the process ends. Ctrl-C is
