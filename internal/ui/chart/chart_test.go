@@ -147,6 +147,18 @@ func TestSparkline(t *testing.T) {
 	}
 }
 
+// Values that hardly differ are one line in the middle.
+func TestNearValues(t *testing.T) {
+	for _, y := range [][]float64{{1e6, 1e6 + 1e-9}, {5e-324, 1e-323}, {-1e-300, 1e-300}, {7, 7}} {
+		for _, log := range []bool{false, true} {
+			lines := chart.Draw([]chart.Series{{Y: y}}, chart.Options{Width: 30, Height: 5, ASCII: true, Log: log})
+			if n := strings.Count(strings.Join(lines[1:], ""), "*"); n < 10 && !(log && y[0] < 0) {
+				t.Errorf("%v, log %t:\n%s", y, log, strings.Join(lines, "\n"))
+			}
+		}
+	}
+}
+
 // What is painted is told apart: each series, the axes, the gaps.
 func TestPaint(t *testing.T) {
 	painted := map[chart.Part]string{}

@@ -2,10 +2,10 @@ package markdown_test
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -92,26 +92,21 @@ func TestLongTexts(t *testing.T) {
 	}
 }
 
-// What is open stays small however long a text gets, and so does the work for
-// each piece: a text four times as long takes about four times as long.
+// The work for each piece does not grow with the text: what is made to show a
+// text four times as long is about four times as much. Memory is counted, since
+// time depends on what else runs; BenchmarkStream tells the time.
 func TestWorkGrowsWithTheText(t *testing.T) {
-	if testing.Short() {
-		t.Skip("measures time")
+	work := func(text string) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		feed(text, 3, 400)
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
 	}
 	for _, c := range long {
-		least := func(size int) time.Duration {
-			best := time.Hour
-			for range 2 {
-				start := time.Now()
-				feed(c.of(size), 3, 400)
-				best = min(best, time.Since(start))
-			}
-			return best
-		}
-		// Ten times and not four: other programs run on the machine too. Work
-		// that grows with the square would take sixteen times as long.
-		if one, four := least(16<<10), least(64<<10); four > 10*one+20*time.Millisecond {
-			t.Errorf("%s: 16 kB take %s, 64 kB %s", c.name, one, four)
+		work(c.of(8 << 10)) // what is made once
+		if one, four := work(c.of(12<<10)), work(c.of(48<<10)); four > 6*one {
+			t.Errorf("%s: 12 kB take %d bytes of memory, 48 kB %d", c.name, one, four)
 		}
 	}
 }
