@@ -40,6 +40,10 @@ func (a *App) user(ctx context.Context, ask bool) *string {
 	return &who.Name
 }
 
+// User is the name of who is logged in, nil for nobody. With ask set the Hub is
+// asked if the name is not at hand.
+func (a *App) User(ctx context.Context, ask bool) *string { return a.user(ctx, ask) }
+
 // plan is the user's plan on the Hub, empty when it is not known.
 func (a *App) plan(context.Context) string {
 	who, _ := a.desk().Recall(a.Token())

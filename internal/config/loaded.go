@@ -64,6 +64,23 @@ func (l *Loaded) Guidance() (string, []string, error) {
 	return place.Guidance(l.Dir, l.RepoRoot, l.Places.Config)
 }
 
+// GuidanceFile is the project's file of guidance: that of the repository's root,
+// or of the working directory outside of one; exists says whether it is there.
+func (l *Loaded) GuidanceFile() (path string, exists bool) { return place.GuidanceFile(l.root()) }
+
+// GuidanceFiles are the files that Guidance reads, or would where they are not
+// there yet: the user's own first, then one a folder down to the working
+// directory.
+func (l *Loaded) GuidanceFiles() []string {
+	own, _ := place.GuidanceFile(l.Places.Config)
+	files := []string{own}
+	for _, dir := range slices.Backward(place.Between(l.Dir, l.RepoRoot)) {
+		path, _ := place.GuidanceFile(dir)
+		files = append(files, path)
+	}
+	return files
+}
+
 // Secrets lists every secret value that is held: secret variables, those that
 // jobs may get, the saved Hub token, and those inside MCP servers and
 // destinations. Some may be short; what

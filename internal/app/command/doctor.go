@@ -4,15 +4,14 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/ml-intern/ml-intern/internal/adapter/provider/modelid"
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/doctor"
+	"github.com/ml-intern/ml-intern/internal/app/doctor/visit"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
 
@@ -33,35 +32,23 @@ broken; being offline is a warning.`,
 }
 
 func runDoctor(ctx context.Context, s *console.Streams, asJSON bool) error {
-	o := doctor.Options{OutTTY: s.OutTTY}
-	if out, ok := s.Out.(*os.File); ok && s.OutTTY {
-		o.Width, _, _ = term.GetSize(int(out.Fd())) // 0 is unknown
+	loaded, faults := s.Config(ctx)
+	if loaded == nil {
+		return console.UsageOf(faults)
 	}
-	if o.Loaded, o.Faults = s.Config(ctx); o.Loaded == nil {
-		return console.UsageOf(o.Faults)
-	}
+	o := doctor.Options{Loaded: loaded}
 	a, err := app.New(ctx, app.Options{Dir: s.Dir, Environ: s.Environ, Lenient: true})
 	if err == nil {
 		defer a.Close()
-		o.HTTP, o.Whoami, o.Login = a.HTTP(), a.Whoami, a.FreshToken
-		o.Model = a.Model()
-		route, err := a.Models.Resolve(ctx, o.Model)
-		o.ModelErr, o.ModelLabel = err, route.Label
-		if err == nil && route.ID.Local() {
-			o.ModelURL = o.Loaded.URL(localVariable(route.ID.Prefix)).Value
-		}
-	} else if o.Faults == nil {
-		o.Faults = err
+		o = visit.Options(ctx, a)
+	} else if faults == nil {
+		faults = err
+	}
+	o.Faults, o.OutTTY = faults, s.OutTTY
+	if out, ok := s.Out.(*os.File); ok && s.OutTTY {
+		o.Width, _, _ = term.GetSize(int(out.Fd())) // 0 is unknown
 	}
 	return report(s, doctor.Examine(ctx, o), asJSON)
-}
-
-// localVariable is the variable with the address of a local model server.
-func localVariable(prefix string) string {
-	if prefix == modelid.LMStudio {
-		return "LMSTUDIO_BASE_URL"
-	}
-	return strings.ToUpper(prefix) + "_BASE_URL"
 }
 
 func report(s *console.Streams, findings []doctor.Finding, asJSON bool) error {

@@ -1,70 +1,63 @@
-// Package slash is the commands that a person gives inside a conversation: one
-// file each, one line in the list below. A command asks the conversation, the
-// program or the person, prints, and ends; it knows neither keys nor how
-// anything is drawn.
+// Package slash is the commands that a person gives inside a conversation: a
+// room for what belongs together, a file for a command or two, one line in the
+// list below. A command asks the conversation, the program or the person,
+// prints, and ends; it knows neither keys nor how anything is drawn.
 package slash
 
 import (
 	"context"
-	"fmt"
-	"path/filepath"
-	"strings"
 
-	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/slash/desk"
+	"github.com/ml-intern/ml-intern/internal/app/slash/project"
+	"github.com/ml-intern/ml-intern/internal/app/slash/sessions"
+	"github.com/ml-intern/ml-intern/internal/app/slash/settings"
+	"github.com/ml-intern/ml-intern/internal/app/slash/turns"
+	"github.com/ml-intern/ml-intern/internal/app/slash/view"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 )
 
 // Desk is what the commands work with.
-type Desk struct {
-	// App is the program, without a session of its own.
-	App *app.App
-	// Version of the program, for /status and /doctor.
-	Version string
-}
-
-// run is what a command does.
-type run = func(ctx context.Context, talk dialog.Talk, args string) error
+type Desk = desk.Desk
 
 // Commands is the list of all commands, in the order of /help; adding one is a
 // line here.
 func Commands(d *Desk) []dialog.Command {
 	list := []dialog.Command{
-		newChat(), clear(), undo(), redo(), rewind(), compact(),
-		model(d), effort(), permissions(), yolo(), budget(),
-		status(d), cost(d), contextUse(), plan(), tools(), verbose(), copyReply(), export(d), rename(),
-		leave("detach", "leave the session running and detach (Ctrl-B d)", true), leave("quit", "end the session and leave", false),
+		{}, // help, which lists the others
+		sessions.New(),
+		sessions.Clear(),
+		sessions.Resume(d),
+		sessions.List(d),
+		sessions.Fork(d),
+		sessions.Rename(),
+		sessions.Export(d),
+		turns.Undo(),
+		turns.Redo(),
+		turns.Rewind(),
+		turns.Diff(d),
+		turns.Compact(),
+		settings.Model(d),
+		settings.Effort(),
+		settings.Permissions(),
+		settings.Yolo(),
+		settings.Budget(),
+		view.Status(d),
+		view.Cost(d),
+		view.Context(d),
+		view.Plan(),
+		view.Tools(),
+		view.Verbose(),
+		view.Copy(),
+		project.Init(d),
+		project.Memory(d),
+		project.MCP(d),
+		project.Login(d),
+		project.Doctor(d),
+		leave("detach", "leave the session running and go (Ctrl-B d)", true),
+		leave("quit", "end the session and leave", false),
 	}
-	return append([]dialog.Command{help(&list)}, list...)
-}
-
-// help lists the commands.
-func help(list *[]dialog.Command) dialog.Command {
-	return dialog.Command{
-		Name: "help", Aliases: []string{"?"}, Args: "[command]", Help: "list the commands and keys",
-		Run: func(_ context.Context, talk dialog.Talk, args string) error {
-			columns, _ := talk.Size()
-			width := 0
-			for _, c := range *list {
-				width = max(width, len(title(c)))
-			}
-			var b strings.Builder
-			for _, c := range *list {
-				if c.Hidden || args != "" && c.Name != strings.TrimPrefix(args, "/") {
-					continue
-				}
-				if columns < width+20 {
-					fmt.Fprintf(&b, "%s\n    %s\n", title(c), c.Help)
-				} else {
-					fmt.Fprintf(&b, "%-*s  %s\n", width, title(c), c.Help)
-				}
-			}
-			if b.Len() == 0 {
-				return fmt.Errorf("there is no command %s; /help lists them", args)
-			}
-			talk.Print(strings.TrimRight(b.String(), "\n"))
-			return nil
-		},
-	}
+	list[0] = help(list)
+	return list
 }
 
 // leave ends the conversation on this terminal.
@@ -78,13 +71,3 @@ func leave(name, what string, detach bool) dialog.Command {
 	}
 	return c
 }
-
-// absolute is a path as a person means it.
-func (d *Desk) absolute(path string) string {
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		path = filepath.Join(d.App.Loaded.Places.Home, rest)
-	}
-	return app.Absolute(path, d.App.Loaded.Dir)
-}
-
-func title(c dialog.Command) string { return strings.TrimSpace("/" + c.Name + " " + c.Args) }

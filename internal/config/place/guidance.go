@@ -53,6 +53,18 @@ func Guidance(workdir, repoRoot, userConfigDir string) (string, []string, error)
 	return text, files, errors.Join(failures...)
 }
 
+// GuidanceFile is the file of a folder that Guidance reads: the first that is
+// there, else the one to make. A link or a folder in its place counts as there.
+func GuidanceFile(dir string) (path string, exists bool) {
+	for _, name := range guidanceNames {
+		path := filepath.Join(dir, name)
+		if _, err := os.Lstat(path); err == nil {
+			return path, true
+		}
+	}
+	return filepath.Join(dir, "AGENTS.md"), false
+}
+
 type part struct{ path, text string }
 
 func (p part) size() int { return len(p.head()) + len(p.text) + 2 }

@@ -1,0 +1,103 @@
+// Package desk is what the slash commands work with and what they do alike: the
+// program, how a session is asked for something, how values are laid out. It
+// knows no command.
+package desk
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/saved"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
+)
+
+// Desk is what the commands work with.
+type Desk struct {
+	// App is the program, without a session of its own.
+	App *app.App
+	// Version of the program, for /status.
+	Version string
+}
+
+// Absolute is a path as a person means it.
+func (d *Desk) Absolute(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		path = filepath.Join(d.App.Loaded.Places.Home, rest)
+	}
+	return app.Absolute(path, d.App.Loaded.Dir)
+}
+
+// Short is a path for people: below the working directory or the home folder
+// without it.
+func (d *Desk) Short(path string) string {
+	if rest, err := filepath.Rel(d.App.Loaded.Dir, path); err == nil && filepath.IsLocal(rest) {
+		return rest
+	}
+	if rest, err := filepath.Rel(d.App.Loaded.Places.Home, path); err == nil && filepath.IsLocal(rest) {
+		return filepath.Join("~", rest)
+	}
+	return path
+}
+
+// Library is the saved sessions; there are none where nothing is kept.
+func (d *Desk) Library() (*saved.Sessions, error) {
+	if !d.App.Config().SaveSessions {
+		return nil, errors.New("sessions are not kept here: save_sessions is false")
+	}
+	return d.App.Library()
+}
+
+// State is what the events of a session come to.
+func (d *Desk) State(ctx context.Context, id string) (*history.State, error) {
+	events, err := d.App.Events(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return history.Load(events)
+}
+
+// Idle refuses while a turn runs: an operation would wait for its end.
+func Idle(talk dialog.Talk) error {
+	if talk.Conversation().Busy() {
+		return errors.New("a turn is running: wait for its end, or Esc ends it now")
+	}
+	return nil
+}
+
+// Operate has the session do something at rest; the conversation tells what it
+// came to.
+func Operate(ctx context.Context, talk dialog.Talk, op event.Operation, end event.Type) error {
+	if err := Idle(talk); err != nil {
+		return err
+	}
+	_, err := talk.Conversation().Do(ctx, op, end)
+	return err
+}
+
+// OneLine is a foreign text in one line of at most so many characters.
+func OneLine(text string, most int) string {
+	runes := []rune(saved.Line(text))
+	if len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return string(runes)
+}
+
+// Options are values to choose from.
+func Options(values ...string) []dialog.Option {
+	var out []dialog.Option
+	for _, v := range values {
+		out = append(out, dialog.Option{Value: v})
+	}
+	return out
+}
+
+// Offers completes an argument with fixed values.
+func Offers(values ...string) func(context.Context, string) []dialog.Option {
+	return func(context.Context, string) []dialog.Option { return Options(values...) }
+}
