@@ -175,6 +175,7 @@ func (m *model) interrupt() tea.Cmd {
 
 // enter takes a line: a word that leaves, a command, an answer, a message.
 func (m *model) enter(text string, steer bool) tea.Cmd {
+	m.lastKey = time.Time{} // nothing is being typed any more
 	line := strings.TrimSpace(text)
 	switch strings.ToLower(line) {
 	case "exit", "quit", "/exit", "/quit":
