@@ -65,7 +65,7 @@ func (m *model) commandEnded(msg commandMsg) {
 	}
 	m.command = nil
 	switch {
-	case msg.err == nil:
+	case msg.err == nil, dialog.Told(msg.err):
 	case errors.Is(msg.err, dialog.ErrCancelled), errors.Is(msg.err, context.Canceled):
 		m.say(theme.Dim, "nothing was changed")
 	default:

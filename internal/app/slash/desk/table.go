@@ -10,7 +10,7 @@ const (
 	// margin is what the conversation leaves free at both sides, in columns.
 	margin = 4
 	// widestName is how wide the first column of a table may become, in columns.
-	widestName = 30
+	widestName = 26
 	// leastText is how wide the second column is at least.
 	leastText = 24
 )

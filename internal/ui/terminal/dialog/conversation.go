@@ -32,7 +32,8 @@ type Conversation interface {
 	// Submit hands over an operation without waiting.
 	Submit(ctx context.Context, op event.Operation) error
 	// Do hands over an operation and waits for the first event of one of the
-	// types; an error event outside a turn is returned as an error.
+	// types; an error event outside a turn is returned as a *ToldError. Where ctx
+	// ends first the error is ErrLeft.
 	Do(ctx context.Context, op event.Operation, ends ...event.Type) (event.Event, error)
 }
 

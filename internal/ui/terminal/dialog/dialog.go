@@ -13,6 +13,22 @@ import (
 // ErrCancelled says that the person has turned away from a question.
 var ErrCancelled = errors.New("cancelled")
 
+// ErrLeft says that the person has turned away from an operation whose end the
+// session still tells.
+var ErrLeft = errors.New("not waited for any longer; it may still happen")
+
+// ToldError is a failure that the session has told in its own words: it stands
+// on the screen already.
+type ToldError struct{ Text string }
+
+func (e *ToldError) Error() string { return e.Text }
+
+// Told reports whether an error stands on the screen already.
+func Told(err error) bool {
+	var told *ToldError
+	return errors.As(err, &told)
+}
+
 // Command is something a person can ask for with a slash.
 type Command struct {
 	// Name is without the slash; Aliases are other names for it.

@@ -73,7 +73,7 @@ func (m *mode) ran(e *errand, err error) {
 		m.errand = nil
 	}
 	switch {
-	case err == nil:
+	case err == nil, dialog.Told(err):
 	case errors.Is(err, dialog.ErrCancelled), errors.Is(err, context.Canceled):
 		m.say("nothing was changed")
 	default:

@@ -7,7 +7,6 @@ package record
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -110,10 +109,10 @@ func (w *Waiters) Tell(ev event.Event) {
 	})
 }
 
-// End tells all that wait that nothing comes any more.
+// End tells all that wait that nothing comes any more; the caller has shown why.
 func (w *Waiters) End(err error) {
 	for _, one := range w.list {
-		one.got <- outcome{err: err}
+		one.got <- outcome{err: &dialog.ToldError{Text: err.Error()}}
 	}
 	w.list = nil
 }
@@ -131,7 +130,7 @@ func problem(ev event.Event) error {
 	if in.Hint != "" {
 		text += " " + in.Hint
 	}
-	return errors.New(text)
+	return &dialog.ToldError{Text: text}
 }
 
 // Wait returns the event; one that is an error as an error. It may be called
@@ -141,6 +140,6 @@ func (w *Waiter) Wait(ctx context.Context) (event.Event, error) {
 	case o := <-w.got:
 		return o.ev, o.err
 	case <-ctx.Done():
-		return event.Event{}, ctx.Err()
+		return event.Event{}, dialog.ErrLeft
 	}
 }

@@ -100,17 +100,17 @@ func TestWaiting(t *testing.T) {
 	}
 	w.Remove(ended)
 	w.Tell(ev(t, "", event.Error{Error: "no", Hint: "try"}))
-	if _, err := failed.Wait(t.Context()); err == nil || err.Error() != "no try" {
+	if _, err := failed.Wait(t.Context()); !dialog.Told(err) || err.Error() != "no try" {
 		t.Errorf("got %v", err)
 	}
 	late := w.Add(event.TypeSettings)
 	w.End(errors.New("over"))
-	if _, err := late.Wait(t.Context()); err == nil || err.Error() != "over" {
+	if _, err := late.Wait(t.Context()); !dialog.Told(err) || err.Error() != "over" {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := gone.Wait(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := gone.Wait(ctx); !errors.Is(err, dialog.ErrLeft) {
 		t.Errorf("got %v", err)
 	}
 }
