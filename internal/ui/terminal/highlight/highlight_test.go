@@ -43,6 +43,7 @@ func marked(lang, code string) string {
 func TestLanguages(t *testing.T) {
 	for _, c := range []struct{ lang, code, want string }{
 		{"python", "@torch.no_grad()\ndef f(x: int = 1e-5): # hi", "‹f@torch.no_grad›()\n‹kdef› ‹ff›(x: int = ‹n1e-5›): ‹c# hi›"},
+		{"py", "re.match(x, a.None)", "re.‹fmatch›(x, a.None)"},
 		{"py", "s = f\"a\\\"{b}\" + rb'c' if not None else foo(x1)", "s = ‹sf\"a\\\"{b}\"› + ‹srb'c'› ‹kif› ‹knot› ‹nNone› ‹kelse› ‹ffoo›(x1)"},
 		{"{.python .numberLines}", "\"\"\"a\nif b\n\"\"\" if", "‹s\"\"\"a›\n‹sif b›\n‹s\"\"\"› ‹kif›"},
 		{"train.py", "'open\nif", "‹s'open›\n‹kif›"},

@@ -132,8 +132,8 @@ var languages = [...]language{
 		keywords: " abstract assert boolean break byte case catch char class const continue default do double else enum extends final " +
 			"finally float for goto if implements import instanceof int interface long native new package private protected public " +
 			"return short static strictfp super switch synchronized throw throws transient try void volatile while var val fun " +
-			"func let def object override record sealed string using namespace struct protocol guard in is as data ",
-		values: " true false null nil this ", declares: " class interface enum record fun func def object struct ",
+			"func let def override sealed using namespace struct protocol guard ",
+		values: " true false null nil this ", declares: " class interface enum fun func def struct ",
 		comments: []string{"//"}, delimiters: []delimiter{triple, double, single, blockC}, calls: true,
 	},
 	{

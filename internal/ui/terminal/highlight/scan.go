@@ -249,16 +249,17 @@ func (st *state) word(s *scanner) {
 	if l.fold {
 		known = strings.ToLower(name)
 	}
+	member := s.before() == '.' // a.match is no keyword
 	switch {
 	case n <= 2 && after != "" && (after[0] == '"' || after[0] == '\'') && l.prefixes != "" &&
 		strings.Trim(strings.ToLower(name), l.prefixes) == "":
 		s.take(n, theme.String)
-	case in(l.keywords, known):
+	case !member && in(l.keywords, known):
 		s.take(n, theme.Keyword)
 		if in(l.declares, known) {
 			st.declared(s)
 		}
-	case in(l.values, known):
+	case !member && in(l.values, known):
 		s.take(n, theme.Number)
 	case l.calls && strings.HasPrefix(after, "("):
 		s.take(n, theme.Function)

@@ -82,7 +82,7 @@ func TestLongTexts(t *testing.T) {
 			s.Write(text[at:end])
 			taken = append(taken, s.Take()...)
 			open := s.Open()
-			if len(open) > 170 && c.name != "deep quotes" { // whose lines are short
+			if len(open) > 600 {
 				t.Fatalf("%s: %d lines are open", c.name, len(open))
 			}
 			if diff := cmp.Diff(markdown.Render(text[:end], o), append(slices.Clip(taken), open...)); diff != "" {

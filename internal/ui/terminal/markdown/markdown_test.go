@@ -56,6 +56,24 @@ func TestRender(t *testing.T) {
 	}
 }
 
+// However deep a text is and however long its numbers, its lines fit.
+func TestDeepFits(t *testing.T) {
+	for _, leaf := range []string{"a b", "# c", "```\n", "---", "", "<div>"} {
+		for width := 10; width < 90; width += 7 {
+			source := strings.Repeat("123456789. > ", 20) + leaf + "\n"
+			lines := markdown.Render(source, markdown.Options{Theme: theme.New(theme.Options{}), Width: width})
+			for _, line := range lines {
+				if ansi.StringWidth(line) > width {
+					t.Errorf("%q in %d columns: %q", leaf, width, line)
+				}
+			}
+			if n := strings.Count(strings.Join(strings.Fields(strings.ReplaceAll(strings.Join(lines, ""), "│", "")), ""), "123456789."); n < 10 {
+				t.Errorf("%q in %d columns: %d marks\n%s", leaf, width, n, strings.Join(lines, "\n"))
+			}
+		}
+	}
+}
+
 // What a stream shows while a text grows, and what of it is final.
 func TestGrowing(t *testing.T) {
 	s := markdown.New(markdown.Options{Theme: theme.New(theme.Options{}), Width: 30, Indent: 2})

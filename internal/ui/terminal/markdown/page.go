@@ -221,7 +221,7 @@ func (p *page) hidden() []theme.Span {
 // put adds a line beside the frames, behind the blank line that is asked for.
 func (p *page) put(spans []theme.Span) {
 	if marks := p.hidden(); marks != nil {
-		p.put(marks)
+		p.wrap(marks)
 	}
 	n, _ := p.shown()
 	if p.gap >= 0 && p.started {

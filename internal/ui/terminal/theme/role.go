@@ -36,7 +36,7 @@ const (
 	// Added and Removed are the lines of a diff.
 	Added
 	Removed
-	// Code is code in a sentence, and in a block what has no role of its own.
+	// Code is code in a sentence, or in a language nothing is known of.
 	Code
 	// Keyword and the four after it are parts of highlighted code.
 	Keyword
