@@ -289,8 +289,13 @@ func TestAnyEdits(t *testing.T) {
 				turns = append(turns, turn)
 				p.call(turn, func() { edit("agent", i) })
 			} else {
-				n := edit("person", i)
-				touched[n], mine[n] = true, p.read(n)
+				then := map[string]string{}
+				for _, n := range names {
+					then[n] = p.read(n)
+				}
+				if n := edit("person", i); p.read(n) != then[n] {
+					touched[n], mine[n] = true, p.read(n)
+				}
 			}
 		}
 		before := map[string]string{}

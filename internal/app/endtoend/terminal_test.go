@@ -14,6 +14,9 @@ import (
 
 	"github.com/ml-intern/ml-intern/bench/modelserver"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/hubsim"
+	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
+	"github.com/ml-intern/ml-intern/internal/hubsim/hubsimtest"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/screentest"
 )
 
@@ -69,7 +72,7 @@ func (s *site) events(t *testing.T) []event.Event {
 func TestCheck10_TokenPrompt(t *testing.T) {
 	y := newYard(t)
 	saved := filepath.Join(y.home, "hf")
-	y.site.env = append(slices.DeleteFunc(slices.Clone(y.site.env), func(e string) bool { return strings.HasPrefix(e, "HF_TOKEN=") }), "HF_HOME="+saved)
+	y.site.env = append(slices.DeleteFunc(slices.Clone(y.site.env), func(e string) bool { return strings.HasPrefix(e, "HF_TOKEN=") }), "HF_HOME="+saved, "HF_ROUTER_BASE_URL="+y.sim.URL()+"/router/v1")
 	x := y.converse(t, "--model", "sim/scripted")
 	x.See("How do you want to start?", "Paste a Hugging Face token")
 	x.Press("enter")
@@ -208,6 +211,8 @@ func TestCheck18_YoloAsksForScheduledJobs(t *testing.T) {
 // the model is told.
 func TestCheck19_EditedScript(t *testing.T) {
 	y := newYard(t)
+	y.sim = hubsimtest.Start(t, hubsim.Options{Clock: clock.Options{Scale: 1}, Exec: hubsim.Local}) // the job really runs
+	y.site = mustSite(t, y.env()...)
 	editor := filepath.Join(y.home, "editor")
 	if err := os.WriteFile(editor, []byte("#!/bin/sh\necho \"print('a line of mine')\" >> \"$1\"\n"), 0o755); err != nil {
 		t.Fatal(err)
@@ -316,14 +321,15 @@ func TestCheck38_NotifiedAfterTheReply(t *testing.T) {
 	x := y.converse(t)
 	say(x, "hello")
 	x.SeeAll("Goodbye.")
-	if strings.Contains(x.Raw(), "\x1b]9;") && strings.Contains(x.Raw(), "finished") {
+	const calls = "\x1b]9;ml-intern: finished: once more"
+	if strings.Contains(x.Raw(), "\x1b]9;ml-intern") {
 		t.Error("a person who looks was called")
 	}
 	x.Press("blur")
 	say(x, "once more")
-	x.Until("the call", func(string) bool { return strings.Contains(x.Raw(), "\x1b]9;finished") })
+	x.Until("the call", func(string) bool { return strings.Contains(x.Raw(), calls) })
 	raw := x.Raw()
-	if reply, called := strings.LastIndex(raw, "Goodbye."), strings.Index(raw, "\x1b]9;finished"); reply < 0 || called < reply {
+	if reply, called := strings.LastIndex(raw, "Goodbye."), strings.Index(raw, calls); reply < 0 || called < reply {
 		t.Errorf("the call came at %d, the reply at %d", called, reply)
 	}
 }

@@ -110,7 +110,7 @@ func (m *model) after(ev event.Event) tea.Cmd {
 	case event.TypeApprovalRequired:
 		cmd = m.notify(attention.Approval, "an approval is needed")
 	case event.TypeTurnComplete:
-		cmd = m.notify(attention.Finished, "finished: "+m.transcript.Status().Title)
+		cmd = m.notify(attention.Finished, m.finished())
 	case event.TypeError:
 		if e, err := event.Decode[event.Error](ev); err == nil {
 			cmd = m.notify(attention.Error, e.Error)
@@ -152,6 +152,14 @@ func (m *model) ended(msg endedMsg) {
 func (m *model) settings(s event.Settings) {
 	m.record.Settings = s
 	m.transcript.Settings(s)
+}
+
+// finished says what has been done, in the person's own words.
+func (m *model) finished() string {
+	if n := len(m.record.Turns); n > 0 {
+		return "finished: " + m.record.Turns[n-1].Text
+	}
+	return "finished"
 }
 
 func (m *model) notify(kind, text string) tea.Cmd {

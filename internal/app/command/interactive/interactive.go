@@ -19,6 +19,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
+	"github.com/ml-intern/ml-intern/internal/app/detach"
 	"github.com/ml-intern/ml-intern/internal/app/slash"
 	"github.com/ml-intern/ml-intern/internal/app/welcome"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
@@ -204,6 +205,10 @@ func (r *run) ended(res terminal.Result) (int, error) {
 	case terminal.Failed:
 		if errors.Is(res.Err, welcome.ErrGivenUp) {
 			return headless.ExitInterrupt, nil
+		}
+		var failed *detach.FailedError
+		if errors.As(res.Err, &failed) {
+			return 0, &console.ExitError{Code: failed.Code, Err: failed}
 		}
 		return console.CodeOf(res.Err), res.Err
 	}
