@@ -143,8 +143,8 @@ func TestSecretsAreNotShown(t *testing.T) {
 
 func TestMenus(t *testing.T) {
 	p := sit(t, newSession(t), false, nil)
-	p.types("/choose", "?2", "?9", "e", "purple", "9", "GREEN")
-	p.sees("? and a number shows more", "    more about blue", "? needs a number from 1 to 3", "1. red", "2. Blue", "3. green", "nothing is called purple", "nothing is called 9", "chosen: green")
+	p.types("/choose", "?2", "?9", "e", "purple", "0", "9", "GREEN")
+	p.sees("? and a number shows more", "    more about blue", "? needs a number from 1 to 3", "1. red", "2. Blue", "3. green", "nothing is called purple", "nothing is called 0", "nothing is called 9", "chosen: green")
 	p.types("/choose", "")
 	p.sees("Which?", "nothing was changed")
 	p.types("/choose")
@@ -190,9 +190,12 @@ func TestCtrlC(t *testing.T) {
 	p.sees("rejected", "User cancelled approval", "rejected")
 	clock.Add(int64(1500 * time.Millisecond))
 	p.types("/never")
-	p.sees("never begins")
+	p.sees("renaming")
 	p.presses()
 	p.sees("nothing was changed")
+	clock.Add(int64(1500 * time.Millisecond)) // too late for a second
+	p.presses()
+	p.sees("ctrl + c again to quit")
 	clock.Add(int64(900 * time.Millisecond))
 	p.presses()
 	p.leaves(terminal.Quit)
@@ -244,6 +247,21 @@ func TestTheEndOfTheInput(t *testing.T) {
 		}
 		p.sees("leaving when this is over")
 		p.presses()
+		p.leaves(terminal.Quit)
+	})
+	t.Run("answers a later approval with no", func(t *testing.T) {
+		p := sit(t, newSession(t), true, nil)
+		p.sees("> ")
+		p.types("slow")
+		p.sees("started")
+		p.types("gate")
+		p.sees("queued: gate")
+		if _, err := p.keys.Write([]byte{4}); err != nil {
+			t.Fatal(err)
+		}
+		p.sees("leaving when this is over")
+		p.presses()
+		p.sees("interrupted", "approval required", "rejected", "User cancelled approval")
 		p.leaves(terminal.Quit)
 	})
 	t.Run("does not wait for what is refused", func(t *testing.T) {
@@ -302,6 +320,16 @@ func TestASessionThatEndsWithTheInput(t *testing.T) {
 	if r := p.leaves(terminal.Failed); r.Err == nil || !strings.Contains(r.Err.Error(), "the disk is full") {
 		t.Errorf("got %v", r.Err)
 	}
+}
+
+func TestACommandWhoseSessionEnds(t *testing.T) {
+	p := sit(t, newSession(t), false, nil)
+	p.types("/never")
+	p.sees("renaming")
+	p.session.end(errors.New("the disk is full"))
+	p.sees("the session has ended: the disk is full", "the session has ended: the disk is full")
+	p.keys.Close()
+	p.leaves(terminal.Quit)
 }
 
 func TestASessionThatCannotBeOpened(t *testing.T) {

@@ -118,6 +118,8 @@ func (s *session) Submit(_ context.Context, sub event.Submission) error {
 		s.tell("", event.Settings{Model: "acme/large", ApprovalMode: mode})
 	case event.Undo:
 		s.tell("", event.UndoComplete{Turns: 1, Removed: 2})
+	case event.Rename:
+		s.tell("", event.ToolLog{Tool: "system", Log: "renaming"}) // and never ends
 	case event.Redo:
 		s.tell("", event.Error{Error: "there is nothing to take back", Hint: "/undo first"})
 	}
@@ -447,7 +449,6 @@ func commands() []dialog.Command {
 			return err
 		}),
 		run("never", func(ctx context.Context, talk dialog.Talk, _ string) error {
-			talk.Print("never begins")
 			_, err := talk.Conversation().Do(ctx, event.Rename{}, event.TypeRenamed)
 			return err
 		}),

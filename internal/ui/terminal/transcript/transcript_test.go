@@ -621,10 +621,10 @@ func TestErrorsOfOperationsLeaveTheTurn(t *testing.T) {
 func TestTheSameTextTwice(t *testing.T) {
 	f := newFilm(t).says(1, "go").tell(
 		event.HistoryMessage{Message: llm.Message{Role: llm.Assistant, Text: "again"}}, event.AssistantMessage{Content: "again"},
-		event.AssistantMessage{Content: "again"}, event.HistoryMessage{Message: llm.Message{Role: llm.Assistant, Text: "again"}},
+		event.AssistantMessage{Content: "again"}, event.AssistantMessage{Content: "other"}, event.HistoryMessage{Message: llm.Message{Role: llm.Assistant, Text: "other"}},
 		event.AssistantChunk{Content: "lost"}, event.StreamEnd{Discarded: true, Reason: "retry"}, event.HistoryMessage{Message: llm.Message{Role: llm.Assistant, Text: "told"}},
 	)
-	shows(t, f, transcript.Options{}, "❯ go\n\n  again\n\n  again\n\n  told")
+	shows(t, f, transcript.Options{}, "❯ go\n\n  again\n\n  again\n\n  other\n\n  told")
 }
 
 func TestUnknownPrices(t *testing.T) {
