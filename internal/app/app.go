@@ -49,12 +49,6 @@ func Version() string {
 	return version
 }
 
-// UsageError is a mistake in what the user asked for: exit code 2.
-type UsageError struct{ Err error }
-
-func (e *UsageError) Error() string { return e.Err.Error() }
-func (e *UsageError) Unwrap() error { return e.Err }
-
 // Options make an App.
 type Options struct {
 	Dir     string
@@ -106,7 +100,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err != nil && !(o.Lenient && loaded != nil) {
 		var problems config.Problems
 		if errors.As(err, &problems) {
-			return nil, &UsageError{err}
+			return nil, &UsageError{Err: err}
 		}
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
@@ -132,7 +126,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		return nil, err
 	}
 	if err := a.models(); err != nil {
-		return nil, &UsageError{err}
+		return nil, &UsageError{Err: err}
 	}
 	for _, w := range loaded.Warnings {
 		a.warn(w.String())
@@ -264,7 +258,7 @@ func (a *App) policy(id string) (*policy.Policy, error) {
 		ConfirmCPUJobs: c.ConfirmCPUJobs, AutoFileUpload: c.AutoFileUpload, Owner: a.owner,
 	})
 	if err != nil {
-		return nil, &UsageError{err}
+		return nil, &UsageError{Err: err}
 	}
 	return p, nil
 }
@@ -286,7 +280,7 @@ func (a *App) systemPrompt(tools []string, set agent.Settings, mode policy.Mode)
 		userName = *known
 	}
 	return prompt.Render(prompt.Session{
-		Tools: tools, Runtime: set.Runtime, Headless: set.Headless, Workdir: set.Workdir,
+		Tools: tools, Runtime: set.Runtime, Headless: a.unattended, Workdir: set.Workdir,
 		Mode: string(mode), CapUSD: policy.USD(set.CapMicroUSD), Now: time.Now(),
 		User: userName, Guidance: guidance, GuidanceFiles: files,
 	})

@@ -119,7 +119,7 @@ func (a *App) openJournal(ctx context.Context, id string) (*journal.Journal, err
 	j, err := journal.Open(ctx, journal.Options{Store: a.events(), SessionID: id, Scrub: a.scrub})
 	var held *store.HeldError
 	if errors.As(err, &held) {
-		return nil, &UsageError{fmt.Errorf("session %s is in use by process %d", held.SessionID, held.PID)}
+		return nil, &UsageError{Err: fmt.Errorf("session %s is in use by process %d", held.SessionID, held.PID)}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open session %s: %w", id, err)

@@ -43,7 +43,7 @@ func (a *App) locate(ctx context.Context, req SessionRequest) (located, error) {
 	entry, err := lib.Find(ctx, saved.Request{Ref: req.Resume, Dir: a.Loaded.Dir, Inside: req.inside})
 	var wrong *saved.RequestError
 	if errors.As(err, &wrong) {
-		err = &UsageError{err}
+		err = &UsageError{Err: err}
 	}
 	if err != nil {
 		return located{}, err
@@ -61,14 +61,14 @@ func (a *App) locate(ctx context.Context, req SessionRequest) (located, error) {
 func (a *App) checkID(id string) error {
 	parsed, err := uuid.Parse(id)
 	if err != nil || parsed.String() != id {
-		return &UsageError{fmt.Errorf("--session-id %q is not a UUID such as %s", id, "3f2b8c1e-5d0a-4c7e-9a61-0d4e8f7b2a95")}
+		return &UsageError{Err: fmt.Errorf("--session-id %q is not a UUID such as %s", id, "3f2b8c1e-5d0a-4c7e-9a61-0d4e8f7b2a95")}
 	}
 	ids, err := a.store.Sessions()
 	if err != nil {
 		return err
 	}
 	if slices.Contains(ids, id) {
-		return &UsageError{fmt.Errorf("--session-id %s is in use: go on with that session with --resume %s", id, id)}
+		return &UsageError{Err: fmt.Errorf("--session-id %s is in use: go on with that session with --resume %s", id, id)}
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ func newOr(id string) string {
 func (a *App) bringIn(ctx context.Context, lib *saved.Sessions, entry sessions.Entry, id string, fork bool) (located, error) {
 	in, err := lib.Library.Import(ctx, entry, a.user(ctx, true), fork)
 	if err != nil {
-		return located{}, &UsageError{err}
+		return located{}, &UsageError{Err: err}
 	}
 	if in.SessionID == "" {
 		in.SessionID = newOr(id)

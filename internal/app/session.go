@@ -102,7 +102,7 @@ func (s *Session) prepare(ctx context.Context, found located, chapter *live.Chap
 	a, state := s.app, chapter.State
 	s.After, s.Unfinished, s.Evidence = chapter.After, state.Turn != nil || len(state.Queue) > 0, state.Evidence
 	if a.unattended && !prompt && !s.Unfinished {
-		return nil, &UsageError{fmt.Errorf("session %s has nothing unfinished: give a prompt to go on with", s.ID)}
+		return nil, &UsageError{Err: fmt.Errorf("session %s has nothing unfinished: give a prompt to go on with", s.ID)}
 	}
 	ag, err := s.build(chapter, tools)
 	if err != nil {

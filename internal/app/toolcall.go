@@ -56,7 +56,7 @@ func CheckToolCalls(tools []tool.Tool, calls []oneshot.Call) error {
 	}
 	for _, c := range calls {
 		if !names[c.Name] {
-			return &UsageError{fmt.Errorf("there is no tool %q (ml-intern tools list shows them)", c.Name)}
+			return &UsageError{Err: fmt.Errorf("there is no tool %q (ml-intern tools list shows them)", c.Name)}
 		}
 	}
 	return nil

@@ -109,7 +109,7 @@ func (a *App) hands(ctx context.Context, session string) (*hands.Hands, error) {
 	if a.Config().ToolRuntime != "sandbox" {
 		h, err := hands.Local(ctx, a.Loaded, session, a.spillDir)
 		if errors.Is(err, hands.ErrFence) {
-			err = &UsageError{err}
+			err = &UsageError{Err: err}
 		}
 		return h, err
 	}
