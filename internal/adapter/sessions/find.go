@@ -78,7 +78,7 @@ func (l *Library) searchOne(ctx context.Context, c candidate, s Search, journals
 	if c.id == "" && journals[idInName(c.path)] {
 		return nil, nil
 	}
-	if r, ok := l.open().Get(c.path, c.info); ok && (r.None || r.Entry.Problem != "" || s.Dir != "" && !InDir(r.Entry, s.Dir)) {
+	if r, ok := l.known().Get(c.path, c.info); ok && (r.None || r.Entry.Problem != "" || s.Dir != "" && !InDir(r.Entry, s.Dir)) {
 		return nil, nil
 	}
 	if ok, err := mayHold(c.path, s.Words); err != nil || !ok {

@@ -29,7 +29,7 @@ func (l *Library) Remove(ctx context.Context, e Entry) error {
 			return fmt.Errorf("remove session %s: %w", e.Name(), err)
 		}
 	}
-	return l.open().Save() // what was remembered of it goes too
+	return l.known().Save() // what was remembered of it goes too
 }
 
 // files returns the JSON files named after a session, the newest first.

@@ -133,7 +133,7 @@ func (l *Library) Newest(ctx context.Context, dir string) (Entry, error) {
 	for _, c := range found {
 		journals[c.id] = true
 	}
-	known := l.open()
+	known := l.known()
 	for _, c := range found {
 		if err := ctx.Err(); err != nil {
 			return Entry{}, err

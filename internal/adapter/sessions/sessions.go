@@ -75,8 +75,6 @@ func New(opts Options) (*Library, error) {
 	})}, nil
 }
 
-func (l *Library) open() *index.Index[record] { return l.known() }
-
 // List returns all sessions, newest first. A session with a journal and JSON
 // files, or with several, is listed once; files that are no sessions are not.
 func (l *Library) List(ctx context.Context) ([]Entry, error) {
@@ -84,7 +82,7 @@ func (l *Library) List(ctx context.Context) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := l.open()
+	known := l.known()
 	all := make([]*Entry, len(found))
 	each(len(found), func(i int) {
 		if ctx.Err() != nil {

@@ -34,6 +34,7 @@ type shelf struct {
 	store *store.Store
 	dir   string
 	user  *string
+	ago   time.Duration // how long ago journals are written
 }
 
 func newShelf(t *testing.T) *shelf {
@@ -76,7 +77,7 @@ func (s *shelf) journal(id, text string, more ...event.Payload) {
 		s.Fatal(err)
 	}
 	for i, p := range payloads {
-		ev, err := event.New(id, "turn_1", time.Now(), p)
+		ev, err := event.New(id, "turn_1", time.Now().Add(-s.ago), p)
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -91,6 +92,13 @@ func (s *shelf) letGo(id string) {
 	s.Helper()
 	if err := s.store.Release(id); err != nil {
 		s.Fatal(err)
+	}
+	path, err := s.store.JournalPath(id)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if at := time.Now().Add(-s.ago); os.Chtimes(path, at, at) != nil {
+		s.Fatal("the journal has no time")
 	}
 }
 
@@ -346,8 +354,10 @@ func TestCheck25_Remarks(t *testing.T) {
 // request that names none is answered.
 func TestCheck25_Find(t *testing.T) {
 	s := newShelf(t)
+	s.ago = time.Hour
 	s.journal(idA, "older")
 	s.letGo(idA)
+	s.ago = 0
 	s.journal(idB, "newer")
 	s.letGo(idB)
 	find := func(r saved.Request) (string, error) {
