@@ -119,15 +119,11 @@ func (t *talk) do(f func(m *model)) { t.m.send(sayMsg{f}) }
 func (t *talk) Print(text string) { t.do(func(m *model) { m.say(theme.Text, text) }) }
 func (t *talk) Warn(text string)  { t.do(func(m *model) { m.say(theme.Warning, text) }) }
 func (t *talk) Markdown(text string) {
-	t.do(func(m *model) {
-		m.say(theme.Text, text)
-	})
+	t.do(func(m *model) { m.transcript.Markdown(text) })
 }
 
 func (t *talk) Diff(text string) {
-	t.do(func(m *model) {
-		m.say(theme.Text, text)
-	})
+	t.do(func(m *model) { m.transcript.Diff(text) })
 }
 
 func (t *talk) Fill(text string)   { t.do(func(m *model) { m.input.SetText(text) }) }
