@@ -85,7 +85,7 @@ func Count(n int, noun string) string {
 // Took writes a duration as one speaks of it: 0.4 s, 12 s, 2m 5s, 1h 4m.
 func Took(d time.Duration) string {
 	switch d = max(0, d); {
-	case d < 9950*time.Millisecond:
+	case d < 10*time.Second:
 		return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + " s"
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))

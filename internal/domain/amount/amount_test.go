@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -59,5 +60,36 @@ func TestBytes(t *testing.T) {
 	}
 	if got := amount.Bytes(int64(1843200)); got != "1.8 MB" {
 		t.Error(got)
+	}
+}
+
+func TestDollars(t *testing.T) {
+	for micro, want := range map[int64]string{
+		0: "$0.00", 420_000: "$0.42", 1_234_500_000: "$1,234.50", 4_999: "$0.0050", 12_345: "$0.01", 9_950: "$0.01", 9_949: "$0.0099", 100: "$0.0001", 99: "<$0.0001",
+		995_000: "$1.00", 994_999: "$0.99", -420_000: "-$0.42", 20_000_000: "$20.00",
+	} {
+		if got := amount.Dollars(micro); got != want {
+			t.Errorf("%d: %s, want %s", micro, got, want)
+		}
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for d, want := range map[time.Duration][2]string{
+		0: {"0 s", "0s"}, -time.Second: {"0 s", "0s"}, 40 * time.Millisecond: {"0 s", "0s"}, 420 * time.Millisecond: {"0.4 s", "0s"}, 1500 * time.Millisecond: {"1.5 s", "1s"},
+		9949 * time.Millisecond: {"9.9 s", "9s"}, 9950 * time.Millisecond: {"10 s", "9s"}, 12300 * time.Millisecond: {"12 s", "12s"}, 59999 * time.Millisecond: {"59 s", "59s"},
+		time.Minute: {"1m 0s", "1m 0s"}, 125 * time.Second: {"2m 5s", "2m 5s"}, time.Hour: {"1h 0m", "1h 0m"}, 26*time.Hour + 4*time.Minute: {"26h 4m", "26h 4m"},
+	} {
+		if got := [2]string{amount.Took(d), amount.Clock(d)}; got != want {
+			t.Errorf("%s: %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestCount(t *testing.T) {
+	for n, want := range map[int]string{0: "0 calls", 1: "1 call", 2000: "2,000 calls"} {
+		if got := amount.Count(n, "call"); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
 	}
 }
