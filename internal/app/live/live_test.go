@@ -470,13 +470,23 @@ func TestInterruptListsJobs(t *testing.T) {
 			r.until(r.After, event.TypeToolStarted)
 			r.Interrupt()
 			ev, _ := r.until(r.After, event.TypeInterrupted)
-			r.submit(event.ShutdownOp{})
 			found := 0
-			for _, ev := range r.rest(ev.Seq) {
+			note := func(ev event.Event) {
 				if text := string(ev.Data); ev.Type == event.TypeToolLog && strings.Contains(text, "http://127.0.0.1:1/jobs/acme/66aa") &&
 					strings.Contains(text, "jobs cancel 66aa --namespace acme") {
 					found++
 				}
+			}
+			for found < want { // it comes behind the end of the turn
+				var before []event.Event
+				ev, before = r.until(ev.Seq, event.TypeToolLog)
+				for _, ev := range append(before, ev) {
+					note(ev)
+				}
+			}
+			r.submit(event.ShutdownOp{})
+			for _, ev := range r.rest(ev.Seq) {
+				note(ev)
 			}
 			if found != want {
 				t.Errorf("told %d times, want %d", found, want)
