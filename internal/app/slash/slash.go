@@ -53,6 +53,7 @@ func Commands(d *Desk) []dialog.Command {
 		project.MCP(d),
 		project.Login(d),
 		project.Doctor(d),
+		project.ShareTraces(d),
 		leave("detach", "leave the session running and go (Ctrl-B d)", true),
 		leave("quit", "end the session and leave", false),
 	}
