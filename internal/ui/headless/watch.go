@@ -1,6 +1,7 @@
 package headless
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -31,13 +32,14 @@ type Watch struct {
 	code  int
 	open  bool // a turn has begun and not ended
 	gated bool
+	typed map[string]string // what was typed for texts that hold more
 }
 
 // NewWatch returns a Watch.
 func NewWatch(o WatchOptions) *Watch {
 	b := base{out: o.Stdout, err: o.Stderr}
 	return &Watch{
-		opts: o, json: jsonPrinter{base: b, stream: true},
+		opts: o, json: jsonPrinter{base: b, stream: true}, typed: map[string]string{},
 		text: textPrinter{base: b, opts: Options{TTY: o.TTY, Verbose: o.Verbose}, told: told{}},
 	}
 }
@@ -57,7 +59,8 @@ func (w *Watch) Event(ev event.Event) {
 func (w *Watch) show(ev event.Event) {
 	if ev.Type == event.TypeHistoryMessage {
 		if h, err := event.Decode[event.HistoryMessage](ev); err == nil && h.AgentID == "" && h.Message.Role == llm.User && !h.Message.Synthetic {
-			w.text.say("> " + strings.ReplaceAll(h.Message.PlainText(), "\n", "\n> "))
+			text := h.Message.PlainText()
+			w.text.say("> " + strings.ReplaceAll(cmp.Or(w.typed[text], text), "\n", "\n> "))
 			return
 		}
 	}
@@ -77,6 +80,10 @@ func (w *Watch) show(ev event.Event) {
 // ending keeps how the last turn ended.
 func (w *Watch) ending(ev event.Event) {
 	switch ev.Type {
+	case event.TypeInputAccepted:
+		if in, err := event.Decode[event.InputAccepted](ev); err == nil && in.Shown != "" {
+			w.typed[in.Text] = in.Shown
+		}
 	case event.TypeTurnStarted, event.TypeTurnResumed:
 		w.open, w.gated, w.code = true, false, ExitOK
 	case event.TypeTurnComplete:

@@ -74,15 +74,16 @@ func TestWatchText(t *testing.T) {
 		return event.HistoryMessage{MessageID: "m", Message: llm.Message{Role: role, Text: text}}
 	}
 	events := []event.Payload{
-		message(llm.User, "old"), message(llm.Assistant, "old answer"),
-		message(llm.User, "two\nlines \x1b[2J"), message(llm.Assistant, "an \x1b[31manswer"), event.ToolLog{Tool: "bash", Log: "working"},
+		event.InputAccepted{SubmissionID: "s", Text: "look: @a.txt (1 MB of it)", Shown: "look: @a.txt"}, message(llm.User, "look: @a.txt (1 MB of it)"), message(llm.Assistant, "old answer"),
+		message(llm.User, "two\nlines \x1b[2J"), message(llm.Assistant, "an \x1b[31manswer"),
+		event.ToolLog{Tool: "bash", Log: "working"},
 	}
-	stdout, stderr, _ := watched(t, headless.WatchOptions{From: 3}, events...)
-	if stdout != "> two\n> lines [2J\n\nan [31manswer\n" || !strings.Contains(stderr, "bash: working") {
+	stdout, stderr, _ := watched(t, headless.WatchOptions{From: 2}, events...)
+	if stdout != "> look: @a.txt\n\nold answer\n\n> two\n> lines [2J\n\nan [31manswer\n" || !strings.Contains(stderr, "bash: working") {
 		t.Errorf("%q and %q", stdout, stderr)
 	}
-	stdout, stderr, _ = watched(t, headless.WatchOptions{From: 5, JSON: true}, events...)
-	if !strings.HasPrefix(stdout, `{"type":"event","seq":5,`) || strings.Count(stdout, "\n") != 1 || stderr != "" {
+	stdout, stderr, _ = watched(t, headless.WatchOptions{From: 6, JSON: true}, events...)
+	if !strings.HasPrefix(stdout, `{"type":"event","seq":6,`) || strings.Count(stdout, "\n") != 1 || stderr != "" {
 		t.Errorf("%q and %q", stdout, stderr)
 	}
 }
