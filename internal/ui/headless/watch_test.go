@@ -74,7 +74,8 @@ func TestWatchText(t *testing.T) {
 		return event.HistoryMessage{MessageID: "m", Message: llm.Message{Role: role, Text: text}}
 	}
 	events := []event.Payload{
-		event.InputAccepted{SubmissionID: "s", Text: "look: @a.txt (1 MB of it)", Shown: "look: @a.txt"}, message(llm.User, "look: @a.txt (1 MB of it)"), message(llm.Assistant, "old answer"),
+		event.InputAccepted{SubmissionID: "s", Text: "look: @a.txt (1 MB of it)", Shown: "look: @a.txt"},
+		message(llm.User, "look: @a.txt (1 MB of it)"), message(llm.Assistant, "old answer"),
 		message(llm.User, "two\nlines \x1b[2J"), message(llm.Assistant, "an \x1b[31manswer"),
 		event.ToolLog{Tool: "bash", Log: "working"},
 	}
