@@ -2,7 +2,6 @@ package line
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -61,32 +60,19 @@ func (c conversation) Changes() []dialog.Change {
 	return look(c, func(m *mode) []dialog.Change { return slices.Clone(m.record.Changes) })
 }
 
-var errNoSession = errors.New("no session is open: a message goes on with the last one")
-
 func (c conversation) Submit(ctx context.Context, op event.Operation) error {
-	if !look(c, func(m *mode) bool {
-		if m.opened == nil {
-			return false
-		}
-		m.submit(op)
-		return true
-	}) {
-		return errors.Join(errNoSession, ctx.Err())
-	}
+	look(c, func(m *mode) bool { m.submit(op); return true })
 	return ctx.Err()
 }
 
 func (c conversation) Do(ctx context.Context, op event.Operation, ends ...event.Type) (event.Event, error) {
 	w := look(c, func(m *mode) *record.Waiter {
-		if m.opened == nil {
-			return nil
-		}
 		w := m.waiters.Add(ends...)
 		m.submit(op)
 		return w
 	})
 	if w == nil {
-		return event.Event{}, errNoSession
+		return event.Event{}, context.Cause(c.m.ctx)
 	}
 	ev, err := w.Wait(ctx)
 	if ctx.Err() != nil {

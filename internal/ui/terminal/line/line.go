@@ -63,8 +63,9 @@ type mode struct {
 	record     record.Record
 	waiters    record.Waiters
 
-	opened    *terminal.Opened // nil while none is open
-	opening   bool
+	opened    *terminal.Opened   // nil while none is open
+	opening   context.CancelFunc // ends the opening of one; nil while none is opened
+	early     []event.Operation  // what waits for it
 	feed      *feed.Feed
 	past      []event.Event   // what had happened before, until all of it is there
 	caughtUp  bool            // all that had happened before is shown
@@ -176,7 +177,7 @@ func (m *mode) do(f func()) bool {
 
 // idle reports whether nothing runs and nothing waits but the person.
 func (m *mode) idle() bool {
-	return !m.opening && m.errand == nil && len(m.pending) == 0 &&
+	return m.opening == nil && m.errand == nil && len(m.pending) == 0 &&
 		(m.opened == nil || m.caughtUp && !m.transcript.Busy() && m.gate == nil && m.transcript.Status().Queue == 0)
 }
 
@@ -192,7 +193,7 @@ func (m *mode) show() {
 	case m.leaving, m.editing:
 	case m.asked != nil:
 		m.ask(m.asked.prompt, m.asked.secret)
-	case m.errand != nil, m.opening:
+	case m.errand != nil, m.opening != nil:
 	case m.review != nil:
 		m.ask("answer: ", false)
 	case m.idle() && m.eof:
@@ -285,6 +286,8 @@ func (m *mode) interrupt() {
 	switch {
 	case m.asked != nil:
 		m.asked.cancel()
+	case m.opening != nil:
+		m.opening()
 	case m.errand != nil:
 		m.errand.cancel()
 	case m.review != nil:

@@ -158,7 +158,7 @@ func TestCommandsThatFail(t *testing.T) {
 	p := sit(t, newSession(t), false, nil)
 	p.types("/fail", "/panic", "/nonsense", "/undo", "/redo", "/copy", "/edit", "/page", "/status", "still there", "/status", "exit")
 	p.sees("the backend is down", "the command failed inside: inside", "there is no command /nonsense; /help lists them", "undone: 1 turn",
-		"there is nothing to take back /undo first", "no clipboard", "an editor needs a terminal", "Title", "a\n", "b\n",
+		"Error: there is nothing to take back\n    /undo first", "no clipboard", "an editor needs a terminal", "Title", "a\n", "b\n",
 		`1111 acme/large false 0 turns "" 0 tools 80 columns`, "you said still there", `1 turns "you said still there"`)
 	p.leaves(terminal.Quit)
 }
@@ -192,7 +192,7 @@ func TestCtrlC(t *testing.T) {
 	p.types("/never")
 	p.sees("renaming")
 	p.presses()
-	p.sees("nothing was changed")
+	p.sees("not waited for any longer")
 	clock.Add(int64(1500 * time.Millisecond)) // too late for a second
 	p.presses()
 	p.sees("ctrl + c again to quit")
@@ -293,12 +293,14 @@ func TestASessionThatEndsByItself(t *testing.T) {
 	})
 	p.types("die")
 	p.sees("last words", "the session has ended: the disk is full", "nothing is lost")
-	p.types("/undo")
-	p.sees("no session is open")
+	p.types("/undo", "no")
+	p.sees("Again?", "turned away")
 	p.types("go on", "no")
 	p.sees("Again?", "turned away")
-	p.types("go on", "yes")
-	p.sees("Again?", "you said go on")
+	p.types("/undo", "yes")
+	p.sees("Again?", "undone: 1 turn")
+	p.types("go on")
+	p.sees("you said go on")
 	p.types("/detach")
 	p.sees("cannot go on without this terminal")
 	p.types("die")
@@ -327,7 +329,9 @@ func TestACommandWhoseSessionEnds(t *testing.T) {
 	p.types("/never")
 	p.sees("renaming")
 	p.session.end(errors.New("the disk is full"))
-	p.sees("the session has ended: the disk is full", "the session has ended: the disk is full")
+	p.sees("the session has ended: the disk is full")
+	p.types("/copy") // the other is over
+	p.sees("no clipboard")
 	p.keys.Close()
 	p.leaves(terminal.Quit)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
 
@@ -105,7 +106,7 @@ func (m *mode) reviewed() {
 		ctx, cancel := context.WithTimeout(ctx, configureWait)
 		defer cancel()
 		c := conversation{m}
-		if _, err := c.Do(ctx, *configure, event.TypeSettings); err != nil {
+		if _, err := c.Do(ctx, *configure, event.TypeSettings); err != nil && !dialog.Told(err) {
 			m.do(func() { m.warn(strings.Join(strings.Fields(err.Error()), " ")) })
 		}
 		return c.Submit(m.ctx, answer)

@@ -15,10 +15,9 @@ import (
 
 // open opens a session beside the loop.
 func (m *mode) open(id string) {
-	m.opening = true
 	ctx, cancel := context.WithCancel(m.ctx)
+	m.opening = cancel
 	talk := &talk{m}
-	m.errand = &errand{name: "open", cancel: cancel}
 	m.work.Go(func() {
 		defer cancel()
 		opened, err := m.o.Open(ctx, id, talk)
@@ -30,7 +29,7 @@ func (m *mode) open(id string) {
 
 // ready takes the session over.
 func (m *mode) ready(opened *terminal.Opened, err error) {
-	m.opening, m.errand = false, nil
+	m.opening = nil
 	var fatal *terminal.FatalError
 	switch {
 	case err != nil && (errors.As(err, &fatal) || m.feed == nil):
@@ -38,6 +37,8 @@ func (m *mode) ready(opened *terminal.Opened, err error) {
 		return
 	case err != nil:
 		clear(m.pending)
+		m.early = nil
+		m.waiters.End(err)
 		m.warn(err.Error())
 		return
 	case m.leaving:
@@ -52,6 +53,11 @@ func (m *mode) ready(opened *terminal.Opened, err error) {
 	if first := m.o.First; first != nil {
 		m.o.First = nil
 		m.submit(*first)
+	}
+	early := m.early
+	m.early = nil
+	for _, op := range early {
+		m.submit(op)
 	}
 }
 
@@ -176,11 +182,13 @@ func (m *mode) message(text string) {
 	})
 }
 
-// submit hands an operation to the session, or to the one that is opened for
-// it.
+// submit hands an operation to the session. One that has ended by itself is
+// opened again for it.
 func (m *mode) submit(op event.Operation) {
 	if m.opened == nil {
-		m.reopen(op)
+		if m.early = append(m.early, op); m.opening == nil {
+			m.open(m.lost)
+		}
 		return
 	}
 	if _, interrupt := op.(event.Interrupt); interrupt {
@@ -208,16 +216,6 @@ func (m *mode) submit(op event.Operation) {
 	})
 }
 
-// reopen goes on with the session that has ended by itself.
-func (m *mode) reopen(op event.Operation) {
-	if input, ok := op.(event.UserInput); ok {
-		m.o.First = &input
-		m.open(m.lost)
-		return
-	}
-	m.warn("no session is open: a message goes on with the last one")
-}
-
 // leave ends the conversation. Asked twice it does not wait.
 func (m *mode) leave(reason terminal.Reason) {
 	if m.leaving {
@@ -230,6 +228,9 @@ func (m *mode) leave(reason terminal.Reason) {
 	}
 	if m.errand != nil {
 		m.errand.cancel()
+	}
+	if m.opening != nil {
+		m.opening()
 	}
 	if m.opened == nil {
 		m.over = true

@@ -69,7 +69,7 @@ func guarded(ctx context.Context, do func(ctx context.Context) error) (err error
 }
 
 func (m *mode) ran(e *errand, err error) {
-	if m.errand == e { // a message may have opened a session, which is one too
+	if m.errand == e { // that of a message is over when the text is with the session
 		m.errand = nil
 	}
 	switch {
