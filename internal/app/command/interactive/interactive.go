@@ -78,14 +78,17 @@ type run struct {
 
 // lines reports whether nothing can be drawn anew.
 func (r *run) lines() bool {
-	return r.options.Plain || r.options.ScreenReader || r.app.Config().UI.ScreenReader ||
+	return r.options.Plain || r.spoken() ||
 		!r.streams.OutTTY || !r.streams.InTTY || r.app.Loaded.Env("TERM") == "dumb"
 }
+
+// spoken reports whether a screen reader reads what is printed.
+func (r *run) spoken() bool { return r.options.ScreenReader || r.app.Config().UI.ScreenReader }
 
 // look is how things are drawn, on a dark background or a light one.
 func (r *run) look(dark bool) *theme.Theme {
 	o := theme.Options{Color: theme.Detect(r.environ()), Dark: dark, ASCII: r.options.ASCII}
-	if r.options.NoColor || !r.streams.OutTTY {
+	if r.options.NoColor || !r.streams.OutTTY || r.spoken() {
 		o.Color = theme.None
 	}
 	return theme.New(o)
@@ -100,12 +103,21 @@ func (r *run) environ() []string {
 
 // screen is the application that draws.
 func (r *run) screen(ctx context.Context) (int, error) {
+	o, release := r.conversation(ctx)
+	defer release()
+	if r.app.Config().UI.Theme == "auto" {
+		o.AskDark = r.look
+	}
+	return r.ended(terminal.Run(ctx, o))
+}
+
+// conversation is what the application and the line mode have in common.
+func (r *run) conversation(ctx context.Context) (o terminal.Options, release func()) {
 	a, c := r.app, r.app.Config()
 	hangup, terminate, release := signals(ctx)
-	defer release()
 	dark := c.UI.Theme != "light"
 	commands := append(slash.Commands(&slash.Desk{App: a, Version: app.Version()}), r.errands()...)
-	o := terminal.Options{
+	return terminal.Options{
 		In: r.streams.In, Out: r.streams.Out, Environ: r.environ(), Theme: r.look(dark),
 		Banner: r.banner, Open: r.open, Commands: commands,
 		Editor: editor(a.Loaded.Env),
@@ -121,11 +133,7 @@ func (r *run) screen(ctx context.Context) (int, error) {
 		}),
 		Rule:  func(rule string) error { return a.Loaded.AllowInProject(ctx, rule) },
 		Modes: modes(), ShowThinking: c.ShowThinking, Hangup: hangup, Terminate: terminate,
-	}
-	if c.UI.Theme == "auto" {
-		o.AskDark = r.look
-	}
-	return r.ended(terminal.Run(ctx, o))
+	}, release
 }
 
 // fileMost is the largest file that is read for a difference, in bytes.

@@ -2,10 +2,13 @@ package interactive
 
 import (
 	"context"
-	"errors"
+
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/line"
 )
 
 // plain is the line mode.
-func (r *run) plain(context.Context) (int, error) {
-	return 0, errors.New("the line mode is not there yet")
+func (r *run) plain(ctx context.Context) (int, error) {
+	o, release := r.conversation(ctx)
+	defer release()
+	return r.ended(line.Run(ctx, line.Options{Options: o, ScreenReader: r.spoken()}))
 }
