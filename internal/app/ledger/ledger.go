@@ -74,11 +74,7 @@ func Read(id, path string) (Session, error) {
 		s.Updated = info.ModTime()
 	}
 	newest := map[string]event.Spend{}
-	err = lines(file, func(line []byte) {
-		var ev event.Event
-		if !bytes.Contains(line, []byte(`"`+string(event.TypeSpend)+`"`)) || ev.UnmarshalJSON(line) != nil || ev.Type != event.TypeSpend {
-			return
-		}
+	err = Events(file, []event.Type{event.TypeSpend}, func(ev event.Event) {
 		if e, err := event.Decode[event.Spend](ev); err == nil && e.ID != "" {
 			newest[e.ID] = e
 		}
@@ -91,6 +87,22 @@ func Read(id, path string) (Session, error) {
 	}
 	slices.SortFunc(s.Entries, func(a, b event.Spend) int { return strings.Compare(a.ID, b.ID) })
 	return s, nil
+}
+
+// Events hands on the events of some types in a journal, but for very long ones
+// and a torn last line.
+func Events(r io.Reader, types []event.Type, take func(event.Event)) error {
+	marks := make([][]byte, len(types))
+	for i, t := range types {
+		marks[i] = []byte(`"` + string(t) + `"`)
+	}
+	return lines(r, func(line []byte) {
+		var ev event.Event
+		if slices.ContainsFunc(marks, func(mark []byte) bool { return bytes.Contains(line, mark) }) &&
+			ev.UnmarshalJSON(line) == nil && slices.Contains(types, ev.Type) {
+			take(ev)
+		}
+	})
 }
 
 // lines hands whole lines on; the longest ones are skipped without being held.

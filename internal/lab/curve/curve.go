@@ -63,10 +63,13 @@ func New(o Options) *Run {
 
 // Line takes a line of the run's log, printed or seen at a time, and returns
 // what is worth telling about it.
-func (r *Run) Line(at time.Time, line string) []event.Finding {
+func (r *Run) Line(at time.Time, line string) []event.Finding { return r.Take(at, sample.Read(line)) }
+
+// Take is Line for who has read the line already.
+func (r *Run) Take(at time.Time, samples []sample.Sample) []event.Finding {
 	r.silence.heard(at)
 	var found []event.Finding
-	for _, s := range sample.Read(line) {
+	for _, s := range samples {
 		found = append(found, r.add(s)...)
 	}
 	return r.tell(found)

@@ -15,6 +15,8 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/price"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
+	"github.com/ml-intern/ml-intern/internal/app/runs"
+	"github.com/ml-intern/ml-intern/internal/app/runs/show"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/tools/jobs/joblog"
 )
@@ -87,30 +89,14 @@ func newList(s *console.Streams, namespace *string) *cobra.Command {
 	return cmd
 }
 
-// listLimit bounds the jobs of one namespace in a list.
-const listLimit = 200
-
 func (d *desk) list(ctx context.Context, all bool) ([]row, error) {
 	prices := d.prices.Ask(ctx)
 	rows := []row{}
-	for _, ns := range d.spaces {
-		n := 0
-		for j, err := range d.client.Jobs.List(ctx, ns, job.Filter{}) {
-			if err != nil && hidden(err) && len(d.spaces) > 1 {
-				break
-			}
-			if err != nil {
-				return nil, err
-			}
-			if n++; n > listLimit {
-				break
-			}
-			if all || !j.Status.Stage.Over() {
-				rows = append(rows, d.row(prices, ns, j))
-			}
-		}
+	found, err := d.board.Jobs(ctx, all)
+	for _, j := range found {
+		rows = append(rows, d.row(prices, j.Namespace, j.Job))
 	}
-	return rows, nil
+	return rows, err
 }
 
 func (d *desk) showList(rows []row, all bool) error {
@@ -128,7 +114,7 @@ func (d *desk) showList(rows []row, all bool) error {
 		fmt.Fprintln(table, "JOB\tNAMESPACE\tFLAVOR\tSTAGE\tAGE\tCOST\tNAME")
 		for _, r := range rows {
 			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", console.OneLine(r.ID), console.OneLine(r.Namespace), console.OneLine(r.Flavor),
-				console.OneLine(string(r.Stage)), age(r.CreatedAt), dollars(r.micro), console.OneLine(r.Name))
+				console.OneLine(string(r.Stage)), show.Age(r.CreatedAt, time.Now()), show.Dollars(r.micro), console.OneLine(r.Name))
 			count(r.micro, &total, &unknown)
 		}
 	}))
@@ -146,7 +132,7 @@ func count(micro, total *int64, unknown *int) {
 }
 
 func (d *desk) together(total int64, unknown int) {
-	text := "together " + dollars(&total)
+	text := "together " + show.Dollars(&total)
 	if unknown > 0 {
 		text += fmt.Sprintf(" and %d of unknown cost", unknown)
 	}
@@ -304,7 +290,7 @@ jobs.`,
 
 // payer is who pays for the jobs of a namespace, as the billing routes say it.
 func (d *desk) payer(ns string) account.Payer {
-	if ns == d.user {
+	if ns == d.board.User() {
 		return ""
 	}
 	return account.Payer(ns)
@@ -313,11 +299,15 @@ func (d *desk) payer(ns string) account.Payer {
 // bill joins the Hub's bill with the jobs that are not on it yet.
 func (d *desk) bill(ctx context.Context, ids []string) ([]billed, error) {
 	prices := d.prices.Ask(ctx)
+	all, err := d.board.Jobs(ctx, true)
+	if err != nil {
+		return nil, err
+	}
 	out := []billed{}
-	for _, ns := range d.spaces {
+	for _, ns := range d.board.Namespaces() {
 		on := map[string]account.JobCost{}
 		usage, err := d.client.Account.JobsUsage(ctx, d.payer(ns))
-		if err != nil && !errors.Is(err, wire.Forbidden) && !hidden(err) {
+		if err != nil && !errors.Is(err, wire.Forbidden) && !runs.Hidden(err) {
 			fmt.Fprintf(d.streams.Err, "warning: the bill of %s is unknown: %s\n", console.OneLine(ns), console.OneLine(err.Error()))
 		}
 		if usage != nil {
@@ -325,47 +315,35 @@ func (d *desk) bill(ctx context.Context, ids []string) ([]billed, error) {
 				on[c.ID] = c
 			}
 		}
-		found, err := d.priced(ctx, prices, ns, on)
-		if err != nil {
-			return nil, err
+		for _, j := range all {
+			if j.Namespace == ns {
+				out = append(out, d.priced(prices, j, on))
+			}
 		}
-		out = append(out, found...)
 	}
 	return chosen(out, ids)
 }
 
-// priced are the jobs of a namespace with their costs.
-func (d *desk) priced(ctx context.Context, prices price.List, ns string, on map[string]account.JobCost) ([]billed, error) {
-	var out []billed
-	for j, err := range d.client.Jobs.List(ctx, ns, job.Filter{}) {
-		if err != nil && hidden(err) && len(d.spaces) > 1 {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		b := billed{ID: j.ID, Namespace: ns, Flavor: j.Flavor, Stage: j.Status.Stage, Source: "estimate"}
-		minutes := float64(j.Minutes(time.Now()))
-		b.Minutes = &minutes
-		b.micro, _ = d.cost(prices, j)
-		if c, ok := on[j.ID]; ok && j.Status.Stage.Over() && c.Cost != nil {
-			micro := int64(*c.Cost / account.MicroUSD)
-			b.micro, b.Source = &micro, "bill"
-			if c.Minutes != nil {
-				b.Minutes = c.Minutes
-			}
-		}
-		if b.micro == nil {
-			b.Source = "unknown"
-		} else {
-			usd := float64(*b.micro) / 1e6
-			b.CostUSD = &usd
-		}
-		if out = append(out, b); len(out) == listLimit {
-			break
+// priced is a job with its cost.
+func (d *desk) priced(prices price.List, j runs.Job, on map[string]account.JobCost) billed {
+	b := billed{ID: j.ID, Namespace: j.Namespace, Flavor: j.Flavor, Stage: j.Status.Stage, Source: "estimate"}
+	minutes := float64(j.Minutes(time.Now()))
+	b.Minutes = &minutes
+	b.micro, _ = d.cost(prices, j.Job)
+	if c, ok := on[j.ID]; ok && j.Status.Stage.Over() && c.Cost != nil {
+		micro := int64(*c.Cost / account.MicroUSD)
+		b.micro, b.Source = &micro, "bill"
+		if c.Minutes != nil {
+			b.Minutes = c.Minutes
 		}
 	}
-	return out, nil
+	if b.micro == nil {
+		b.Source = "unknown"
+	} else {
+		usd := float64(*b.micro) / 1e6
+		b.CostUSD = &usd
+	}
+	return b
 }
 
 // chosen keeps the jobs with the given ids; no ids keep all.
@@ -399,7 +377,7 @@ func (d *desk) showBill(list []billed) error {
 		fmt.Fprintln(table, "JOB\tNAMESPACE\tFLAVOR\tSTAGE\tMINUTES\tCOST\tFROM")
 		for _, b := range list {
 			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%.0f\t%s\t%s\n", console.OneLine(b.ID), console.OneLine(b.Namespace), console.OneLine(b.Flavor),
-				console.OneLine(string(b.Stage)), *b.Minutes, dollars(b.micro), b.Source)
+				console.OneLine(string(b.Stage)), *b.Minutes, show.Dollars(b.micro), b.Source)
 			count(b.micro, &total, &unknown)
 		}
 	}))

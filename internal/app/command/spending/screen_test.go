@@ -7,32 +7,33 @@ import (
 	"time"
 )
 
-// On a terminal a table takes the place of the one before; elsewhere it is
-// printed when a stage changes, and now and then.
+// On a terminal what is drawn takes the place of what was there, and never more
+// than it; elsewhere it is printed when a stage changes, and now and then.
 func TestScreen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
-		s := &screen{out: &out, terminal: true}
-		s.show("a cpu RUNNING $1\nb cpu RUNNING $1\n")
-		s.show("a cpu RUNNING $2\nb cpu RUNNING $2\n")
-		if want := "a cpu RUNNING $1\nb cpu RUNNING $1\n\x1b[2A\x1b[Ja cpu RUNNING $2\nb cpu RUNNING $2\n"; out.String() != want {
+		height := 24
+		s := &screen{out: &out, terminal: true, size: func() (int, int) { return 80, height }}
+		s.draw([]string{"a cpu RUNNING $1", "b cpu RUNNING $1"})
+		s.draw([]string{"a cpu RUNNING $2"})
+		s.draw([]string{"c"})
+		if want := "a cpu RUNNING $1\nb cpu RUNNING $1\n\x1b[2A\x1b[Ja cpu RUNNING $2\n\x1b[1A\x1b[Jc\n"; out.String() != want {
 			t.Errorf("%q", out.String())
 		}
 		out.Reset()
-		s = &screen{out: &out, terminal: true, width: func() int { return 10 }}
-		s.show("a cpu RUNNING $1\nshort\n")
-		s.show("█████████████\n")
-		if want := "a cpu RU…\nshort\n\x1b[2A\x1b[J████████…\n"; out.String() != want {
-			t.Errorf("on a narrow terminal: %q", out.String())
+		height = 3
+		s.draw([]string{"1", "2", "3", "4"})
+		if want := "\x1b[1A\x1b[J1\n2\n"; out.String() != want {
+			t.Errorf("on a low terminal: %q", out.String())
 		}
 		out.Reset()
-		s = &screen{out: &out}
-		for _, text := range []string{"a cpu RUNNING $1\n", "a cpu RUNNING $2\n", "a cpu COMPLETED $2\n"} {
-			s.show(text)
+		s = &screen{out: &out, size: func() (int, int) { return 80, 0 }}
+		for _, text := range []string{"a cpu RUNNING $1", "a cpu RUNNING $2", "a cpu COMPLETED $2"} {
+			s.print([]string{text})
 		}
 		time.Sleep(31 * time.Second)
-		s.show("a cpu COMPLETED $2\n")
-		s.show("a cpu COMPLETED $3\n")
+		s.print([]string{"a cpu COMPLETED $2"})
+		s.print([]string{"a cpu COMPLETED $3"})
 		if want := "a cpu RUNNING $1\na cpu COMPLETED $2\na cpu COMPLETED $3\n"; out.String() != want {
 			t.Errorf("%q", out.String())
 		}

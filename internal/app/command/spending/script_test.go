@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,11 +19,13 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
 	"github.com/ml-intern/ml-intern/internal/app/command"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/hubsim"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
 	simexec "github.com/ml-intern/ml-intern/internal/hubsim/exec"
 	"github.com/ml-intern/ml-intern/internal/hubsim/hubsimtest"
 	"github.com/ml-intern/ml-intern/internal/platform/httpx"
+	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
 
 func TestMain(m *testing.M) {
@@ -33,6 +37,7 @@ func scripts() []simexec.Script {
 	three := 3
 	return []simexec.Script{
 		{Command: "^quick", Steps: []simexec.Step{{Lines: []string{"{'loss': 4.0, 'epoch': 1}", "\x1b]0;title\x07plain", "10%\r20%"}}, {AfterMs: 300, Lines: []string{"{'loss': 2.0, 'epoch': 2}"}}}},
+		{Command: "^breaks", Steps: []simexec.Step{{Lines: []string{"{'loss': 4.0, 'epoch': 1}", "{'loss': nan, 'epoch': 2}"}}}},
 		{Command: "^fails", Steps: []simexec.Step{{AfterMs: 100, Lines: []string{"ValueError: no"}}, {Exit: &three}}},
 		{Command: "^slow", Steps: []simexec.Step{{Lines: []string{"started"}}, {AfterMs: 3_600_000}}},
 	}
@@ -43,7 +48,7 @@ func scripts() []simexec.Script {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, Setup: setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"submit": submit, "exits": exits, "ended": ended, "noesc": noEscape},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"submit": submit, "exits": exits, "ended": ended, "noesc": noEscape, "append": appendLine, "until": until, "left": left, "end": endLeft},
 	})
 }
 
@@ -78,6 +83,60 @@ func submit(ts *testscript.TestScript, _ bool, args []string) {
 	}, "ml-intern-call")
 	ts.Check(err)
 	ts.Setenv(args[0], j.ID)
+}
+
+// appendLine adds a line to a file: append FILE LINE
+func appendLine(ts *testscript.TestScript, _ bool, args []string) {
+	file, err := os.OpenFile(ts.MkAbs(args[0]), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	ts.Check(err)
+	_, err = file.WriteString(args[1] + "\n")
+	ts.Check(errors.Join(err, file.Close()))
+}
+
+// until waits until a file holds a text: until FILE PATTERN
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile("(?m)" + args[1])
+	var data []byte
+	for begun := time.Now(); time.Since(begun) < 30*time.Second; time.Sleep(20 * time.Millisecond) {
+		if data, _ = os.ReadFile(ts.MkAbs(args[0])); pattern.Match(data) {
+			return
+		}
+	}
+	ts.Fatalf("no %s in %s", args[1], data)
+}
+
+type nowhere struct{ io.Writer }
+
+func (nowhere) Close() error { return nil }
+
+// left starts a command as a session does that leaves it running: left VARIABLE LOG
+func left(ts *testscript.TestScript, _ bool, args []string) {
+	p, err := proc.Start(proc.Command{Path: "/bin/sh", Args: []string{"-c", "sleep 60"}, Dir: ts.MkAbs("."), Output: nowhere{io.Discard}})
+	ts.Check(err)
+	ts.Defer(func() { p.Group().Kill(); p.Wait() })
+	const session = "11111111-2222-4333-8444-555555555555"
+	var journal []byte
+	for i, payload := range []event.Payload{
+		event.ToolCall{Tool: "bash", ToolCallID: "c", Arguments: []byte(`{"command":"python train.py","background":true}`)},
+		event.ToolEffect{ToolCallID: "c", ExternalRef: p.Group().String()},
+		event.ToolOutput{Tool: "bash", ToolCallID: "c", Output: "id: bg1\nlog: " + ts.MkAbs(args[1]) + "\n", Success: true},
+	} {
+		ev, err := event.New(session, "turn_1", time.Now(), payload)
+		ts.Check(err)
+		ev.Seq = int64(i + 1)
+		journal = append(ev.AppendJSON(journal, false), '\n')
+	}
+	dir := filepath.Join(ts.Getenv("STATE"), "sessions", session)
+	ts.Check(os.MkdirAll(dir, 0o700))
+	ts.Check(os.WriteFile(filepath.Join(dir, "journal.jsonl"), journal, 0o600))
+	ts.Setenv(args[0], strconv.Itoa(p.Group().ID))
+}
+
+// endLeft ends what left has started.
+func endLeft(ts *testscript.TestScript, _ bool, _ []string) {
+	id, err := strconv.Atoi(ts.Getenv("LEFT"))
+	ts.Check(err)
+	proc.GroupOf(id).Kill()
 }
 
 // ended waits until a job is over: ended NAMESPACE ID

@@ -15,6 +15,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/ledger"
+	"github.com/ml-intern/ml-intern/internal/app/runs/show"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 )
 
@@ -202,7 +203,7 @@ func (b bill) text() string {
 }
 
 func spent(s ledger.Sum) string {
-	text := dollars(&s.Settled)
+	text := show.Dollars(&s.Settled)
 	if s.Unknown > 0 {
 		text += fmt.Sprintf(" and %d of unknown cost", s.Unknown)
 	}
@@ -213,7 +214,7 @@ func reserved(s ledger.Sum) string {
 	if s.Reserved == 0 {
 		return ""
 	}
-	return "(" + dollars(&s.Reserved) + " set aside)"
+	return "(" + show.Dollars(&s.Reserved) + " set aside)"
 }
 
 func (p product) text() string {

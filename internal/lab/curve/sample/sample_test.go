@@ -55,6 +55,7 @@ func TestRead(t *testing.T) {
 		{"keras heading", "Epoch 2/10", "epoch=2"},
 		// Plain prints.
 		{"key=value", "step=100 loss=2.5 lr=3.0e-4 tok/s=1.2k mem=14.5GiB", "step=100 loss:loss=2.5 lr:learning_rate=0.0003 tok/s:throughput=1200 mem:memory=14.5GiB"},
+		{"bare memory", "step 1 loss 2 mem 512MiB memory 3", "step=1 loss:loss=2 mem:memory=0.5GiB"},
 		{"bars", "step 100 | loss 2.345 | lr 3.0e-4 | 12.5k tok/s | gnorm 0.81", "step=100 loss:loss=2.345 lr:learning_rate=0.0003 tokens/s:throughput=12500tokens/s gnorm:grad_norm=0.81"},
 		{"nanogpt", "iter 100: loss 2.3456, time 123.45ms, mfu 12.34%", "step=100 loss:loss=2.3456"},
 		{"nanogpt eval", "step 250: train loss 1.9012, val loss 2.0034", "step=250 train_loss:loss=1.9012 val_loss:eval_loss=2.0034"},

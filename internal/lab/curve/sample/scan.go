@@ -138,7 +138,7 @@ func (s *scanner) word() {
 	case s.text[at] == ':' || s.text[at] == '=':
 		s.before = s.before[:0]
 		s.value(full, at+1)
-	case at > end && at-end <= maxGap && s.standsAlone(full):
+	case at > end && at-end <= maxGap && s.standsAlone(full, at):
 		s.value(full, end)
 	}
 }
@@ -147,8 +147,9 @@ func (s *scanner) word() {
 // does.
 const maxGap = 12
 
-// standsAlone reports whether the name of a number needs no sign between them.
-func (s *scanner) standsAlone(name string) bool {
+// standsAlone reports whether the name of the number at a position needs no sign
+// between them.
+func (s *scanner) standsAlone(name string, at int) bool {
 	name = normal(name)
 	if vocab().positions[name] != noPosition {
 		return true
@@ -156,6 +157,9 @@ func (s *scanner) standsAlone(name string) bool {
 	switch Classify(name) {
 	case Loss, EvalLoss, LearningRate, GradNorm, Throughput:
 		return true
+	case Memory: // "mem 14.5GiB", but not "memory 3"
+		n, ok := parse(s.text[at:])
+		return ok && n.unit == "GiB"
 	case Quality:
 		return vocab().sure[parts(name)[0]]
 	}
