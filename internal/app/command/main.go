@@ -19,6 +19,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/inspect"
 	"github.com/ml-intern/ml-intern/internal/app/command/library"
 	"github.com/ml-intern/ml-intern/internal/app/command/sandboxes"
+	"github.com/ml-intern/ml-intern/internal/app/command/settings"
 	"github.com/ml-intern/ml-intern/internal/app/command/spending"
 	"github.com/ml-intern/ml-intern/internal/app/crash"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
@@ -30,7 +31,7 @@ type constructor func(*console.Streams) *cobra.Command
 // commands is the list of subcommands; adding one is a line here.
 func commands() []constructor {
 	return []constructor{
-		library.Sessions, inspect.Models, inspect.Tools, newConfig, account.Login, account.Logout, account.Whoami,
+		library.Sessions, inspect.Models, inspect.Tools, settings.New, account.Login, account.Logout, account.Whoami,
 		audits.New, newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage,
 		detached.NewPs, newAttach, detached.NewTail, detached.NewStop, newVersion,
 		newToolserver, detached.NewHost, // hidden

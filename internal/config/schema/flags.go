@@ -21,8 +21,13 @@ var Flags = []Flag{
 	{"--fork", "with `--continue` or `--resume`: go on in a copy"},
 	{"--session-id UUID", "id of the new session"},
 	{"--simulate[=SCENARIO]", "try it on a simulated Hub: `calm`, `no-credits`, `rate-limited`, `job-oom`, `log-cut` or `flaky-storage`; nothing but calls to a chosen remote model leaves the machine"},
+	{"--detach", "work in the background, apart from the terminal: `ps`, `attach`, `tail` and `stop` reach it"},
 	{"--cwd DIR", "work in this directory"},
 	{"--trust", "trust this folder's configuration and `.env` for this run"},
 	{"--quiet, -q", "print only the last message"},
 	{"--verbose", "print tool outputs on standard error"},
+	{"--plain", "converse line by line, without drawing anything anew"},
+	{"--screen-reader", "converse in plain words for a screen reader"},
+	{"--ascii", "draw with ASCII characters only"},
+	{"--no-color", "use no colours; so does `NO_COLOR`"},
 }

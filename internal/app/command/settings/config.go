@@ -1,4 +1,6 @@
-package command
+// Package settings is the command that shows and changes settings. Which there
+// are it does not know.
+package settings
 
 import (
 	"context"
@@ -14,25 +16,26 @@ import (
 	"github.com/ml-intern/ml-intern/internal/config"
 )
 
-func newConfig(s *console.Streams) *cobra.Command {
+// New makes the command.
+func New(s *console.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show and change settings",
 		Long: `Settings come from built-in defaults, your own file, the project's
 .ml-intern/config.json, environment variables and flags; later ones win.`,
 	}
-	cmd.AddCommand(newConfigShow(s), newConfigGet(s), newConfigSet(s), newConfigUnset(s), newConfigPath(s))
+	cmd.AddCommand(newShow(s), newGet(s), newSet(s), newUnset(s), newPath(s))
 	return console.WithoutRun(cmd)
 }
 
-func newConfigShow(s *console.Streams) *cobra.Command {
+func newShow(s *console.Streams) *cobra.Command {
 	var sources, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Print every setting in force",
 		Args:  cobra.NoArgs,
 		RunE: console.Do(func(ctx context.Context, _ []string) error {
-			return showConfig(ctx, s, sources, asJSON)
+			return show(ctx, s, sources, asJSON)
 		}),
 	}
 	cmd.Flags().BoolVar(&sources, "sources", false, "add where each value comes from")
@@ -40,9 +43,9 @@ func newConfigShow(s *console.Streams) *cobra.Command {
 	return cmd
 }
 
-// showConfig prints what is in force also when something is wrong, and then
+// show prints what is in force also when something is wrong, and then
 // says what.
-func showConfig(ctx context.Context, s *console.Streams, sources, asJSON bool) error {
+func show(ctx context.Context, s *console.Streams, sources, asJSON bool) error {
 	l, faults := s.Config(ctx)
 	if l == nil {
 		return console.UsageOf(faults)
@@ -52,9 +55,9 @@ func showConfig(ctx context.Context, s *console.Streams, sources, asJSON bool) e
 	}
 	var err error
 	if asJSON {
-		err = configJSON(s, l, sources)
+		err = asObject(s, l, sources)
 	} else {
-		err = configTable(s.Out, l, sources)
+		err = asTable(s.Out, l, sources)
 	}
 	if faults != nil {
 		return console.UsageOf(faults)
@@ -62,7 +65,7 @@ func showConfig(ctx context.Context, s *console.Streams, sources, asJSON bool) e
 	return err
 }
 
-func configTable(out io.Writer, l *config.Loaded, sources bool) error {
+func asTable(out io.Writer, l *config.Loaded, sources bool) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, v := range l.Values() {
 		line := v.Key + "\t" + v.JSON
@@ -74,7 +77,7 @@ func configTable(out io.Writer, l *config.Loaded, sources bool) error {
 	return table.Flush()
 }
 
-func configJSON(s *console.Streams, l *config.Loaded, sources bool) error {
+func asObject(s *console.Streams, l *config.Loaded, sources bool) error {
 	type entry struct {
 		Value  json.RawMessage `json:"value"`
 		Source string          `json:"source"`
@@ -90,7 +93,7 @@ func configJSON(s *console.Streams, l *config.Loaded, sources bool) error {
 	return s.PrintJSON(plain)
 }
 
-func newConfigGet(s *console.Streams) *cobra.Command {
+func newGet(s *console.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "get KEY",
 		Short: "Print one setting in force",
@@ -127,7 +130,7 @@ func bareText(value string) string {
 	return value
 }
 
-func newConfigSet(s *console.Streams) *cobra.Command {
+func newSet(s *console.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "set KEY VALUE",
 		Short: "Write one setting into your own file",
@@ -136,23 +139,23 @@ func newConfigSet(s *console.Streams) *cobra.Command {
   ml-intern config set permissions.deny 'bash(rm *),bash(sudo *)'
   ml-intern config set max_cost_usd 5`,
 		RunE: console.Do(func(ctx context.Context, args []string) error {
-			return editConfig(ctx, s, func(l *config.Loaded) error { return l.Set(ctx, args[0], args[1]) }, "set "+args[0]+" in")
+			return change(ctx, s, func(l *config.Loaded) error { return l.Set(ctx, args[0], args[1]) }, "set "+args[0]+" in")
 		}),
 	}
 }
 
-func newConfigUnset(s *console.Streams) *cobra.Command {
+func newUnset(s *console.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "unset KEY",
 		Short: "Remove one setting from your own file",
 		Args:  cobra.ExactArgs(1),
 		RunE: console.Do(func(ctx context.Context, args []string) error {
-			return editConfig(ctx, s, func(l *config.Loaded) error { return l.Unset(ctx, args[0]) }, "removed "+args[0]+" from")
+			return change(ctx, s, func(l *config.Loaded) error { return l.Unset(ctx, args[0]) }, "removed "+args[0]+" from")
 		}),
 	}
 }
 
-func editConfig(ctx context.Context, s *console.Streams, edit func(*config.Loaded) error, done string) error {
+func change(ctx context.Context, s *console.Streams, edit func(*config.Loaded) error, done string) error {
 	l, faults := s.Config(ctx)
 	if l == nil {
 		return console.UsageOf(faults)
@@ -164,7 +167,7 @@ func editConfig(ctx context.Context, s *console.Streams, edit func(*config.Loade
 	return err
 }
 
-func newConfigPath(s *console.Streams) *cobra.Command {
+func newPath(s *console.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "path",
 		Short: "Print the path of your own settings file",
