@@ -16,10 +16,9 @@ import (
 // open opens a session beside the loop.
 func (m *mode) open(id string) {
 	ctx, cancel := context.WithCancel(m.ctx)
-	m.opening = cancel
+	m.opening = cancel // a session that is opened may live by this context
 	talk := &talk{m}
 	m.work.Go(func() {
-		defer cancel()
 		opened, err := m.o.Open(ctx, id, talk)
 		if !m.do(func() { m.ready(opened, err) }) && opened != nil {
 			_ = opened.Close() // nobody is left to use it
@@ -29,6 +28,9 @@ func (m *mode) open(id string) {
 
 // ready takes the session over.
 func (m *mode) ready(opened *terminal.Opened, err error) {
+	if err != nil {
+		m.opening()
+	}
 	m.opening = nil
 	var fatal *terminal.FatalError
 	switch {

@@ -283,7 +283,8 @@ func sit(t *testing.T, s *session, tty bool, change func(*line.Options)) *seat {
 	p := &seat{t: t, session: s, out: &screen{changed: make(chan struct{})}, interrupts: make(chan os.Signal), ended: make(chan terminal.Result, 1)}
 	o := line.Options{Options: terminal.Options{
 		Theme: theme.New(theme.Options{}), Commands: commands(),
-		Open: func(context.Context, string, dialog.Talk) (*terminal.Opened, error) {
+		Open: func(ctx context.Context, _ string, _ dialog.Talk) (*terminal.Opened, error) {
+			context.AfterFunc(ctx, func() { s.end(errors.New("the session lost its context")) })
 			return &terminal.Opened{Session: s, Detachable: true, Notes: []string{"a note"}}, nil
 		},
 	}, Interrupts: p.interrupts}
