@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/catalog"
+	"github.com/ml-intern/ml-intern/internal/adapter/provider/local"
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/modelid"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
@@ -179,6 +180,12 @@ func (p *Provider) Names(ctx context.Context) []string {
 		names = append(names, row.ID)
 	}
 	return append(names, p.catalog.Names()...)
+}
+
+// Local asks the servers on this machine which models they have, for at most a
+// second.
+func (p *Provider) Local(ctx context.Context) []string {
+	return local.Names(ctx, p.opts.HTTP, p.opts.Env)
 }
 
 // Catalog returns the HF router's list of models.

@@ -25,6 +25,22 @@ func keys() [][2]string {
 		{"Ctrl-R", "search what was typed before"},
 		{"Ctrl-G", "write in your editor"},
 		{"Ctrl-V", "add the picture on the clipboard"},
+	}
+}
+
+// lines are the same for the line mode.
+func lines() [][2]string {
+	return [][2]string{
+		{"Enter", "send; while a turn runs, for the next one"},
+		{"\\ at the end", "the message goes on in the next line"},
+		{"Ctrl-C", "end what runs; twice leaves"},
+		{"Ctrl-D", "leave"},
+	}
+}
+
+// signs are the beginnings of texts that mean something.
+func signs() [][2]string {
+	return [][2]string{
 		{"@path", "a file, folder or picture; @hf:org/name a repository"},
 		{"!command", "run a command; its output goes with the next message"},
 		{"#text", "remember a line in the project's AGENTS.md"},
@@ -32,7 +48,7 @@ func keys() [][2]string {
 }
 
 // help lists the commands.
-func help(list []dialog.Command) dialog.Command {
+func help(list []dialog.Command, plain bool) dialog.Command {
 	return dialog.Command{
 		Name: "help", Aliases: []string{"?"}, Args: "[command]", Help: "list the commands and keys",
 		Complete: func(context.Context, string) []dialog.Option {
@@ -51,7 +67,7 @@ func help(list []dialog.Command) dialog.Command {
 				if c == nil {
 					return fmt.Errorf("there is no command %s; /help lists them", args)
 				}
-				row := [2]string{title(*c), c.Help}
+				row := [2]string{title(*c), meaning(*c, plain)}
 				if len(c.Aliases) > 0 {
 					row[1] += "; also /" + strings.Join(c.Aliases, ", /")
 				}
@@ -61,13 +77,26 @@ func help(list []dialog.Command) dialog.Command {
 			var rows [][2]string
 			for _, c := range list {
 				if !c.Hidden {
-					rows = append(rows, [2]string{title(c), c.Help})
+					rows = append(rows, [2]string{title(c), meaning(c, plain)})
 				}
 			}
-			talk.Print(desk.Table(rows, columns) + "\n\n" + desk.Table(keys(), columns))
+			more := keys()
+			if plain {
+				more = lines()
+			}
+			talk.Print(desk.Table(rows, columns) + "\n\n" + desk.Table(append(more, signs()...), columns))
 			return nil
 		},
 	}
+}
+
+// meaning is the help of a command; the key in brackets at its end is left out
+// where there are none.
+func meaning(c dialog.Command, plain bool) string {
+	if at := strings.LastIndex(c.Help, " ("); plain && at > 0 && strings.HasSuffix(c.Help, ")") {
+		return c.Help[:at]
+	}
+	return c.Help
 }
 
 func title(c dialog.Command) string { return strings.TrimSpace("/" + c.Name + " " + c.Args) }

@@ -57,7 +57,7 @@ func Commands(d *Desk) []dialog.Command {
 		leave("detach", "leave the session running and go (Ctrl-B d)", true),
 		leave("quit", "end the session and leave", false),
 	}
-	list[0] = help(list)
+	list[0] = help(list, d.Plain)
 	return list
 }
 

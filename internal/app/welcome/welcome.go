@@ -131,10 +131,8 @@ func (d *Desk) choose(ctx context.Context, talk dialog.Talk, title string, ways 
 // byLocal chooses a model that a server on this machine has.
 func (d *Desk) byLocal(ctx context.Context, talk dialog.Talk) error {
 	menu := dialog.Menu{Title: "Which model?", Filter: true}
-	for _, id := range d.App.Models.Names(ctx) {
-		if info, err := d.App.Models.Describe(ctx, id); err == nil && info.Local {
-			menu.Items = append(menu.Items, dialog.Option{Value: id})
-		}
+	for _, id := range d.App.Models.Local(ctx) {
+		menu.Items = append(menu.Items, dialog.Option{Value: id})
 	}
 	const other = "another one"
 	menu.Items = append(menu.Items, dialog.Option{Value: other, Hint: "type its id, such as ollama/qwen3:8b"})

@@ -183,3 +183,26 @@ func FuzzFind(f *testing.F) {
 		}
 	})
 }
+
+// A server that answers is asked once, by the first kind that it can be; one
+// that does not, or talks nonsense, has no models.
+func TestNames(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		if r.URL.Path != "/v1/models" {
+			http.NotFound(w, r)
+			return
+		}
+		io.WriteString(w, `{"data":[{"id":"llama3.1:8b"},{"id":""},{"id":"two words"},{"id":"org/m"}]}`)
+	}))
+	defer server.Close()
+	bad := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }))
+	defer bad.Close()
+	got := local.Names(t.Context(), server.Client(), environ(map[string]string{
+		"OLLAMA_BASE_URL": bad.URL, "LOCAL_LLM_BASE_URL": server.URL, "LLAMACPP_BASE_URL": "ftp://x",
+	}))
+	if diff := cmp.Diff([]string{"vllm/llama3.1:8b", "vllm/org/m"}, got); diff != "" || asked != 1 {
+		t.Errorf("asked %d times: %s", asked, diff)
+	}
+}

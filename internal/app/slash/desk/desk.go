@@ -22,6 +22,8 @@ type Desk struct {
 	App *app.App
 	// Version of the program, for /status.
 	Version string
+	// Plain is the line mode: there are no keys.
+	Plain bool
 }
 
 // Absolute is a path as a person means it.

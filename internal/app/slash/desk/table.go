@@ -35,7 +35,7 @@ func Table(rows [][2]string, columns int) string {
 		name := r[0]
 		gap := width - ansi.StringWidth(name)
 		if gap < 2 {
-			b.WriteString(name + "\n")
+			b.WriteString(ansi.Wrap(name, columns, "|") + "\n")
 			name, gap = "", width
 		}
 		b.WriteString(name + strings.Repeat(" ", gap))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ml-intern/ml-intern/internal/app/slash/desk"
 	"github.com/ml-intern/ml-intern/internal/config/schema"
@@ -46,6 +47,9 @@ func Model(d *desk.Desk) dialog.Command {
 	}
 }
 
+// listWait is how long the router's list of models is waited for.
+const listWait = 2 * time.Second
+
 // models are those to choose from: the suggested ones, those of the router and
 // of servers on this machine.
 func models(ctx context.Context, d *desk.Desk) []dialog.Option {
@@ -64,6 +68,12 @@ func models(ctx context.Context, d *desk.Desk) []dialog.Option {
 		}
 		add(s.ID, hint)
 	}
+	for _, id := range d.App.Models.Local(ctx) {
+		add(id, "on this machine")
+	}
+	listed, cancel := context.WithTimeout(ctx, listWait)
+	defer cancel()
+	_, _ = d.App.Models.Catalog().Models(listed) // without an answer those at hand are offered
 	for _, id := range d.App.Models.Names(ctx) {
 		add(id, "")
 	}
