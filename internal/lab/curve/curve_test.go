@@ -118,8 +118,16 @@ func TestRules(t *testing.T) {
 			slices.Concat(lines(step, 0, 30, falling), lines(step, 30, 60, flat(4))),
 			[]string{"divergence: loss diverges: it is 4 at step 34, more than 3 times its lowest level of 0.5961, and has been so high for 5 points"},
 		},
-		"a spike":            {slices.Concat(lines(step, 0, 30, falling), lines(step, 30, 34, flat(9)), lines(step, 34, 60, falling)), nil},
-		"near nothing":       {slices.Concat(lines(step, 0, 30, func(i int) float64 { return 2 * math.Exp(-float64(i)) }), lines(step, 30, 60, flat(0.2))), nil},
+		"a spike":      {slices.Concat(lines(step, 0, 30, falling), lines(step, 30, 34, flat(9)), lines(step, 34, 60, falling)), nil},
+		"near nothing": {slices.Concat(lines(step, 0, 6, flat(2)), lines(step, 6, 30, flat(0.001)), lines(step, 30, 60, flat(0.05))), nil},
+		"divergence and back": {
+			slices.Concat(lines(step, 0, 10, flat(1)), lines(step, 10, 16, flat(4)), lines(step, 16, 30, flat(2.5)), lines(step, 30, 40, flat(4)),
+				lines(step, 40, 55, flat(1)), lines(step, 55, 65, flat(5))),
+			[]string{
+				"divergence: loss diverges: it is 4 at step 14, more than 3 times its lowest level of 1, and has been so high for 5 points",
+				"divergence: loss diverges: it is 5 at step 59, more than 3 times its lowest level of 1, and has been so high for 5 points",
+			},
+		},
 		"rewards":            {slices.Concat(lines("step %d loss %g reward 0.5", 0, 20, flat(1e-3)), lines("step %d loss %g reward 0.6", 20, 200, flat(0.1))), nil},
 		"below zero":         {slices.Concat(lines(step, 0, 20, flat(-1)), lines(step, 20, 40, flat(-4))), nil},
 		"another run begins": {slices.Concat(lines(step, 0, 60, falling), lines(step, 0, 6, flat(2.2)), lines(step, 6, 60, falling)), nil},
@@ -129,6 +137,19 @@ func TestRules(t *testing.T) {
 				"step 5 loss 0.3", "step 5 val loss 2.1", "step 6 loss 0.2", "step 6 val loss 2.2",
 			},
 			[]string{"overfitting: val_loss has risen for 3 evaluations, from 1.8 to 2.1 at step 5, while loss falls: the run over-fits"},
+		},
+		"noisy evaluations": {
+			func() (log []string) {
+				for i := range 20 {
+					eval := 1 + 0.03*float64(i%2)
+					if i >= 16 {
+						eval = 0.98 + 0.02*float64(i-16)
+					}
+					log = append(log, fmt.Sprintf("step %d loss %.4f", i, 2-float64(i)/20), fmt.Sprintf("step %d val loss %.4f", i, eval))
+				}
+				return log
+			}(),
+			nil,
 		},
 		"both rise": {
 			[]string{
