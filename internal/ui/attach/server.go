@@ -235,34 +235,40 @@ func (s *server) greeted(l *link) (hello, error) {
 // follow sends the events of a chapter.
 func (s *server) follow(l *link, h hello) {
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	var watch sync.WaitGroup
-	defer watch.Wait()
-	defer l.conn.Close()
 	watch.Go(func() { // a follower says nothing more: whatever comes is its end
 		_, _ = l.in.ReadByte()
 		cancel()
 	})
+	out := newStream(l.conn)
+	last := s.events(ctx, out, h)
+	out.end()
+	if ctx.Err() == nil {
+		_ = l.send(last) // it may just have gone
+	}
+	_ = l.conn.Close()
+	watch.Wait()
+	cancel()
+}
+
+// events hands the events of a chapter to a stream and returns the line behind
+// them.
+func (s *server) events(ctx context.Context, out *stream, h hello) reply {
 	var line []byte
 	for ev, err := range s.host.Follow(ctx, h.Chapter, h.After) {
+		if err == nil {
+			line = ev.AppendJSON(line[:0], false)
+			err = out.add(line)
+		}
 		if err != nil {
-			_ = l.send(reply{Error: err.Error()})
-			return
+			return reply{Error: err.Error()}
 		}
-		line = ev.AppendJSON(line[:0], false)
-		if err := l.write(line); err != nil {
-			_ = l.send(reply{Error: err.Error()}) // it may just have gone
-			return
-		}
-	}
-	if ctx.Err() != nil {
-		return
 	}
 	last := end{}
 	if next, ok := s.host.Info(h.Chapter + 1); ok {
 		last.Next = &next
 	}
-	_ = l.send(reply{End: &last})
+	return reply{End: &last}
 }
 
 // obey does what a client asks until it leaves, and reports whether it left

@@ -100,20 +100,16 @@ func newLink(conn net.Conn) *link {
 
 // send writes one line.
 func (l *link) send(v any) error {
-	raw, err := event.Encode(v)
+	line, err := event.Encode(v)
 	if err != nil {
 		return err
 	}
-	return l.write(raw)
-}
-
-func (l *link) write(line []byte) error {
 	if len(line) > lineLimit {
 		return &lengthError{len(line)}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, err := l.conn.Write(append(line, '\n'))
+	_, err = l.conn.Write(append(line, '\n'))
 	return err
 }
 
