@@ -46,10 +46,6 @@ func (m *model) ready(msg openedMsg) tea.Cmd {
 		m.say(theme.Dim, note)
 	}
 	m.start(m.opened)
-	if m.o.First != nil {
-		m.submit(*m.o.First)
-		m.o.First = nil
-	}
 	for _, op := range m.early {
 		m.submit(op)
 	}
@@ -68,12 +64,6 @@ func (m *model) notOpened(err error) tea.Cmd {
 	m.warn(err.Error())
 	return nil
 }
-
-// FatalError ends the application before there is a session.
-type FatalError struct{ Err error }
-
-func (e *FatalError) Error() string { return e.Err.Error() }
-func (e *FatalError) Unwrap() error { return e.Err }
 
 // events shows what has happened.
 func (m *model) events(f *feed.Feed) tea.Cmd {

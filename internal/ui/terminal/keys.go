@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -183,7 +184,7 @@ func (m *model) enter(text string, steer bool) tea.Cmd {
 	case "?":
 		return m.runCommand("help", "")
 	}
-	if name, args, ok := slash(line); ok {
+	if name, args, ok := dialog.Slash(line); ok {
 		return m.runCommand(name, args)
 	}
 	if m.review != nil {
@@ -193,23 +194,10 @@ func (m *model) enter(text string, steer bool) tea.Cmd {
 	return nil
 }
 
-// slash splits a command line; a path such as /tmp/x is none.
-func slash(line string) (name, args string, ok bool) {
-	rest, found := strings.CutPrefix(line, "/")
-	if !found {
-		return "", "", false
-	}
-	name, args, _ = strings.Cut(rest, " ")
-	if i := strings.IndexAny(name, "\t\n"); i >= 0 {
-		name, args = name[:i], name[i+1:]+" "+args
-	}
-	return strings.ToLower(name), strings.TrimSpace(args), !strings.Contains(name, "/") && name != ""
-}
-
 // message sends a text. What it mentions is read first, beside the event loop;
 // texts keep their order.
 func (m *model) message(text string, steer bool) {
-	own := strings.Join(m.brings, "\n\n")
+	own := m.brings
 	m.brings = nil
 	m.inOrder(func(ctx context.Context) {
 		in := event.UserInput{Text: text}
@@ -217,20 +205,13 @@ func (m *model) message(text string, steer bool) {
 		if m.o.Expand != nil {
 			var err error
 			if in, notes, err = m.o.Expand(ctx, text); err != nil {
-				m.send(sayMsg{func(m *model) {
-					m.warn(err.Error())
-					if m.input.Text() == "" {
-						m.input.SetText(text)
-					}
-				}})
+				m.send(sayMsg{func(m *model) { m.notSent(text, own, err) }})
 				return
 			}
 		}
-		if own != "" {
-			if in.Shown == "" {
-				in.Shown = in.Text
-			}
-			in.Text = own + "\n\n" + in.Text
+		if len(own) > 0 {
+			in.Shown = cmp.Or(in.Shown, in.Text)
+			in.Text = strings.Join(append(own, in.Text), "\n\n")
 		}
 		m.send(sayMsg{func(m *model) {
 			for _, note := range notes {
@@ -243,6 +224,15 @@ func (m *model) message(text string, steer bool) {
 			}
 		}})
 	})
+}
+
+// notSent gives a text back whose mentions could not be read.
+func (m *model) notSent(text string, own []string, err error) {
+	m.warn(err.Error())
+	m.brings = append(own, m.brings...)
+	if m.input.Text() == "" {
+		m.input.SetText(text)
+	}
 }
 
 // inOrder runs f beside the event loop, behind what was asked for before.

@@ -25,8 +25,6 @@ const (
 	beat = 100 * time.Millisecond
 	// firstFrame is when the first view stands on the screen for certain.
 	firstFrame = 50 * time.Millisecond
-	// readyWait is how long a session may take to say that it is ready.
-	readyWait = 10 * time.Second
 	// early is how long an Enter that was pressed before the program had the
 	// terminal may still be on its way.
 	early = 300 * time.Millisecond

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -23,12 +22,11 @@ type command struct {
 
 // runCommand starts a slash command.
 func (m *model) runCommand(name, args string) tea.Cmd {
-	at := slices.IndexFunc(m.o.Commands, func(c dialog.Command) bool { return c.Name == name || slices.Contains(c.Aliases, name) })
-	if at < 0 {
+	c := dialog.Find(m.o.Commands, name)
+	if c == nil {
 		m.warn(fmt.Sprintf("there is no command /%s here; /help lists them", name))
 		return nil
 	}
-	c := m.o.Commands[at]
 	m.begin(c.Name, func(ctx context.Context) error { return c.Run(ctx, m.talk(ctx), args) })
 	return nil
 }
