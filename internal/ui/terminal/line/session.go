@@ -52,10 +52,6 @@ func (m *mode) ready(opened *terminal.Opened, err error) {
 		m.say(note)
 	}
 	m.start()
-	if first := m.o.First; first != nil {
-		m.o.First = nil
-		m.submit(*first)
-	}
 	early := m.early
 	m.early = nil
 	for _, op := range early {
