@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
 	"github.com/ml-intern/ml-intern/internal/app/changes"
@@ -102,6 +103,18 @@ func (s *Session) another(ctx context.Context, ref, current string) (*live.Chapt
 		c.Complete.ModelName = s.Settings().Model
 	}
 	return c, nil
+}
+
+// saved is the journal of a session in which something was said.
+func (a *App) saved(id string) string {
+	path, err := a.store.JournalPath(id)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil || a.memory != nil {
+		return ""
+	}
+	return path
 }
 
 // giveUp releases a session that could not be opened; a copy that was begun

@@ -172,7 +172,7 @@ func (s *Session) build(chapter *live.Chapter, tools []tool.Tool) (*agent.Agent,
 func (s *Session) liveOptions(caller *inference.Caller, rules *policy.Policy) live.Options {
 	a := s.app
 	o := live.Options{
-		Open: s.another, Tools: s.Tools, Version: Version(), Debug: a.Debug,
+		Open: s.another, Saved: a.saved, Tools: s.Tools, Version: Version(), Debug: a.Debug,
 		Tune: live.Tune{Policy: rules, Tuner: tune.New(tune.Options{
 			Models: a.Models, Caller: caller, YoloCapMicroUSD: policy.Micro(schema.DefaultCostCap),
 			Fits: func(ctx context.Context, set agent.Settings) ([]string, error) {

@@ -42,6 +42,8 @@ type Options struct {
 	// Hub is the address at which jobs are seen that go on after an interrupt;
 	// empty when an interrupt ends them.
 	Hub string
+	// Saved is the file in which a session is kept, empty for none.
+	Saved func(id string) string
 	// Debug receives what only an operator should see.
 	Debug func(text string)
 }

@@ -198,6 +198,9 @@ func TestNewAndBack(t *testing.T) {
 	if second.SessionID == first.SessionID || second.SessionID != told.SessionID || told.PreviousSessionID != first.SessionID || second.Chapter != 1 {
 		t.Errorf("%+v after %+v", second, told)
 	}
+	if told.SavedPath == nil || !strings.Contains(*told.SavedPath, first.SessionID) {
+		t.Errorf("the old session is saved at %v", told.SavedPath)
+	}
 	s.free(first.SessionID)
 
 	r.submit(event.UserInput{Text: "the second thing"})

@@ -33,8 +33,12 @@ func (s *Session) open(ctx context.Context, ref string) (agent.Opened, error) {
 	s.mu.Lock()
 	s.next = c
 	s.mu.Unlock()
+	var saved *string
+	if path := s.opts.Saved(current.ID); path != "" {
+		saved = &path
+	}
 	return agent.Opened{
-		SessionID: c.ID, Journal: c.Journal, State: c.State, Complete: c.Complete, Checkpoints: c.Checkpoints,
+		SessionID: c.ID, SavedPath: saved, Journal: c.Journal, State: c.State, Complete: c.Complete, Checkpoints: c.Checkpoints,
 		Close: func() error {
 			s.turn(context.WithoutCancel(ctx))
 			return nil

@@ -53,7 +53,7 @@ func (a *Agent) newChat(ctx context.Context, w *worker.Worker, op event.NewChat)
 	err = a.swap(ctx, w, a.employ(opened, false), opened, func() event.Payload {
 		return event.NewComplete{
 			SessionID: opened.SessionID, PreviousSessionID: w.ID(), PreviousTurnCount: w.Turns(),
-			PreviousMessageCount: w.Messages(), ClearScreen: op.ClearScreen,
+			PreviousMessageCount: w.Messages(), SavedPath: opened.SavedPath, ClearScreen: op.ClearScreen,
 		}
 	})
 	if err != nil {

@@ -34,6 +34,8 @@ type Opened struct {
 	Complete *event.ResumeComplete
 	// Checkpoints are those of the session; nil for none.
 	Checkpoints Checkpoints
+	// SavedPath is the file of the session that is left; nil for none.
+	SavedPath *string
 	// Close releases the journal that was open before. It is called once the
 	// conversation goes on in this session and the old journal holds its last
 	// event (new_complete, or resume_complete with this session's id), so that
