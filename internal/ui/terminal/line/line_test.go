@@ -231,12 +231,6 @@ func TestTheEndOfTheInput(t *testing.T) {
 		p.sees("rejected", "rejected")
 		p.leaves(terminal.Quit)
 	})
-	t.Run("waits for the first text", func(t *testing.T) {
-		p := sit(t, newSession(t), false, func(o *line.Options) { o.First = &event.UserInput{Text: "from the command line"} })
-		p.keys.Close()
-		p.sees("you said from the command line")
-		p.leaves(terminal.Quit)
-	})
 	t.Run("ends a terminal after the turn", func(t *testing.T) {
 		p := sit(t, newSession(t), true, nil)
 		p.sees("> ")
