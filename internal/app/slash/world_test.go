@@ -2,6 +2,7 @@ package slash_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,7 +42,7 @@ func newWorld(t *testing.T, more ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.environ = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.home, "TERM=dumb", "ML_INTERN_MODEL=sim/scripted"}
+	w.environ = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.home, "TERM=dumb"}
 	for _, name := range []string{"OLLAMA", "VLLM", "LMSTUDIO", "LLAMACPP"} { // nobody listens there
 		env = append(env, name+"_BASE_URL=http://127.0.0.1:9")
 	}
@@ -51,6 +52,10 @@ func newWorld(t *testing.T, more ...string) *world {
 		if value != "" {
 			w.environ = append(w.environ, entry)
 		}
+	}
+	config := filepath.Join(w.home, ".config", "ml-intern", "cli_agent_config.json")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(config), 0o700), os.WriteFile(config, []byte(`{"model_name":"sim/scripted"}`), 0o600)); err != nil {
+		t.Fatal(err)
 	}
 	w.app = w.open()
 	return w
@@ -142,9 +147,9 @@ func (w *world) say(s *held, text string) {
 	w.do(s, event.UserInput{Text: text}, event.TypeTurnComplete)
 }
 
-// do hands over an operation and waits for its end, also where that is in the
-// next chapter.
-func (w *world) do(s *held, op event.Operation, end event.Type) event.Event {
+// do hands over an operation and waits for its end; one that goes over to
+// another session ends when that is there.
+func (w *world) do(s *held, op event.Operation, end event.Type) (last event.Event) {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 	defer cancel()
@@ -152,19 +157,18 @@ func (w *world) do(s *held, op event.Operation, end event.Type) event.Event {
 	if err := s.Submit(ctx, event.Submission{ID: "x", Operation: op}); err != nil {
 		w.Fatal(err)
 	}
-	for after := info.LastSeq; ; after = 0 {
-		for ev, err := range s.local.Follow(ctx, after) {
-			if err != nil {
-				w.Fatal(err)
-			}
-			if ev.Type == end || ev.Type == event.TypeError {
-				return ev
-			}
+	for ev, err := range s.local.Follow(ctx, info.LastSeq) {
+		if err != nil {
+			w.Fatal(err)
 		}
-		if ctx.Err() != nil {
-			w.Fatalf("%T has no end", op)
+		if last = ev; ev.Type == event.TypeError || ev.Type == end && end != event.TypeResumeComplete {
+			return ev
 		}
 	}
+	if s.local.Info().Chapter == info.Chapter {
+		w.Fatalf("%T has no end", op)
+	}
+	return last
 }
 
 // talkTo makes a conversation of a session.

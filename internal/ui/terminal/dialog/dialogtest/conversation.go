@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ type Conversation struct {
 func (c *Conversation) Asked() []event.Operation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return append([]event.Operation(nil), c.ops...)
+	return slices.Clone(c.ops)
 }
 
 // ID implements [dialog.Conversation].
@@ -51,19 +52,19 @@ func (c *Conversation) Status() transcript.Status { return c.State }
 func (c *Conversation) Busy() bool { return c.Running }
 
 // Tools implements [dialog.Conversation].
-func (c *Conversation) Tools() []transcript.Tool { return c.Results }
+func (c *Conversation) Tools() []transcript.Tool { return slices.Clone(c.Results) }
 
 // Reply implements [dialog.Conversation].
 func (c *Conversation) Reply() string { return c.Answer }
 
 // Plan implements [dialog.Conversation].
-func (c *Conversation) Plan() []event.PlanItem { return c.Steps }
+func (c *Conversation) Plan() []event.PlanItem { return slices.Clone(c.Steps) }
 
 // Turns implements [dialog.Conversation].
-func (c *Conversation) Turns() []dialog.Turn { return c.Said }
+func (c *Conversation) Turns() []dialog.Turn { return slices.Clone(c.Said) }
 
 // Changes implements [dialog.Conversation].
-func (c *Conversation) Changes() []dialog.Change { return c.Changed }
+func (c *Conversation) Changes() []dialog.Change { return slices.Clone(c.Changed) }
 
 // Submit implements [dialog.Conversation].
 func (c *Conversation) Submit(ctx context.Context, op event.Operation) error {
