@@ -80,6 +80,6 @@ func (b *Board) jobRow(ns string, j job.Job) Row {
 		Source: b.shown("job:" + ns + "/" + j.ID), ID: b.shown(j.ID), Name: b.shown(j.Labels["name"]), Namespace: b.shown(ns), Flavor: b.shown(j.Flavor),
 		State: b.shown(string(j.Status.Stage)), Message: b.shown(j.Status.Message), Over: j.Status.Stage.Over(),
 		Failed: j.Status.Stage.Over() && j.Status.Stage != job.Completed, Began: j.CreatedAt, URL: j.URL(b.client.Endpoint()),
-		ns: ns, job: &j, prices: b.prices.Known(),
+		ns: ns, job: &j, prices: b.prices,
 	}
 }

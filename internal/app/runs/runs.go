@@ -95,7 +95,7 @@ type Row struct {
 
 	ns     string
 	job    *job.Job // nil for what costs nothing
-	prices price.List
+	prices *price.Book
 	log    string // of a process, "" for none
 	group  string
 }
@@ -106,7 +106,7 @@ func (r Row) Costs() (micro *int64, paid bool) {
 	if r.job == nil {
 		return nil, false
 	}
-	return Cost(r.prices, *r.job), true
+	return Cost(r.prices.Known(), *r.job), true
 }
 
 // Rows lists what runs now: jobs, then processes, each the newest first. An

@@ -48,17 +48,22 @@ type Run struct {
 	overfit map[string]*overfitting
 	silence silence
 	told    []event.Finding
+	times   map[string]int // how often each rule has told
 }
 
-// maxTold bounds the findings that are kept.
-const maxTold = 64
+// Limits of findings: how many are kept, and how often one rule tells. A log
+// that goes wrong again and again is known to do so.
+const (
+	maxTold = 64
+	maxEach = 8
+)
 
 // New returns a run that nothing is known of yet.
 func New(o Options) *Run {
 	if o.Quiet <= 0 {
 		o.Quiet = DefaultQuiet
 	}
-	return &Run{opts: o, series: map[string]*series{}, overfit: map[string]*overfitting{}, silence: silence{quiet: o.Quiet}}
+	return &Run{opts: o, series: map[string]*series{}, overfit: map[string]*overfitting{}, times: map[string]int{}, silence: silence{quiet: o.Quiet}}
 }
 
 // Line takes a line of the run's log, printed or seen at a time, and returns
@@ -86,10 +91,14 @@ func (r *Run) Tick(at time.Time) []event.Finding {
 // End says that the run is over: it may be silent from now on.
 func (r *Run) End() { r.silence.over = true }
 
-// tell names the source in findings and keeps them.
+// tell names the source in findings and keeps them. A rule that has told often
+// says so, and no more.
 func (r *Run) tell(found []event.Finding) []event.Finding {
+	found = slices.DeleteFunc(found, func(f event.Finding) bool { r.times[f.Rule]++; return r.times[f.Rule] > maxEach })
 	for i := range found {
-		found[i].Source = r.opts.Source
+		if found[i].Source = r.opts.Source; r.times[found[i].Rule] == maxEach {
+			found[i].Text += "; this is the last time that this rule tells"
+		}
 	}
 	if r.told = append(r.told, found...); len(r.told) > maxTold {
 		r.told = slices.Delete(r.told, 0, len(r.told)-maxTold)

@@ -172,6 +172,22 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// A log that goes wrong again and again does not flood anybody.
+func TestFindingsAreBounded(t *testing.T) {
+	r := curve.New(curve.Options{})
+	var found []string
+	for i := range 5000 {
+		loss := 1.0
+		if i%7 == 0 {
+			loss = math.NaN()
+		}
+		found = append(found, feed(r, fmt.Sprintf("step %d loss %v", i, loss))...)
+	}
+	if n := len(found); n > 16 || !strings.Contains(strings.Join(found, "\n"), "this is the last time") {
+		t.Errorf("%d findings: %q", n, found)
+	}
+}
+
 // A finding says where, what and how bad.
 func TestFinding(t *testing.T) {
 	r := curve.New(curve.Options{Source: "job:bob/66"})

@@ -134,13 +134,13 @@ func (w *watcher) everything(ctx context.Context, offline error) error {
 	for _, r := range rows {
 		w.views = append(w.views, w.board.View(r))
 	}
-	switch {
-	case err != nil:
+	switch err := errors.Join(err, offline); {
+	case err != nil && len(rows) == 0:
 		return err
-	case offline != nil && len(rows) == 0:
-		return offline
 	case offline != nil:
 		fmt.Fprintf(w.streams.Err, "jobs on the Hub are not shown: %s\n", console.OneLine(offline.Error()))
+	case err != nil:
+		fmt.Fprintf(w.streams.Err, "something may not be shown: %s\n", console.OneLine(err.Error()))
 	}
 	return nil
 }
