@@ -127,19 +127,18 @@ func (c Condition) understand(kind, name string, now time.Time) (*condition, err
 // state reads is.
 func state(kind, is string) (form, int64, error) {
 	word := strings.ToLower(strings.TrimSpace(is))
-	switch kind {
-	case "job":
+	if kind != "path" {
 		switch word {
-		case "", "over":
+		case "", "over", "done", "ended", "exited", "finished":
 			return over, 0, nil
-		case "running":
-			return running, 0, nil
 		}
+	}
+	switch {
+	case kind == "job" && word == "running":
+		return running, 0, nil
+	case kind == "job":
 		return 0, 0, fmt.Errorf("is %.80q: a job is over or running", is)
-	case "process":
-		if word == "" || word == "over" {
-			return over, 0, nil
-		}
+	case kind == "process":
 		return 0, 0, fmt.Errorf("is %.80q: a process can only be over", is)
 	}
 	switch word {

@@ -65,8 +65,8 @@ type news struct {
 	on func(s *source, now time.Time)
 }
 
-// follower looks at one source until ctx is done and sends what is new. An error
-// ends the waiting before it has begun.
+// follower looks at one source until it is over or ctx is done, and sends what is
+// new.
 type follower func(ctx context.Context, send func(news))
 
 // sourceKey tells sources apart.
