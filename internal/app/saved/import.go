@@ -2,6 +2,7 @@ package saved
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -50,11 +51,29 @@ func (s *Sessions) Import(ctx context.Context, path string, fork bool) (Imported
 	if err != nil {
 		return Imported{}, err
 	}
+	title, err := s.shown(in.Name())
+	if err != nil {
+		return Imported{}, err
+	}
 	out := Imported{
-		Path: path, Title: in.Name(), Program: in.Program, Messages: len(in.Messages), Dropped: in.Dropped, Notes: in.Notes, Forked: in.Forked,
+		Path: path, Title: title, Program: in.Program, Messages: len(in.Messages), Dropped: in.Dropped, Notes: in.Notes, Forked: in.Forked,
 	}
 	out.SessionID, err = s.begin(ctx, in)
 	return out, err
+}
+
+// shown is a title from a file of another program as it may stand on a screen:
+// without the secrets that were typed there.
+func (s *Sessions) shown(title string) (string, error) {
+	raw, err := json.Marshal(title)
+	if err != nil {
+		return "", err
+	}
+	if raw, err = s.opts.Scrub(raw); err != nil {
+		return "", err
+	}
+	err = json.Unmarshal(raw, &title)
+	return title, err
 }
 
 // Found is a file of another program; Here says that it was brought in before.
@@ -75,6 +94,9 @@ func (s *Sessions) Elsewhere(ctx context.Context, limit int) (found []Found, all
 		return nil, 0, err
 	}
 	for _, f := range files {
+		if f.Title, err = s.shown(f.Title); err != nil {
+			return nil, 0, err
+		}
 		found = append(found, Found{f, slices.Contains(ids, f.SessionID)})
 	}
 	return found, all, nil

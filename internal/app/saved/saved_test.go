@@ -278,6 +278,18 @@ func TestImportIsNotRepeated(t *testing.T) {
 	}
 }
 
+// What is told of a file of another program shows no secret of its first message.
+func TestImportShowsNoSecret(t *testing.T) {
+	s := newShelf(t)
+	path := s.file("claude/-home-ada/"+idB+".jsonl", `{"type":"user","uuid":"u1","sessionId":"`+idB+`","cwd":"/home/ada","timestamp":"2026-01-02T03:04:05Z","message":{"role":"user","content":"use hf_secret"}}`+"\n")
+	if found, _, err := s.Elsewhere(t.Context(), 0); err != nil || found[0].Title != "use [REDACTED]" {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if done, err := s.Import(t.Context(), path, false); err != nil || done.Title != "use [REDACTED]" {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
 // A journal that was exported is the same conversation again, without the rules
 // and settings that were in force there.
 func TestImportOfAJournal(t *testing.T) {

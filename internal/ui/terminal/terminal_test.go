@@ -49,3 +49,20 @@ func TestQuitByTwoInterrupts(t *testing.T) {
 	x.Press("ctrl+c")
 	x.Exit()
 }
+
+// In ASCII no character of ours is above 0x7e, not even where a line is cut.
+func TestNarrowASCII(t *testing.T) {
+	x := start(t, 40, 24, "STAGE_ASCII=1")
+	x.See("test/model", "for help")
+	x.Type("hello")
+	x.Press("enter")
+	x.See("You said: hello")
+	x.Press("ctrl+d")
+	x.Exit()
+	for _, r := range x.All() {
+		if r > 0x7e {
+			t.Errorf("there is a %q in\n%s", r, x.All())
+			break
+		}
+	}
+}

@@ -97,5 +97,5 @@ func (m *model) hintLine() string {
 	default:
 		text = "? for help, / for commands, @ for files"
 	}
-	return m.theme.Paint(theme.Dim, ansi.Truncate("  "+text, m.width, "…"))
+	return m.theme.Paint(theme.Dim, ansi.Truncate("  "+text, m.width, m.theme.Glyph(theme.Ellipsis)))
 }
