@@ -92,7 +92,7 @@ const sessions = "sessions"
 // Files yields the sessions in it, the newest day first.
 func (s *Set) Files(ctx context.Context) ([]repo.Entry, error) {
 	var out []repo.Entry
-	for e, err := range s.Hub.Repos.Tree(ctx, s.ref(), "", repo.TreeOptions{Path: sessions, Recursive: true}) {
+	for e, err := range s.Hub.Repos.Tree(ctx, s.ref(), "main", repo.TreeOptions{Path: sessions, Recursive: true}) {
 		if errors.Is(err, wire.EntryNotFound) || errors.Is(err, wire.RepoNotFound) || errors.Is(err, wire.RevisionNotFound) {
 			return nil, nil // nothing is in it yet
 		}
@@ -190,7 +190,7 @@ func (s *Set) Contents(ctx context.Context) (Contents, error) {
 		if f.Size == 0 || c.Examined == mostExamined || f.Size > left {
 			continue
 		}
-		part, err := s.Hub.Repos.ReadRange(ctx, s.ref(), "", f.Path, 0, f.Size)
+		part, err := s.Hub.Repos.ReadRange(ctx, s.ref(), "main", f.Path, 0, f.Size)
 		if err != nil {
 			return c, err
 		}
@@ -205,7 +205,7 @@ func (s *Set) Contents(ctx context.Context) (Contents, error) {
 // where there is none.
 func (s *Set) Publish(ctx context.Context, day, id string, content []byte) (commit.Result, error) {
 	ops := []commit.Operation{commit.Add{Path: path.Join(sessions, day, id+".jsonl"), Data: content}}
-	entries, err := s.Hub.Repos.Paths(ctx, s.ref(), "", []string{"README.md"}, false)
+	entries, err := s.Hub.Repos.Paths(ctx, s.ref(), "main", []string{"README.md"}, false)
 	if err != nil {
 		return commit.Result{}, err
 	}

@@ -75,12 +75,18 @@ func (d *Desk) Greet(ctx context.Context, talk dialog.Talk) error {
 
 // Login logs a person in who has a session already.
 func (d *Desk) Login(ctx context.Context, talk dialog.Talk) error {
+	store := d.App.Login().Store().Saved
 	if state := d.App.Login().State(); state.Token != "" {
 		text := "There is a login already, from " + state.Source
 		if who, err := d.App.Whoami(ctx, state.Token); err == nil {
 			text += ", of " + line(who.Name)
 		}
-		talk.Print(text + ". A new one takes its place.")
+		if state.Source == store.Path() {
+			text += ". A new one takes its place."
+		} else {
+			text += ". It stays in force as long as that is set."
+		}
+		talk.Print(text)
 	}
 	var err error
 	if ways := d.logins(); len(ways) == 1 {
@@ -88,7 +94,7 @@ func (d *Desk) Login(ctx context.Context, talk dialog.Talk) error {
 	} else {
 		err = d.choose(ctx, talk, "How do you want to log in?", ways)
 	}
-	if err == nil {
+	if _, source := store.Token(); err == nil && source == store.Path() {
 		talk.Print("Models use it from the next request on; tools that act on the Hub when the session is opened anew: /quit, then ml-intern --continue.")
 	}
 	return err
