@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/platform/secretfile"
 )
 
 // confined is read for sub-agents: only below some folders, and no file that
@@ -66,19 +67,11 @@ func unfit(name string) string {
 		return ""
 	}
 	file = strings.ToLower(path.Clean(file))
-	for _, part := range strings.Split(file, "/") {
-		if secretFolder(part) {
-			return "it lies in " + part
-		}
-	}
 	base := strings.TrimSuffix(strings.TrimSuffix(path.Base(file), ".gz"), ".zst")
 	for _, ending := range []string{".tsv", ".jsonl", ".parquet"} { // as much as those of settings
 		base = strings.Replace(base, ending, ".json", 1)
 	}
-	if secretName(base) {
-		return "such files hold secrets"
-	}
-	return ""
+	return secretfile.Why(path.Join(path.Dir(file), base))
 }
 
 // named is the file that a path means, before links are followed.
@@ -103,63 +96,5 @@ func (c confined) refused(file string) string {
 	if !inside {
 		return "it is outside the workspace"
 	}
-	for _, part := range strings.Split(strings.ToLower(file), "/") {
-		if secretFolder(part) {
-			return "it lies in " + part
-		}
-	}
-	if secretName(strings.ToLower(path.Base(file))) {
-		return "such files hold secrets"
-	}
-	return ""
-}
-
-func secretFolder(name string) bool {
-	return slices.Contains([]string{".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".git", ".ml-intern", ".secrets", ".kaggle", "gcloud", ".password-store"}, name)
-}
-
-// secretName reports whether files of that name usually hold keys, tokens or
-// passwords. The files of tokenizers do not.
-func secretName(name string) bool {
-	switch name {
-	case ".env.example", ".env.sample", ".env.template", ".env.dist":
-		return false // made to be shared
-	}
-	if name == ".env" || strings.HasPrefix(name, ".env.") || strings.HasPrefix(name, ".env-") || strings.HasPrefix(name, ".envrc") {
-		return true
-	}
-	if keepsSettings(path.Ext(name)) && secretStem(name) {
-		return true
-	}
-	if slices.Contains([]string{".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", ".asc", ".gpg", ".token", ".env"}, path.Ext(name)) {
-		return true
-	}
-	if strings.HasSuffix(name, "_history") || slices.Contains([]string{"kaggle.json", "hosts.yml", "terraform.tfstate", ".my.cnf", ".s3cfg", ".boto", "application_default_credentials.json"}, name) {
-		return true
-	}
-	for _, part := range []string{"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "hf_token", "service-account", "service_account", "client_secret"} {
-		if strings.HasPrefix(name, part) {
-			return true
-		}
-	}
-	return false
-}
-
-// keepsSettings reports whether files of that kind hold values, not programs.
-func keepsSettings(ext string) bool {
-	switch ext {
-	case "", ".txt", ".json", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".csv":
-		return true
-	}
-	return ext == ".netrc" || ext == ".pypirc" || ext == ".npmrc" || ext == ".htpasswd" || ext == ".pgpass" || ext == ".git-credentials" || ext == ".token"
-}
-
-// secretStem reports whether a name without its ending says that it holds
-// secrets.
-func secretStem(name string) bool {
-	stem := strings.TrimSuffix(strings.TrimLeft(name, "._"), path.Ext(name))
-	return slices.Contains([]string{
-		"netrc", "git-credentials", "pypirc", "npmrc", "htpasswd", "pgpass", "credentials", "credential", "secrets", "secret", "token",
-		"tokens", "stored_tokens", "access_token", "api_key", "apikey", "api_keys", "passwords", "password", "kubeconfig", "authorized_keys",
-	}, stem) || strings.HasSuffix(stem, "_token") || strings.HasSuffix(stem, "-token") || strings.HasSuffix(stem, "_secret")
+	return secretfile.Why(file)
 }
