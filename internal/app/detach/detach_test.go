@@ -70,11 +70,10 @@ func client(socket string) int {
 
 // site is a project with a scripted model and a home of the program.
 type site struct {
-	t          *testing.T
-	dir, home  string
-	env        []string
-	registry   *detach.Registry
-	executable string
+	t         *testing.T
+	dir, home string
+	env       []string
+	registry  *detach.Registry
 }
 
 // say is an answer of the model, call one that runs a command.
