@@ -52,10 +52,12 @@ func (m *completion) close() {
 	m.list.Set(nil, false)
 }
 
-// dismiss closes the menu until another part is written, or Tab pressed.
-func (m *completion) dismiss() {
+// dismiss closes the menu until another part is written, or Tab pressed. Where
+// nothing is to be completed it says nothing about what is written next.
+func (m *completion) dismiss(e *editor.Editor) {
 	m.close()
-	m.closed = true
+	line, first := e.Line(lineLimit)
+	_, m.closed = complete.First(m.sources, line, first)
 }
 
 // stop ends the source that runs; its answer will be no news.
@@ -176,7 +178,7 @@ func (c *Composer) menuKey(k string) bool {
 		}
 		m.accept(o, &c.text)
 	case "esc":
-		m.dismiss()
+		m.dismiss(&c.text)
 	default:
 		return false
 	}

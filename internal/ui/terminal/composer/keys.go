@@ -149,7 +149,7 @@ func (c *Composer) command(s string) Action {
 	case "ctrl+v":
 		return Action{Kind: Image}
 	case "esc":
-		c.menu.dismiss() // one that is still on its way must not come up behind
+		c.menu.dismiss(&c.text) // one that is still on its way must not come up behind
 		return Action{Kind: Escape}
 	case "ctrl+c":
 		if c.text.Empty() {
