@@ -92,7 +92,7 @@ func TestCompletion(t *testing.T) {
 		{script: "<esc>/he<enter>", want: "/help "},
 		{script: "see <esc>@readme.md<enter>", want: "see @README.md "},
 		{script: "/he<esc><ctrl+c>/he<enter>", want: "/help "},
-		{script: "/nothing<esc><enter>/he<enter>", want: "/help "},
+		{script: "/nothing<esc><enter>/he<enter>", sent: "/nothing", want: "/help "},
 		{script: "@readme.md<enter>", want: "@README.md "},
 		{script: "/model gpt<enter>", sent: "/model gpt"},
 		{script: "/model gpt<tab>", want: "/model openai/gpt-5.5"},
