@@ -52,13 +52,18 @@ var (
 // Run opens the session that In asks for, says on Out where it is, and returns
 // the exit code when it has ended.
 func (h Host) Run(ctx context.Context) int {
+	signals := make(chan os.Signal, 4)
+	// A terminal that goes takes nothing with it: its signal is received and
+	// means nothing.
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
 	w := &work{host: h, poke: make(chan struct{}, 1)}
 	if err := w.open(ctx); err != nil {
 		code := h.Code(err)
 		h.say(answer{Error: err.Error(), Code: code})
 		return code
 	}
-	return w.run(ctx)
+	return w.run(ctx, signals)
 }
 
 func (h Host) say(a answer) {
@@ -173,13 +178,7 @@ func (w *work) attached(terminals int, lost bool) {
 }
 
 // run serves the session until it ends, and returns the exit code.
-func (w *work) run(ctx context.Context) int {
-	signals := make(chan os.Signal, 4)
-	// A terminal that goes takes nothing with it: its signal is received and
-	// means nothing.
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
-
+func (w *work) run(ctx context.Context, signals <-chan os.Signal) int {
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	beside.Go(func() {

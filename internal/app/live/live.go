@@ -268,15 +268,8 @@ func (s *Session) Close() error {
 		s.cancel()
 		<-s.running
 		s.wait.Wait()
-		s.mu.Lock()
-		last, next := s.chapters[len(s.chapters)-1], s.next
-		s.next = nil
-		s.mu.Unlock()
-		err := s.retire(last)
-		if next != nil { // the session ended before it went over
-			next.Journal.Close()
-			err = errors.Join(err, next.Release())
-		}
+		err := s.retire(s.current())
+		s.forget()
 		s.retired.Wait()
 		s.mu.Lock()
 		s.err = errors.Join(s.err, err)

@@ -22,6 +22,7 @@ func (s sessions) Resume(ctx context.Context, ref string) (agent.Opened, error) 
 
 func (s *Session) open(ctx context.Context, ref string) (agent.Opened, error) {
 	s.retired.Wait() // it may be the one that was left a moment ago
+	s.forget()
 	current := s.current()
 	c, err := s.opts.Open(ctx, ref, current.ID)
 	if err != nil {
@@ -44,6 +45,21 @@ func (s *Session) open(ctx context.Context, ref string) (agent.Opened, error) {
 			return nil
 		},
 	}, nil
+}
+
+// forget gives up a chapter that was opened and not gone over to.
+func (s *Session) forget() {
+	s.mu.Lock()
+	c := s.next
+	s.next = nil
+	s.mu.Unlock()
+	if c == nil {
+		return
+	}
+	c.Journal.Close()
+	if err := c.Release(); err != nil {
+		s.opts.Debug("leave session " + c.ID + ": " + err.Error())
+	}
 }
 
 // turn goes over to the chapter that was opened: it is there before the old one

@@ -68,6 +68,8 @@ type Info struct {
 	State          State   `json:"state"`
 	CostUSD        float64 `json:"cost_usd"`
 	CostIncomplete bool    `json:"cost_incomplete,omitempty"`
+	// Terminals is how many terminals were attached when it was asked.
+	Terminals int `json:"terminals,omitempty"`
 }
 
 // State is what a session does.

@@ -349,6 +349,13 @@ func TestLeaving(t *testing.T) {
 	}
 	defer w.Close()
 	s.expect(t, left{1, false}, left{2, false})
+	if late := dial(t, s.path); late.Info().Terminals != 2 || w.Info().Terminals > 2 {
+		t.Errorf("%+v", late.Info())
+	} else {
+		s.expect(t, left{3, false})
+		_ = late.Detach()
+		s.expect(t, left{2, false})
+	}
 	if err := a.Detach(); err != nil {
 		t.Fatal(err)
 	}

@@ -190,6 +190,7 @@ func (s *server) serve(l *link) {
 		_ = l.send(reply{Error: fmt.Sprintf("the session has no chapter %d", h.Chapter)})
 		return
 	}
+	info.Terminals = s.attached()
 	if l.send(reply{Welcome: &welcome{Protocol: protocol, Version: s.opts.Version, Info: info}}) != nil {
 		return
 	}
@@ -202,6 +203,12 @@ func (s *server) serve(l *link) {
 	default:
 		s.obey(l)
 	}
+}
+
+func (s *server) attached() int {
+	s.count.Lock()
+	defer s.count.Unlock()
+	return s.terminals
 }
 
 func (s *server) changed(by int, lost bool) {

@@ -1,5 +1,5 @@
-// Package detached is the commands for sessions that run without a terminal:
-// starting one, listing them, looking on, ending them, and the hidden one that
+// Package detached is the commands for sessions in processes of their own:
+// starting one in the background, listing them, looking on, ending them, and the hidden one that
 // makes a process the host of a session.
 package detached
 

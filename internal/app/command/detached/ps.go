@@ -32,11 +32,11 @@ func NewPs(s *console.Streams) *cobra.Command {
 	var asJSON, all bool
 	cmd := &cobra.Command{
 		Use:   "ps",
-		Short: "List sessions that run without a terminal",
-		Long: `Lists the sessions that run without a terminal, of all folders, the newest
-first: whether one works, waits for an approval or has nothing to do, and what
-it has spent. With --all also those that other terminals have open, and those
-that ended in the last 24 hours.`,
+		Short: "List running sessions",
+		Long: `Lists the sessions that run in processes of their own, of all folders, the
+newest first: whether one works, waits for an approval or has nothing to do,
+whether a terminal is attached, and what it has spent. With --all also those
+that other programs have open, and those that ended in the last 24 hours.`,
 		Args: cobra.NoArgs,
 		RunE: console.Do(func(ctx context.Context, _ []string) error {
 			return ps(ctx, s, asJSON, all)
@@ -57,13 +57,14 @@ type row struct {
 	Updated        time.Time `json:"updated_at,omitzero"`
 	CostUSD        *float64  `json:"cost_usd"`
 	CostIncomplete bool      `json:"cost_incomplete,omitempty"`
+	Terminals      int       `json:"terminals"` // that are attached
 	PID            int       `json:"pid,omitempty"`
 }
 
 // The states beside those of a session that answers.
 const (
 	silent    = "does not answer"
-	elsewhere = "open in a terminal"
+	elsewhere = "open elsewhere"
 	ended     = "ended"
 )
 
@@ -112,7 +113,7 @@ func look(ctx context.Context, e detach.Entry) row {
 		return r
 	}
 	r.State, r.Title = string(info.State), cmp.Or(info.Title, e.Prompt)
-	r.CostUSD, r.CostIncomplete = &info.CostUSD, info.CostIncomplete
+	r.CostUSD, r.CostIncomplete, r.Terminals = &info.CostUSD, info.CostIncomplete, info.Terminals
 	return r
 }
 
@@ -148,7 +149,7 @@ func withOthers(ctx context.Context, a *app.App, rows []row) ([]row, error) {
 
 func showRows(s *console.Streams, rows []row, all bool, now time.Time) error {
 	if len(rows) == 0 {
-		text := "No session runs without a terminal (ml-intern --detach \"what to do\" starts one)."
+		text := "No session runs (ml-intern --detach \"what to do\" starts one in the background)."
 		if all {
 			text = "No session runs, and none has ended in the last 24 hours."
 		}
@@ -162,7 +163,11 @@ func showRows(s *console.Streams, rows []row, all bool, now time.Time) error {
 		if at.IsZero() {
 			at = r.Updated
 		}
-		fmt.Fprintf(table, "%.8s\t%s\t%s\t%s\t%s\t%s\n", r.SessionID, r.State, age(now, at), cost(r),
+		state := r.State
+		if r.Terminals > 0 {
+			state += ", attached"
+		}
+		fmt.Fprintf(table, "%.8s\t%s\t%s\t%s\t%s\t%s\n", r.SessionID, state, age(now, at), cost(r),
 			console.OneLine(folder(s, r.Cwd)), console.OneLine(history.Cut(r.Title, titleLength)))
 	}
 	return table.Flush()

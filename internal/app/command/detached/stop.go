@@ -23,11 +23,12 @@ func NewStop(s *console.Streams) *cobra.Command {
 	var now bool
 	cmd := &cobra.Command{
 		Use:   "stop ID",
-		Short: "End a session that runs without a terminal",
-		Long: `Ends a session that runs without a terminal: a running turn is interrupted and
-everything is saved; an open approval and messages that wait are there again
-when the session is gone on with. ID is the session's id or the beginning of it.
-With --now its processes are killed instead, which loses nothing it has told.`,
+		Short: "End a running session",
+		Long: `Ends a session that runs in a process of its own, with or without a terminal:
+a running turn is interrupted and everything is saved; an open approval and
+messages that wait are there again when the session is gone on with. ID is the
+session's id or the beginning of it. With --now its processes are killed
+instead, which loses nothing it has told.`,
 		Args: cobra.ExactArgs(1),
 		RunE: console.Do(func(ctx context.Context, args []string) error {
 			return stop(ctx, s, args[0], now)
