@@ -3,6 +3,7 @@ package checkpoint_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,6 +91,25 @@ func (p *place) want(name, text string) {
 	p.t.Helper()
 	if got := p.read(name); got != text {
 		p.t.Fatalf("%s holds %q, want %q", name, got, text)
+	}
+}
+
+// What the store keeps is for nobody else to read, whatever the umask is.
+func TestStoreIsPrivate(t *testing.T) {
+	p := open(t)
+	p.write("secret.txt", "mine\n")
+	p.call("turn_1", func() { p.write("secret.txt", "ours\n") })
+	err := filepath.WalkDir(p.store, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if info, err := d.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

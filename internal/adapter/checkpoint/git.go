@@ -100,9 +100,10 @@ func environ(o Options) []string {
 	env := []string{
 		"GIT_DIR=" + o.Store, "GIT_WORK_TREE=" + o.Workspace, "GIT_INDEX_FILE=" + filepath.Join(o.Store, "index-"+o.Session),
 		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C",
-		"GIT_CONFIG_COUNT=4",
+		"GIT_CONFIG_COUNT=5",
 		"GIT_CONFIG_KEY_0=gc.auto", "GIT_CONFIG_VALUE_0=0", "GIT_CONFIG_KEY_1=core.fsmonitor", "GIT_CONFIG_VALUE_1=false",
 		"GIT_CONFIG_KEY_2=core.autocrlf", "GIT_CONFIG_VALUE_2=false", "GIT_CONFIG_KEY_3=safe.directory", "GIT_CONFIG_VALUE_3=*",
+		"GIT_CONFIG_KEY_4=core.sharedRepository", "GIT_CONFIG_VALUE_4=0600", // what is kept is for nobody else to read
 	}
 	for _, name := range []string{"PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP"} {
 		if v, ok := os.LookupEnv(name); ok {

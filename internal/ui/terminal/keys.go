@@ -23,6 +23,11 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	if m.leaving {
 		return nil
 	}
+	if k.Keystroke() == "alt+esc" && !m.transcript.Busy() {
+		// Two presses of Esc that arrived at once, as over a slow line.
+		esc := tea.KeyPressMsg{Code: tea.KeyEscape}
+		return tea.Batch(m.key(esc), m.key(esc))
+	}
 	if k.Keystroke() == "ctrl+j" && m.o.Now().Sub(m.started) < early {
 		// Until the program has the terminal, Enter arrives as a line feed.
 		k = tea.KeyPressMsg{Code: tea.KeyEnter}

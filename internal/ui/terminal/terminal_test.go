@@ -62,3 +62,11 @@ func TestNarrowASCII(t *testing.T) {
 	x.Press("ctrl+d")
 	x.Exit()
 }
+
+// Two presses of Esc that arrive in one piece are two presses.
+func TestEscapesAtOnce(t *testing.T) {
+	x := start(t, 80, 24)
+	x.See("test/model")
+	x.Type("\x1b\x1b")
+	x.See("no command /rewind") // which is what two of them ask for
+}
