@@ -24,9 +24,11 @@ import (
 
 // Limits of what is read into one message.
 const (
-	mostOfOne = 50 << 10  // bytes of text of one file
-	mostOfAll = 200 << 10 // of all together
-	mostNames = 100       // mentions that are looked at
+	mostOfOne = 50_000  // bytes of text of one file
+	mostOfAll = 200_000 // of all together
+	mostNames = 100     // mentions that are looked at
+	// longestNote is how long a note may be, in characters.
+	longestNote = 300
 )
 
 // Options of a Reader.
@@ -71,7 +73,11 @@ type reading struct {
 }
 
 func (r *reading) note(format string, args ...any) {
-	r.notes = append(r.notes, line(fmt.Sprintf(format, args...)))
+	text := line(fmt.Sprintf(format, args...))
+	if runes := []rune(text); len(runes) > longestNote {
+		text = string(runes[:longestNote-1]) + "…"
+	}
+	r.notes = append(r.notes, text)
 }
 
 // line is a foreign text on one line.
@@ -218,13 +224,17 @@ func (w *reading) add(name, about, language, text string) {
 	w.note("read @%s: %s", name, told)
 }
 
-// cut keeps the beginning and the end of a text; no word is torn.
+// cut keeps the beginning and the end of a text; no word is torn, and no line
+// that is not very long.
 func cut(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}
 	room := most - 100
 	head, tail := excerpt.TrimEnd(text[:room*2/3]), excerpt.TrimStart(text[len(text)-room/3:])
+	if i := strings.LastIndexByte(head, '\n'); i > len(head)*9/10 {
+		head = head[:i+1]
+	}
 	left := amount.Bytes(int64(len(text) - len(head) - len(tail)))
 	return strings.TrimRight(head, "\n") + "\n… " + left + " left out here; the file has them …\n" + tail
 }

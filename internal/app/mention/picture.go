@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	mostPicture  = 5 << 20 // bytes of one picture
-	mostPictures = 20      // of a message
+	mostPicture  = 5_000_000 // bytes of one picture
+	mostPictures = 20        // of a message
 )
 
 // picture reports whether an ending is one of a picture.

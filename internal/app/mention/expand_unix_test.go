@@ -1,0 +1,32 @@
+//go:build unix
+
+package mention_test
+
+import (
+	"net/http"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/ml-intern/ml-intern/internal/platform/httpx"
+)
+
+func httpClient(t *testing.T) *http.Client {
+	t.Helper()
+	client, err := httpx.New(httpx.Options{Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+// A pipe is not opened: that would wait for ever.
+func TestPipe(t *testing.T) {
+	d := newDesk(t)
+	if err := syscall.Mkfifo(filepath.Join(d.dir, "pipe"), 0o600); err != nil {
+		t.Skip(err)
+	}
+	d.noted("@./pipe", "@./pipe was not read: it is no regular file")
+	d.noted("@/dev/zero", "@/dev/zero was not read: it is no regular file")
+}
