@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/mention"
 	"github.com/ml-intern/ml-intern/internal/hubsim"
 	"github.com/ml-intern/ml-intern/internal/hubsim/hubsimtest"
+	"github.com/ml-intern/ml-intern/internal/platform/httpx"
 	"github.com/ml-intern/ml-intern/internal/platform/markup/pdf"
 )
 
@@ -344,6 +346,16 @@ func onePage(text string) string {
 	}
 	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(objects)+1, xref)
 	return b.String()
+}
+
+func httpClient(t *testing.T) *http.Client {
+	t.Helper()
+	client, err := httpx.New(httpx.Options{Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
 }
 
 func TestRepositories(t *testing.T) {

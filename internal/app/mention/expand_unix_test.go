@@ -3,23 +3,10 @@
 package mention_test
 
 import (
-	"net/http"
 	"path/filepath"
 	"syscall"
 	"testing"
-
-	"github.com/ml-intern/ml-intern/internal/platform/httpx"
 )
-
-func httpClient(t *testing.T) *http.Client {
-	t.Helper()
-	client, err := httpx.New(httpx.Options{Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.CloseIdleConnections)
-	return client
-}
 
 // A pipe is not opened: that would wait for ever.
 func TestPipe(t *testing.T) {
