@@ -95,7 +95,7 @@ func (m *model) after(ev event.Event) tea.Cmd {
 	switch ev.Type {
 	case event.TypeNewComplete:
 		if e, err := event.Decode[event.NewComplete](ev); err == nil && e.ClearScreen {
-			cmd = tea.ClearScreen
+			cmd = clearScreen()
 		}
 	case event.TypeApprovalRequired:
 		cmd = m.notify(attention.Approval, "an approval is needed")

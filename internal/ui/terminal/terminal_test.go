@@ -70,3 +70,22 @@ func TestEscapesAtOnce(t *testing.T) {
 	x.Type("\x1b\x1b")
 	x.See("no command /rewind") // which is what two of them ask for
 }
+
+// Ctrl-L empties the whole screen; what is typed then stands on it once.
+func TestClearScreen(t *testing.T) {
+	x := start(t, 80, 24)
+	x.See("test/model")
+	for _, text := range []string{"one", "two", "three"} {
+		x.Type(text)
+		x.Press("enter")
+		x.See("You said: " + text)
+	}
+	x.Press("ctrl+l")
+	x.Gone("You said: three")
+	x.Gone("ml-intern on a stage")
+	x.See("test/model")
+	x.Type("four")
+	x.Press("enter")
+	x.See("You said: four")
+	x.Gone("You said: three")
+}
