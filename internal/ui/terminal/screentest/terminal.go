@@ -75,10 +75,13 @@ func (x *Terminal) close() {
 	_ = x.cmd.Process.Kill()
 	<-x.ended
 	_ = x.file.Close()
-	x.mu.Lock()
-	_ = x.term.Close()
-	x.mu.Unlock()
+	// Closing the emulator while its answers are read would be a race inside of
+	// it: the pipe of the answers ends first.
+	if answers, ok := x.term.InputPipe().(io.Closer); ok {
+		_ = answers.Close()
+	}
 	x.wait.Wait()
+	_ = x.term.Close()
 }
 
 // PID is the program's process.
