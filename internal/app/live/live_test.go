@@ -475,9 +475,12 @@ func TestInterruptListsJobs(t *testing.T) {
 			ev, _ := r.until(r.After, event.TypeInterrupted)
 			found := 0
 			note := func(ev event.Event) {
-				if text := string(ev.Data); ev.Type == event.TypeToolLog && strings.Contains(text, "http://127.0.0.1:1/jobs/acme/66aa") &&
-					strings.Contains(text, "jobs cancel 66aa --namespace acme") {
-					found++
+				text := string(ev.Data)
+				if ev.Type != event.TypeToolLog || !strings.Contains(text, `"system"`) || !strings.Contains(text, "acme/66aa") {
+					return
+				}
+				if found++; !strings.Contains(text, "http://127.0.0.1:1/jobs/acme/66aa") || !strings.Contains(text, "jobs cancel 66aa --namespace acme") {
+					t.Errorf("told %s", text)
 				}
 			}
 			for found < want { // it comes behind the end of the turn
