@@ -24,6 +24,17 @@ func (a *App) Library() (*saved.Sessions, error) {
 	})
 }
 
+// Kept reports whether a session is there to go on with: one in which nothing
+// was said leaves nothing.
+func (a *App) Kept(ctx context.Context, id string) bool {
+	lib, err := a.Library()
+	if err != nil {
+		return false
+	}
+	_, err = lib.Resolve(ctx, id)
+	return err == nil
+}
+
 // logDir is where session files are written.
 func (a *App) logDir() string {
 	if dir := a.Config().SessionLogDir; dir != "" {

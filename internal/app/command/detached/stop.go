@@ -62,6 +62,10 @@ func stop(ctx context.Context, s *console.Streams, id string, now bool) error {
 	for _, line := range left(context.WithoutCancel(ctx), a, e.SessionID) {
 		fmt.Fprintln(s.Err, console.OneLine(line))
 	}
+	if !a.Kept(ctx, e.SessionID) {
+		_, err = fmt.Fprintf(s.Out, "Session %s has ended. Nothing was said in it, so nothing is kept.\n", e.SessionID)
+		return err
+	}
 	_, err = fmt.Fprintf(s.Out, "Session %s has ended. Go on with it: ml-intern --resume %s\n", e.SessionID, e.SessionID)
 	return err
 }
