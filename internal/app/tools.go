@@ -120,6 +120,9 @@ func (a *App) hands(ctx context.Context, session string) (*hands.Hands, error) {
 	return fleet.Hands(session, a.sessionDir(session))
 }
 
+// TempDir is the folder of a session's own, which its tools may read and write.
+func (a *App) TempDir(session string) string { return a.spillDir(session) }
+
 // spillDir is where a session keeps output too long for its journal.
 func (a *App) spillDir(session string) string {
 	return filepath.Join(a.Loaded.Places.Sessions(), session, "spill")

@@ -201,6 +201,13 @@ func TestSecrets(t *testing.T) {
 		t.Skip(err)
 	}
 	d.noted("@innocent.txt @docs/config @docs", "@innocent.txt was not read: such files hold secrets", "@docs/config was not read: it lies in .git", "@docs was not read: it lies in .git")
+	// What the program has put into its own folder is read, wherever that lies.
+	d.o.Own = filepath.Join(d.home, ".ml-intern", "state")
+	if err := errors.Join(os.MkdirAll(d.o.Own, 0o700), os.WriteFile(filepath.Join(d.o.Own, "pasted.txt"), []byte("mine"), 0o600), os.WriteFile(filepath.Join(d.home, ".ml-intern", "x.txt"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	d.noted("@"+d.o.Own+"/pasted.txt", "read @"+d.o.Own+"/pasted.txt: 4 B")
+	d.noted("@~/.ml-intern/x.txt", "@~/.ml-intern/x.txt was not read: it lies in .ml-intern")
 	// A listing names files and shows none.
 	if read, _ := d.expand("@."); !strings.Contains(read, ".env (17 B)") || strings.Contains(read, "verysecret") {
 		t.Error(read)

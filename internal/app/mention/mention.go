@@ -35,6 +35,9 @@ const (
 type Options struct {
 	// Dir is where relative paths begin, Home what "~" stands for.
 	Dir, Home string
+	// Own is the folder of the program's own: what it has put there for the
+	// person is no secret wherever that folder lies.
+	Own string
 	// Hub makes a client of the Hub, which is closed after its use; nil reads
 	// no repository.
 	Hub func() (*hub.Client, error)
@@ -188,15 +191,19 @@ func (w *reading) file(name, path string, info fs.FileInfo) {
 	}
 }
 
-// inside is a path as it is judged: the folders above the working directory are
-// where the person has chosen to be.
+// inside is a path as it is judged: the folders above the working directory, and
+// above the program's own, are where the person has chosen to be.
 func (w *reading) inside(path string) string {
-	dir := w.o.Dir
-	if real, err := filepath.EvalSymlinks(dir); err == nil && !strings.HasPrefix(path, dir) {
-		dir = real
-	}
-	if rest, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rest) {
-		path = rest
+	for _, dir := range []string{w.o.Dir, w.o.Own} {
+		if dir == "" {
+			continue
+		}
+		if real, err := filepath.EvalSymlinks(dir); err == nil && !strings.HasPrefix(path, dir) {
+			dir = real
+		}
+		if rest, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rest) {
+			return filepath.ToSlash(rest)
+		}
 	}
 	return filepath.ToSlash(path)
 }

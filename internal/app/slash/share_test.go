@@ -65,7 +65,7 @@ func (w *world) push(id string, files map[string]string) {
 	}
 }
 
-const own, open = "bob/ml-intern-sessions", "bob/ml-intern-sessions-public"
+const mine, open = "bob/ml-intern-sessions", "bob/ml-intern-sessions-public"
 
 // share runs /share-traces in a session that is there.
 func (w *world) share(args string, answers ...dialogtest.Answer) string {
@@ -75,7 +75,7 @@ func (w *world) share(args string, answers ...dialogtest.Answer) string {
 
 func TestCheck30_ShareTraces(t *testing.T) {
 	w := newWorld(t)
-	if said := w.share(""); !strings.HasPrefix(said, own+" does not exist yet. It will be created private on the next save that is uploaded.") {
+	if said := w.share(""); !strings.HasPrefix(said, mine+" does not exist yet. It will be created private on the next save that is uploaded.") {
 		t.Error(said)
 	}
 	if said := w.share("maybe"); said != "error: /share-traces maybe: expected public, private, status, off, this or delete ID" {
@@ -90,20 +90,20 @@ func TestCheck30_ShareTraces(t *testing.T) {
 			t.Error(said)
 		}
 	}
-	if got := w.wrote(); len(got) > 0 || w.visibility(own) != "none" {
+	if got := w.wrote(); len(got) > 0 || w.visibility(mine) != "none" {
 		t.Errorf("a no changed something: %v", got)
 	}
 	said := w.share("PUBLIC", dialogtest.Type(" Yes "))
-	if !strings.HasSuffix(said, "Dataset is now PUBLIC.\n"+w.hub.URL()+"/datasets/"+own) || w.visibility(own) != "public" {
+	if !strings.HasSuffix(said, "Dataset is now PUBLIC.\n"+w.hub.URL()+"/datasets/"+mine) || w.visibility(mine) != "public" {
 		t.Error(said)
 	}
-	if got := strings.Join(w.wrote(), ", "); got != "POST /api/repos/create, PUT /api/datasets/"+own+"/settings" {
+	if got := strings.Join(w.wrote(), ", "); got != "POST /api/repos/create, PUT /api/datasets/"+mine+"/settings" {
 		t.Errorf("requests: %s", got)
 	}
-	if said := w.share(""); said != w.hub.URL()+"/datasets/"+own+"\nVisibility: public\n/share-traces private changes that." {
+	if said := w.share(""); said != w.hub.URL()+"/datasets/"+mine+"\nVisibility: public\n/share-traces private changes that." {
 		t.Error(said)
 	}
-	if said := w.share("private"); said != "Dataset is now private.\n"+w.hub.URL()+"/datasets/"+own || w.visibility(own) != "private" {
+	if said := w.share("private"); said != "Dataset is now private.\n"+w.hub.URL()+"/datasets/"+mine || w.visibility(mine) != "private" {
 		t.Error(said)
 	}
 	if said := w.share(""); !strings.Contains(said, "Visibility: private\n/share-traces public changes that.") {
@@ -115,7 +115,7 @@ func TestCheck30_ShareTraces(t *testing.T) {
 func TestSharePublicTellsWhatIsThere(t *testing.T) {
 	w := newWorld(t)
 	w.share("private")
-	w.push(own, map[string]string{
+	w.push(mine, map[string]string{
 		"sessions/2026-01-01/a.jsonl": `{"type":"user","message":"token [REDACTED_HF_TOKEN] and [REDACTED_HF_TOKEN]"}` + "\n" + `{"x":"[REDACTED]"}` + "\n",
 		"sessions/2026-01-02/b.jsonl": `{"type":"user","message":"hf_` + strings.Repeat("Ab1", 12) + `"}` + "\n",
 		"sessions/notes.txt":          "no session",
@@ -175,7 +175,7 @@ func (w *world) config(text string) {
 func TestShareOffAndStatus(t *testing.T) {
 	w := newWorld(t)
 	said := w.share("status")
-	for _, part := range []string{"share_traces is on.", "This version uploads no session by itself", "Queue: empty. Last error: none.", own + " does not exist yet."} {
+	for _, part := range []string{"share_traces is on.", "This version uploads no session by itself", "Queue: empty. Last error: none.", mine + " does not exist yet."} {
 		if !strings.Contains(said, part) {
 			t.Errorf("lacks %q:\n%s", part, said)
 		}
@@ -218,8 +218,8 @@ func TestShareThisAndDelete(t *testing.T) {
 	if !strings.Contains(said, "Published: "+w.hub.URL()+"/datasets/"+open+"\n/share-traces delete "+id[:8]+" takes it out again.") {
 		t.Error(said)
 	}
-	if w.visibility(open) != "public" || w.visibility(own) != "none" {
-		t.Errorf("%s, %s", w.visibility(open), w.visibility(own))
+	if w.visibility(open) != "public" || w.visibility(mine) != "none" {
+		t.Errorf("%s, %s", w.visibility(open), w.visibility(mine))
 	}
 	files := w.files(open)
 	file := regexp.MustCompile(`sessions/\d{4}-\d\d-\d\d/` + id + `\.jsonl`).FindString(strings.Join(files, " "))

@@ -6,13 +6,16 @@ package slash
 
 import (
 	"context"
+	"runtime"
 
 	"github.com/ml-intern/ml-intern/internal/app/slash/desk"
+	"github.com/ml-intern/ml-intern/internal/app/slash/own"
 	"github.com/ml-intern/ml-intern/internal/app/slash/project"
 	"github.com/ml-intern/ml-intern/internal/app/slash/sessions"
 	"github.com/ml-intern/ml-intern/internal/app/slash/settings"
 	"github.com/ml-intern/ml-intern/internal/app/slash/turns"
 	"github.com/ml-intern/ml-intern/internal/app/slash/view"
+	"github.com/ml-intern/ml-intern/internal/platform/clipboard"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 )
 
@@ -56,6 +59,9 @@ func Commands(d *Desk) []dialog.Command {
 		project.ShareTraces(d),
 		leave("detach", "leave the session running and go (Ctrl-B d)", true),
 		leave("quit", "end the session and leave", false),
+		own.Shell(d),
+		own.Remember(d),
+		own.Picture(d, clipboard.Options{GOOS: runtime.GOOS, Env: d.Env}),
 	}
 	list[0] = help(list, d.Plain)
 	return list

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"syscall"
 
 	"github.com/charmbracelet/x/ansi"
@@ -20,15 +21,14 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/detach"
-	"github.com/ml-intern/ml-intern/internal/app/slash"
 	"github.com/ml-intern/ml-intern/internal/app/welcome"
+	"github.com/ml-intern/ml-intern/internal/ui/attach"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve/sheet"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
-	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/complete"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/history"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
@@ -74,6 +74,9 @@ type run struct {
 	options Options
 	// desk asks for what a first launch lacks.
 	desk welcome.Desk
+
+	mu    sync.Mutex
+	shown attach.Session // the session that is shown, nil before there is one
 }
 
 // lines reports whether nothing can be drawn anew.
@@ -116,14 +119,15 @@ func (r *run) conversation(ctx context.Context) (o terminal.Options, release fun
 	a, c := r.app, r.app.Config()
 	hangup, terminate, release := signals(ctx)
 	dark := c.UI.Theme != "light"
-	commands := append(slash.Commands(&slash.Desk{App: a, Version: app.Version()}), r.errands()...)
+	commands := r.commands()
 	return terminal.Options{
 		In: r.streams.In, Out: r.streams.Out, Environ: r.environ(), Theme: r.look(dark),
-		Banner: r.banner, Open: r.open, Commands: commands,
+		Banner: r.banner, Open: r.follow, Commands: commands,
 		Editor: editor(a.Loaded.Env),
 		Input: composer.Options{
-			History: r.history(), Dir: a.Loaded.Dir, Sources: []complete.Source{complete.Slash(commands), complete.Paths(a.Loaded.Dir)},
+			History: r.history(), Dir: a.Loaded.Dir, Sources: r.sources(commands),
 		},
+		Expand: r.reader().Expand,
 		Approve: approve.Options{Options: sheet.Options{
 			Shown: a.Scrub, Secret: a.Secrets().Shown, Hub: a.Loaded.URL("HF_ENDPOINT").Value, File: r.file, Dir: a.Loaded.Dir,
 		}, NoProject: r.noProject()},

@@ -24,6 +24,18 @@ type Desk struct {
 	Version string
 	// Plain is the line mode: there are no keys.
 	Plain bool
+	// Environ is the environment of the person's own commands.
+	Environ []string
+}
+
+// Env gives a variable of the person's environment.
+func (d *Desk) Env(name string) string {
+	for _, entry := range d.Environ {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // Absolute is a path as a person means it.
