@@ -188,17 +188,21 @@ func (r *run) banner(width int) []string {
 	if c.ToolRuntime == "sandbox" {
 		runtime = "HF sandbox"
 	}
-	lines := []string{
-		th.Paint(theme.Heading, "ml-intern") + th.Paint(theme.Dim, " "+app.Version()),
-		th.Paint(theme.Dim, "Model: ") + r.app.Model(),
-		th.Paint(theme.Dim, "Tool runtime: ") + runtime,
-		th.Paint(theme.Dim, "Folder: ") + console.OneLine(r.app.Loaded.Dir),
-		th.Paint(theme.Dim, "/help lists the commands, /model changes the model, /quit leaves"),
+	lines := []string{th.Paint(theme.Heading, "ml-intern") + th.Paint(theme.Dim, " "+app.Version())}
+	if !r.older() { // an older session says in the status line what it runs with
+		lines = append(lines, th.Paint(theme.Dim, "Model: ")+r.app.Model(), th.Paint(theme.Dim, "Tool runtime: ")+runtime,
+			th.Paint(theme.Dim, "Folder: ")+console.OneLine(r.app.Loaded.Dir))
 	}
+	lines = append(lines, th.Paint(theme.Dim, "/help lists the commands, /model changes the model, /quit leaves"))
 	for i, line := range lines {
 		lines[i] = ansi.Truncate(line, width, th.Glyph(theme.Ellipsis))
 	}
 	return append(lines, "")
+}
+
+// older reports whether the session has been there before this run.
+func (r *run) older() bool {
+	return r.options.Attach != "" || r.options.Session.Continue || r.options.Session.Resume != ""
 }
 
 // ended tells how to come back and returns the exit code.
@@ -238,7 +242,7 @@ func (r *run) farewell(res terminal.Result) {
 	case res.Reason == terminal.HungUp:
 	case res.Reason == terminal.Detached:
 		fmt.Fprintf(r.streams.Out, "The session goes on: ml-intern attach %s shows it, ml-intern stop %s ends it\n", id, id)
-	case info.LastSeq > 0 && res.Opened.Detachable:
+	case res.Opened.Detachable && r.app.Kept(context.Background(), id):
 		fmt.Fprintf(r.streams.Out, "Go on with it: ml-intern --resume %s\n", id)
 	}
 }
