@@ -47,6 +47,7 @@ func Commands(d *Desk) []dialog.Command {
 		view.Status(d),
 		view.Cost(d),
 		view.Context(d),
+		view.Jobs(d),
 		view.Plan(),
 		view.Tools(),
 		view.Verbose(),

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
+	osexec "os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +15,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/slash"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/hubsim"
+	"github.com/ml-intern/ml-intern/internal/hubsim/exec"
 	"github.com/ml-intern/ml-intern/internal/hubsim/hubsimtest"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
@@ -37,7 +38,10 @@ func newWorld(t *testing.T, more ...string) *world {
 	if err := os.Mkdir(w.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	w.hub = hubsimtest.Start(t, hubsim.Options{Home: filepath.Join(w.home, "hf")})
+	w.hub = hubsimtest.Start(t, hubsim.Options{Home: filepath.Join(w.home, "hf"), Scripts: []exec.Script{{Steps: []exec.Step{
+		{AfterMs: 1000, Lines: []string{"{'loss': 2.5, 'epoch': 0.1}", "{'loss': 1.5, 'epoch': 0.2}"}},
+		{AfterMs: 3_600_000},
+	}}}})
 	env, err := w.hub.Env("")
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +187,7 @@ func (w *world) talkTo(s *held, answers ...dialogtest.Answer) *dialogtest.Talk {
 // git makes the project a repository.
 func (w *world) git() {
 	w.Helper()
-	if out, err := exec.Command("git", "-C", w.dir, "init", "-q").CombinedOutput(); err != nil {
+	if out, err := osexec.Command("git", "-C", w.dir, "init", "-q").CombinedOutput(); err != nil {
 		w.Fatalf("%v: %s", err, out)
 	}
 }

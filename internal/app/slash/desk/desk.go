@@ -13,6 +13,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/saved"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/ui/chart"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 )
 
@@ -24,6 +25,10 @@ type Desk struct {
 	Version string
 	// Plain is the line mode: there are no keys.
 	Plain bool
+	// ASCII draws with ASCII characters only, Paint colours a piece of a chart;
+	// nil leaves it.
+	ASCII bool
+	Paint func(chart.Part, string) string
 	// Environ is the environment of the person's own commands.
 	Environ []string
 }

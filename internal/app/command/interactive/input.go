@@ -10,14 +10,32 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/mention"
 	"github.com/ml-intern/ml-intern/internal/app/slash"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
+	"github.com/ml-intern/ml-intern/internal/ui/chart"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/complete"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
 
 // commands are the slash commands.
 func (r *run) commands() []dialog.Command {
-	return slash.Commands(&slash.Desk{App: r.app, Version: app.Version(), Plain: r.lines(), Environ: r.environ()})
+	return slash.Commands(&slash.Desk{
+		App: r.app, Version: app.Version(), Plain: r.lines(), ASCII: r.options.ASCII, Paint: painter(r.look(r.app.Config().UI.Theme != "light")), Environ: r.environ(),
+	})
+}
+
+// painter gives the pieces of a chart the theme's colours.
+func painter(th *theme.Theme) func(chart.Part, string) string {
+	curves := []theme.Role{theme.Accent, theme.Success, theme.Warning, theme.Link, theme.Keyword, theme.Number}
+	return func(part chart.Part, text string) string {
+		switch {
+		case part == chart.Axis:
+			return th.Paint(theme.Dim, text)
+		case part < 0:
+			return th.Paint(theme.Danger, text)
+		}
+		return th.Paint(curves[int(part)%len(curves)], text)
+	}
 }
 
 // seen remembers repositories that were mentioned.
