@@ -33,6 +33,7 @@ type rootOptions struct {
 	sessionID  string
 	noStream   bool
 	simulate   string
+	images     []string
 	detach     bool
 	look       look
 }
@@ -87,6 +88,7 @@ func (o *rootOptions) flags(f *pflag.FlagSet) {
 	o.list(f, "deny", "permissions.deny", "refuse matching calls in every mode; repeatable")
 	o.toggle(f, "dangerously-skip-permissions", "permissions.mode", "yolo", "the same as --approval-mode yolo")
 	f.StringVarP(&o.print, "print", "p", "", "the `PROMPT`, when it could be taken for a command")
+	f.StringArrayVar(&o.images, "image", nil, "send this picture `FILE` along; repeatable")
 	f.StringVar(&o.format, "output-format", "text", "`FORMAT`: text, json (one result object) or stream-json (one event a line)")
 	f.StringVarP(&o.lastFile, "output-last-message", "o", "", "also write the final message to this `FILE`")
 	f.StringVar(&o.schemaFile, "output-schema", "", "JSON schema `FILE` that the final message must fit")

@@ -70,6 +70,13 @@ func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt
 	}
 	request := o.sessionRequest()
 	request.Prompt = strings.TrimSpace(prompt) != ""
+	if len(o.images) > 0 && !request.Prompt {
+		return 0, console.Usage("--image goes with a prompt; in a conversation mention pictures with @path, or paste them")
+	}
+	images, err := o.pictures(ctx, s)
+	if err != nil {
+		return 0, err
+	}
 	if !request.Prompt && o.conversation(s) {
 		return o.converse(ctx, s, dir, request)
 	}
@@ -77,7 +84,7 @@ func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt
 		return 0, &console.ExitError{Code: headless.ExitUsage, Err: errNoPrompt}
 	}
 	if o.detach {
-		return 0, o.inBackground(ctx, s, dir, prompt, request)
+		return 0, o.inBackground(ctx, s, dir, event.UserInput{Text: strings.TrimSpace(prompt), Images: images}, request)
 	}
 	options := app.Options{
 		Dir: dir, Environ: s.Environ, Flags: o.settings, Trust: o.trust, Headless: true, NoStream: o.noStream,
@@ -99,16 +106,16 @@ func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt
 	if err != nil {
 		return 0, err
 	}
-	return o.follow(ctx, s, a, session, prompt, check)
+	return o.follow(ctx, s, a, session, prompt, images, check)
 }
 
 // inBackground hands the run to a process of its own.
-func (o *rootOptions) inBackground(ctx context.Context, s *console.Streams, dir, prompt string, request app.SessionRequest) error {
+func (o *rootOptions) inBackground(ctx context.Context, s *console.Streams, dir string, in event.UserInput, request app.SessionRequest) error {
 	r := detached.Run{Dir: dir, JSON: o.format == "json", Quiet: o.quiet, Request: detach.Request{
 		Session: request, Settings: o.settings, Trust: o.trust, NoStream: o.noStream, Unattended: true, Timeout: o.timeout,
 	}}
 	if request.Prompt {
-		r.Request.Input = &event.UserInput{Text: strings.TrimSpace(prompt)}
+		r.Request.Input = &in
 	}
 	return detached.Start(ctx, s, r)
 }
@@ -141,14 +148,14 @@ func (o *rootOptions) checkFile(s *console.Streams) error {
 	return nil
 }
 
-func (o *rootOptions) follow(ctx context.Context, s *console.Streams, a *app.App, session *app.Session, prompt string, check func(string) (string, error)) (int, error) {
+func (o *rootOptions) follow(ctx context.Context, s *console.Streams, a *app.App, session *app.Session, prompt string, images []event.Image, check func(string) (string, error)) (int, error) {
 	stop, release := console.StopSignals(ctx, o.timeout)
 	defer release()
 	last := &lastMessage{path: o.lastFile}
 	set := session.Settings()
 	code := headless.Run(ctx, session, headless.Options{
 		Stdout: s.Out, Stderr: s.Err, TTY: s.OutTTY, Format: headless.Format(o.format), Quiet: o.quiet,
-		Verbose: o.verbose, Prompt: strings.TrimSpace(prompt), Shown: a.Scrub(strings.TrimSpace(prompt)), After: session.After, Check: check, Stop: stop,
+		Verbose: o.verbose, Prompt: strings.TrimSpace(prompt), Images: images, Shown: a.Scrub(strings.TrimSpace(prompt)), After: session.After, Check: check, Stop: stop,
 		Once: o.simulate != "", Evidence: session.Evidence, Final: last.write, Saved: func() string { return saved(a, session) },
 		Init: headless.Init{
 			SessionID: session.ID, Model: set.Model, Workdir: set.Workdir, Runtime: set.Runtime, Tools: session.Tools,

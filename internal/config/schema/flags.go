@@ -21,6 +21,7 @@ var Flags = []Flag{
 	{"--fork", "with `--continue` or `--resume`: go on in a copy"},
 	{"--session-id UUID", "id of the new session"},
 	{"--simulate[=SCENARIO]", "try it on a simulated Hub: `calm`, `no-credits`, `rate-limited`, `job-oom`, `log-cut` or `flaky-storage`; nothing but calls to a chosen remote model leaves the machine"},
+	{"--image FILE", "show this picture along with the prompt; repeatable"},
 	{"--detach", "work in the background, apart from the terminal: `ps`, `attach`, `tail` and `stop` reach it"},
 	{"--cwd DIR", "work in this directory"},
 	{"--trust", "trust this folder's configuration and `.env` for this run"},

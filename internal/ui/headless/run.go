@@ -73,6 +73,8 @@ type Options struct {
 	Quiet, Verbose bool
 	// Prompt is what to submit; empty takes up an unfinished turn.
 	Prompt string
+	// Images are shown along with it.
+	Images []event.Image
 	// Shown is the prompt without secrets, for people to see.
 	Shown string
 	// After is the number of the newest event before this run.
@@ -225,7 +227,15 @@ func (r *run) submit(ctx context.Context, text string) error {
 	if r.repaired {
 		r.asked += "_repair"
 	}
-	return r.session.Submit(ctx, event.Submission{ID: r.asked, Operation: event.UserInput{Text: text}})
+	return r.session.Submit(ctx, event.Submission{ID: r.asked, Operation: event.UserInput{Text: text, Images: r.pictures()}})
+}
+
+// pictures go with the prompt, not with a request for repair.
+func (r *run) pictures() []event.Image {
+	if r.repaired {
+		return nil
+	}
+	return r.opts.Images
 }
 
 // take keeps the accounts of one event and ends the run at the end of its turn.
