@@ -64,7 +64,9 @@ func TestJobs(t *testing.T) {
 	}
 	// A log file.
 	w.write("train.log", "step 1 loss=3.25\nstep 2 loss=3.00\n")
-	w.run(dialogtest.New(t, dialogtest.Watch(func(frame string) bool { return strings.Contains(frame, "train.log") && strings.Contains(frame, "loss") })), "/jobs train.log")
+	w.run(dialogtest.New(t, dialogtest.Watch(func(frame string) bool {
+		return strings.Contains(frame, "train.log") && strings.Contains(frame, "loss")
+	})), "/jobs train.log")
 	w.run(dialogtest.New(t, dialogtest.Watch(func(frame string) bool { return strings.Contains(frame, "loss") })), "/jobs "+filepath.Join(w.dir, "train.log"))
 }
 

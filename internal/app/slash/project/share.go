@@ -99,12 +99,17 @@ func open(ctx context.Context, d *desk.Desk, talk dialog.Talk) (*sharing, error)
 
 // show tells who sees the data set.
 func (s *sharing) show(ctx context.Context) error {
+	return s.look(ctx, "\n"+noUploads)
+}
+
+// look is show; more is said where there is no data set yet.
+func (s *sharing) look(ctx context.Context, more string) error {
 	state, err := s.own.State(ctx)
 	if err != nil {
 		return err
 	}
 	if !state.Exists {
-		s.talk.Print(s.own.Repo + " does not exist yet. It will be created private on the next save that is uploaded.\n" + noUploads)
+		s.talk.Print(s.own.Repo + " does not exist yet. It will be created private on the next save that is uploaded." + more)
 		return nil
 	}
 	other := "public"
@@ -309,7 +314,7 @@ func sharingStatus(ctx context.Context, d *desk.Desk, talk dialog.Talk) error {
 		return nil
 	}
 	defer s.hub.Close()
-	if err := s.show(ctx); err != nil {
+	if err := s.look(ctx, ""); err != nil {
 		talk.Warn(s.own.Repo + ": " + err.Error())
 	}
 	return nil
