@@ -21,6 +21,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/setup"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
 
 // What the application is made of.
@@ -105,6 +106,8 @@ func (m *model) watchSignals(ctx context.Context) {
 			return
 		case <-interrupts:
 			m.send(interruptMsg{})
+		case text := <-m.o.Warnings:
+			m.send(sayMsg{func(m *model) { m.say(theme.Warning, text) }})
 		case <-m.o.Hangup:
 			m.send(leaveMsg{HungUp})
 			return

@@ -54,12 +54,14 @@ func modes() []string { return []string{"ask", "auto-edit", "plan"} }
 // Run shows the conversation until the person leaves it, and returns the exit
 // code.
 func Run(ctx context.Context, s *console.Streams, o Options) (int, error) {
+	w := &warner{print: o.App.Warn, lines: make(chan string, mostWarnings)}
+	o.App.Warn = w.warn
 	a, err := app.New(ctx, o.App)
 	if err != nil {
 		return 0, err
 	}
 	defer a.Close()
-	r := &run{streams: s, app: a, options: o}
+	r := &run{streams: s, app: a, options: o, warner: w}
 	r.desk = welcome.Desk{App: a, Unsaved: r.detachable()}
 	if r.lines() {
 		return r.plain(ctx)
@@ -73,7 +75,8 @@ type run struct {
 	app     *app.App
 	options Options
 	// desk asks for what a first launch lacks.
-	desk welcome.Desk
+	desk   welcome.Desk
+	warner *warner
 
 	mu    sync.Mutex
 	shown attach.Session // the session that is shown, nil before there is one
@@ -135,8 +138,9 @@ func (r *run) conversation(ctx context.Context) (o terminal.Options, release fun
 			Mode: c.UI.Notify, Environ: r.environ(), GOOS: runtime.GOOS, MinSeconds: c.NotifyMinSeconds, Name: filepath.Base(a.Loaded.Dir),
 			ASCII: r.options.ASCII, Scrub: a.Scrub, Run: start,
 		}),
-		Rule:  func(rule string) error { return a.Loaded.AllowInProject(ctx, rule) },
-		Modes: modes(), ShowThinking: c.ShowThinking, Hangup: hangup, Terminate: terminate,
+		Rule:     func(rule string) error { return a.Loaded.AllowInProject(ctx, rule) },
+		Warnings: r.warner.show(),
+		Modes:    modes(), ShowThinking: c.ShowThinking, Hangup: hangup, Terminate: terminate,
 	}, release
 }
 
@@ -207,6 +211,7 @@ func (r *run) older() bool {
 
 // ended tells how to come back and returns the exit code.
 func (r *run) ended(res terminal.Result) (int, error) {
+	r.warner.hide()
 	if r.options.End != nil {
 		r.options.End()
 	}

@@ -145,6 +145,8 @@ func (m *mode) loop(interrupts <-chan os.Signal) {
 			m.take(r)
 		case <-interrupts:
 			m.interrupt()
+		case text := <-m.o.Warnings:
+			m.transcript.Say(theme.Warning, text)
 		case <-hangup:
 			hangup = nil
 			m.leave(terminal.HungUp)

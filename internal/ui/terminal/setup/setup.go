@@ -57,6 +57,9 @@ type Options struct {
 	Modes []string
 	// ShowThinking shows the model's reasoning.
 	ShowThinking bool
+	// Warnings are lines that the program has for the person beside the session;
+	// nil for none.
+	Warnings <-chan string
 	// Hangup ends when the terminal is gone.
 	Hangup <-chan struct{}
 	// Terminate ends when the process is asked to end.
