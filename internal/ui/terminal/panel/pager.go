@@ -16,18 +16,20 @@ type Pager struct {
 	drawn
 	title string
 	text  []string
+	diff  bool // it is drawn as a difference
 
-	width int      // the text was wrapped for
-	lines []string // the text wrapped
+	width int          // the text was wrapped for
+	lines []string     // the text wrapped
+	roles []theme.Role // of the lines
 	top   int
 	rows  int
 	find  field
 	typed bool // the search is being typed
 }
 
-// NewPager shows a text, literally.
+// NewPager shows a text, literally; a unified difference has its colours.
 func NewPager(title, text string, th *theme.Theme) *Pager {
-	return &Pager{title: title, text: literal(text), drawn: drawn{th}, find: newField("", false)}
+	return &Pager{title: title, text: literal(text), diff: theme.IsDiff(text), drawn: drawn{th}, find: newField("", false)}
 }
 
 // Key scrolls, searches or leaves.
@@ -104,7 +106,9 @@ func (p *Pager) View(width, height int) ([]string, *Cursor) {
 	p.clamp()
 	lines := []string{p.theme.Paint(theme.Strong, p.fit(clean(p.title), width))}
 	end := min(len(p.lines), p.top+p.rows)
-	lines = append(lines, p.lines[p.top:end]...)
+	for i := p.top; i < end; i++ {
+		lines = append(lines, p.theme.Paint(p.roles[i], p.lines[i]))
+	}
 	if p.typed {
 		text, x := p.find.view(max(1, width-1))
 		return append(lines, p.theme.Paint(theme.Accent, "/")+text), &Cursor{X: x + 1, Y: len(lines)}
@@ -114,8 +118,14 @@ func (p *Pager) View(width, height int) ([]string, *Cursor) {
 }
 
 func (p *Pager) wrap(width int) {
-	p.width, p.lines = width, nil
+	p.width, p.lines, p.roles = width, nil, nil
 	for _, line := range p.text {
-		p.lines = append(p.lines, strings.Split(ansi.Hardwrap(line, max(1, width), true), "\n")...)
+		role := theme.Text
+		if p.diff {
+			role = theme.OfDiff(line)
+		}
+		for _, part := range strings.Split(ansi.Hardwrap(line, max(1, width), true), "\n") {
+			p.lines, p.roles = append(p.lines, part), append(p.roles, role)
+		}
 	}
 }

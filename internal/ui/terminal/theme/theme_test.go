@@ -202,3 +202,21 @@ func luminance(r, g, b float64) float64 {
 	}
 	return 0.2126*linear(r) + 0.7152*linear(g) + 0.0722*linear(b)
 }
+
+func TestDiff(t *testing.T) {
+	for line, want := range map[string]theme.Role{
+		"diff --git a/x b/x": theme.Strong, "--- a/x": theme.Strong, "+++ b/x": theme.Strong, "@@ -1 +1 @@": theme.Accent, "+new": theme.Added, "-old": theme.Removed,
+		" same": theme.Text, "": theme.Text, "index 1..2": theme.Text,
+	} {
+		if got := theme.OfDiff(line); got != want {
+			t.Errorf("%q: %v, want %v", line, got, want)
+		}
+	}
+	for text, want := range map[string]bool{
+		"diff --git a/x b/x\n": true, "--- a/x\n+++ b/x\n@@ -1 +1 @@\n": true, "--- a list\n- x": false, "": false, "+ x": false, "text\ndiff --git": false,
+	} {
+		if got := theme.IsDiff(text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

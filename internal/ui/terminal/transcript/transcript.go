@@ -123,17 +123,7 @@ func (t *Transcript) Markdown(text string) { t.Add(markdown.Render(text, t.markd
 // Diff adds a unified diff.
 func (t *Transcript) Diff(text string) {
 	for line := range strings.SplitSeq(strings.TrimRight(page.Clean(text), "\n"), "\n") {
-		role := theme.Text
-		switch {
-		case strings.HasPrefix(line, "+++ "), strings.HasPrefix(line, "--- "):
-			role = theme.Strong
-		case strings.HasPrefix(line, "@@"):
-			role = theme.Accent
-		case strings.HasPrefix(line, "+"):
-			role = theme.Added
-		case strings.HasPrefix(line, "-"):
-			role = theme.Removed
-		}
+		role := theme.OfDiff(line)
 		t.page.Block(page.Note)
 		for _, part := range page.Cut(line, t.page.Width()-2) {
 			t.page.Line(t.page.Behind("  ", role, part))
