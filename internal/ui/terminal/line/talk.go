@@ -207,6 +207,10 @@ func (t *talk) Ask(ctx context.Context, q dialog.Question) (string, error) {
 func (t *talk) Page(_ context.Context, title, text string) error {
 	t.m.do(func() {
 		t.m.transcript.Say(theme.Strong, title)
+		if theme.IsDiff(text) {
+			t.m.transcript.Diff(text)
+			return
+		}
 		t.m.transcript.Say(theme.Text, text)
 	})
 	return nil
