@@ -92,7 +92,7 @@ func (s *Session) another(ctx context.Context, ref, current string) (*live.Chapt
 		done := live.Reopened(found.path, c.State)
 		c.Complete = &done
 	}
-	c.Later, c.Complete.SessionID = saved.Remarks(c.State, a.Loaded.Dir), c.ID
+	c.Later = saved.Remarks(c.State, a.Loaded.Dir)
 	// A model that cannot be reached from here stays as it was saved.
 	if saved := c.Complete.ModelName; saved != "" {
 		if _, err := a.Models.Resolve(ctx, saved); err != nil {

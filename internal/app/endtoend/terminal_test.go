@@ -453,3 +453,63 @@ func TestUndoFiles(t *testing.T) {
 	x.SeeAll("redone")
 	x.Until("the files to be back", func(string) bool { return text("train.py") == "lr = 2\n" && text("fresh.txt") == "new\n" })
 }
+
+// Check 25, in the terminal: the newest session comes first, a prefix, a path
+// and the picker find one, and what is not there is said.
+func TestCheck25_ResumeInTheTerminal(t *testing.T) {
+	y := newYard(t)
+	y.follow("resume")
+	var ids []string
+	for _, prompt := range []string{"the older conversation", "the newer conversation"} {
+		if e := y.mustRun(t, "--model", "vllm/m", "--output-format", "json", prompt); e.code != 0 {
+			t.Fatal(e)
+		}
+		e := y.mustRun(t, "sessions", "list", "--json")
+		ids = append(ids, regexp.MustCompile(`"session_id": ?"([0-9a-f-]+)"`).FindStringSubmatch(e.stdout)[1])
+	}
+	x := y.converse(t)
+	say(x, "/resume")
+	x.See("Which session?", "the older conversation")
+	if text := x.Text(); strings.Index(text, "the newer conversation") > strings.Index(text, "the older conversation") {
+		t.Errorf("the newest session is not the first:\n%s", text)
+	}
+	x.Type("older")
+	x.Until("the other one to go", func(screen string) bool {
+		_, menu, _ := strings.Cut(screen, "Which session?")
+		return !strings.Contains(menu, "the newer conversation")
+	})
+	x.Press("enter")
+	x.SeeAll("❯ the older conversation", "Resumed from", ids[0][:8])
+	say(x, "and on")
+	x.Until("the answer", func(string) bool { return strings.Count(x.All(), "Goodbye.") >= 2 })
+	say(x, "/resume "+ids[1][:8])
+	x.SeeAll("❯ the newer conversation", ids[1][:8])
+	say(x, "/resume nothing-like-it")
+	x.SeeAll("nothing-like-it", "not found")
+	say(x, "still here")
+	x.Until("the last answer", func(string) bool { return len(y.models.requests("resume")) == 4 })
+}
+
+// Check 30: who sees the traces, step by step.
+func TestCheck30_ShareTraces(t *testing.T) {
+	y := newYard(t)
+	y.follow("share")
+	x := y.converse(t)
+	say(x, "hello")
+	x.SeeAll("Goodbye.")
+	say(x, "/share-traces")
+	x.SeeAll("private", "next save")
+	say(x, "/share-traces maybe")
+	x.SeeAll("expected public, private")
+	say(x, "/share-traces public")
+	x.See("Type yes to make")
+	say(x, "no")
+	x.SeeAll("nothing was changed")
+	say(x, "/share-traces public")
+	x.See("Type yes to make")
+	x.Type("yes")
+	x.Press("enter")
+	x.SeeAll("Dataset is now PUBLIC.", "bob/ml-intern-sessions")
+	say(x, "/share-traces")
+	x.SeeAll("Visibility: public")
+}
