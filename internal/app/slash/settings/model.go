@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/app/slash/desk"
@@ -15,14 +16,21 @@ import (
 // Model shows or changes the model. Whether the new one can work is checked by
 // the session, which says what it finds.
 func Model(d *desk.Desk) dialog.Command {
+	here := &machine{d: d}
 	return dialog.Command{
 		Name: "model", Args: "[id]", Help: "choose another model, or switch to the one named",
-		Complete: func(ctx context.Context, _ string) []dialog.Option { return models(ctx, d) },
+		Complete: func(ctx context.Context, _ string) []dialog.Option {
+			d.App.Models.Catalog().Prewarm()
+			return models(ctx, d, here)
+		},
 		Run: func(ctx context.Context, talk dialog.Talk, args string) error {
 			now := talk.Conversation().Settings().Model
 			id := schema.PlainModel(args)
 			if id == "" {
-				menu := dialog.Menu{Title: "Now " + now + ". Which model?", Items: models(ctx, d), Filter: true}
+				listed, cancel := context.WithTimeout(ctx, listWait)
+				_, _ = d.App.Models.Catalog().Models(listed) // without an answer those at hand are offered
+				cancel()
+				menu := dialog.Menu{Title: "Now " + now + ". Which model?", Items: models(ctx, d, here), Filter: true}
 				for i, it := range menu.Items {
 					if it.Value == now {
 						menu.At = i
@@ -50,9 +58,35 @@ func Model(d *desk.Desk) dialog.Command {
 // listWait is how long the router's list of models is waited for.
 const listWait = 2 * time.Second
 
-// models are those to choose from: the suggested ones, those of the router and
-// of servers on this machine.
-func models(ctx context.Context, d *desk.Desk) []dialog.Option {
+// machine is the models of servers on this machine, asked now and then: a person
+// who types asks at every key.
+type machine struct {
+	d *desk.Desk
+
+	mu    sync.Mutex
+	asked time.Time
+	names []string
+}
+
+// askAgain is how long an answer of the servers is good.
+const askAgain = 15 * time.Second
+
+func (m *machine) models(ctx context.Context) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.asked.IsZero() || time.Since(m.asked) > askAgain {
+		names := m.d.App.Models.Local(ctx)
+		if ctx.Err() != nil {
+			return names
+		}
+		m.names, m.asked = names, time.Now()
+	}
+	return m.names
+}
+
+// models are those to choose from: the suggested ones, those of servers on this
+// machine, and those of the router that are at hand.
+func models(ctx context.Context, d *desk.Desk, here *machine) []dialog.Option {
 	var all []dialog.Option
 	seen := map[string]bool{}
 	add := func(id, hint string) {
@@ -68,12 +102,9 @@ func models(ctx context.Context, d *desk.Desk) []dialog.Option {
 		}
 		add(s.ID, hint)
 	}
-	for _, id := range d.App.Models.Local(ctx) {
+	for _, id := range here.models(ctx) {
 		add(id, "on this machine")
 	}
-	listed, cancel := context.WithTimeout(ctx, listWait)
-	defer cancel()
-	_, _ = d.App.Models.Catalog().Models(listed) // without an answer those at hand are offered
 	for _, id := range d.App.Models.Names(ctx) {
 		add(id, "")
 	}
