@@ -204,7 +204,8 @@ func TestShareThisAndDelete(t *testing.T) {
 	if said := this(); !strings.HasPrefix(said, "error: ") {
 		t.Errorf("nothing was said: %s", said)
 	}
-	w.say(s, "hello, my token is hf_"+strings.Repeat("Ab1", 12))
+	w.say(s, "hello, my token is hf_"+strings.Repeat("Ab1", 12)+" and the door opens with opensesame")
+	w.app.Secrets().Hold("opensesame") // known since then
 	id := s.local.Info().SessionID
 	w.wrote()
 	if said := this(dialogtest.Type("no")); !strings.Contains(said, "This session has 2 rows, ") || !strings.Contains(said, "Secrets that were removed: hf token 1×.") ||
@@ -227,7 +228,7 @@ func TestShareThisAndDelete(t *testing.T) {
 		t.Fatalf("files: %v", files)
 	}
 	text := w.raw(open, file)
-	if strings.Contains(text, "Ab1Ab1") || !strings.Contains(text, "[REDACTED_HF_TOKEN]") {
+	if strings.Contains(text, "Ab1Ab1") || strings.Contains(text, "opensesame") || !strings.Contains(text, "[REDACTED_HF_TOKEN]") {
 		t.Errorf("the token: %s", text)
 	}
 	for line := range strings.Lines(text) {

@@ -1,6 +1,7 @@
 package slash_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -191,6 +192,23 @@ func TestDiff(t *testing.T) {
 			if strings.Contains(said, part) {
 				t.Errorf("%s has %q:\n%s", test.line, part, said)
 			}
+		}
+	}
+
+	// What somebody else has changed in between is not shown, be it in a file that
+	// the calls have changed too, or while one of them ran.
+	w.write("b.py", "1\n2\n3\n4\n5\n")
+	one := w.edit(id, "turn_3", func() { w.write("b.py", "one\n2\n3\n4\n5\n") })
+	w.write("b.py", "one\n2\nthree, by hand\n4\n5\n")
+	five := w.edit(id, "turn_3", func() { w.write("b.py", "one\n2\nthree, by hand\n4\nfive\n") })
+	overlapped := one
+	overlapped.Before, overlapped.Files = first.Before, slices.Clone(one.Files)
+	for name, changed := range map[string][]dialog.Change{"between two": {one, five}, "while one ran": {overlapped}} {
+		k := talk()
+		k.Session.Said, k.Session.Changed = turns, changed
+		said := w.run(k, "/diff")
+		if !strings.Contains(said, "+one") || strings.Contains(said, "+three, by hand") || strings.Contains(said, "somebody") {
+			t.Errorf("%s:\n%s", name, said)
 		}
 	}
 
