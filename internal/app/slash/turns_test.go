@@ -81,7 +81,7 @@ func TestNotWhileATurnRuns(t *testing.T) {
 	for _, line := range []string{"/undo", "/redo", "/rewind", "/new", "/clear", "/compact", "/resume 1", "/resume"} {
 		talk := dialogtest.New(t)
 		talk.Session.Running, talk.Session.Said = true, []dialog.Turn{{ID: "turn_1", Text: "x"}}
-		if said := w.run(talk, line); said != "error: a turn is running: wait for its end, or Esc ends it now" || len(talk.Session.Asked()) > 0 {
+		if said := w.run(talk, line); said != "error: a turn is running: it must end first, Esc makes it" || len(talk.Session.Asked()) > 0 {
 			t.Errorf("%s: %s, asked %v", line, said, talk.Session.Asked())
 		}
 	}

@@ -46,7 +46,7 @@ func (c conversation) Status() transcript.Status {
 }
 
 func (c conversation) Busy() bool {
-	return ask(c.m, func(m *model) bool { return m.transcript.Busy() })
+	return ask(c.m, func(m *model) bool { return m.transcript.Busy() || m.transcript.Gate() != nil })
 }
 
 func (c conversation) Tools() []transcript.Tool {

@@ -83,7 +83,7 @@ func (d *Desk) State(ctx context.Context, id string) (*history.State, error) {
 // Idle refuses while a turn runs: an operation would wait for its end.
 func Idle(talk dialog.Talk) error {
 	if talk.Conversation().Busy() {
-		return errors.New("a turn is running: wait for its end, or Esc ends it now")
+		return errors.New("a turn is running: it must end first, Esc makes it")
 	}
 	return nil
 }

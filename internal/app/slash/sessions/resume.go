@@ -164,12 +164,12 @@ func handle(ctx context.Context, d *desk.Desk, talk dialog.Talk, e sessions.Entr
 		toFile = "write it to a file (Markdown)"
 		remove = "delete it"
 	)
-	all := []string{copied, toFile, remove}
-	if !e.Running {
-		all = append([]string{goOn}, all...)
-	}
-	if e.Journal {
-		all = append(all, name)
+	all := []string{copied, toFile}
+	if !e.Running { // what somebody works on is his to change
+		all = append([]string{goOn}, append(all, remove)...)
+		if e.Journal {
+			all = append(all, name)
+		}
 	}
 	i, err := talk.Choose(ctx, dialog.Menu{Title: saved.Headline(e), Items: desk.Options(all...)})
 	if err != nil {

@@ -17,7 +17,7 @@ type Conversation interface {
 	Settings() event.Settings
 	// Status is what the status line is made of.
 	Status() transcript.Status
-	// Busy reports whether a turn is running.
+	// Busy reports whether a turn is running, or waits for an approval.
 	Busy() bool
 	// Tools are the last results of tools, the oldest first.
 	Tools() []transcript.Tool

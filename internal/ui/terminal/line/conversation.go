@@ -38,7 +38,9 @@ func (c conversation) Status() transcript.Status {
 	return look(c, func(m *mode) transcript.Status { return m.transcript.Status() })
 }
 
-func (c conversation) Busy() bool { return look(c, func(m *mode) bool { return m.transcript.Busy() }) }
+func (c conversation) Busy() bool {
+	return look(c, func(m *mode) bool { return m.transcript.Busy() || m.transcript.Gate() != nil })
+}
 
 func (c conversation) Tools() []transcript.Tool {
 	return look(c, func(m *mode) []transcript.Tool { return m.transcript.Tools() })
