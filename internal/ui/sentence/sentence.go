@@ -81,7 +81,11 @@ func ofWorld(ev event.Event) []Line {
 	switch ev.Type {
 	case event.TypeJobSubmit:
 		return with(ev, func(in event.JobSubmit) []Line {
-			return one(Plain, "job submitted: "+dotted(in.JobID, in.Flavor, in.JobURL))
+			lines := one(Plain, "job submitted: "+dotted(in.JobID, in.Flavor))
+			if in.JobURL != "" {
+				lines = append(lines, Line{Tone: Quiet, Depth: 1, Text: line(in.JobURL)})
+			}
+			return lines
 		})
 	case event.TypeJobComplete:
 		return with(ev, jobOver)

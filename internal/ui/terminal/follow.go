@@ -9,7 +9,6 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
-	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/feed"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/record"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
@@ -58,8 +57,8 @@ func (m *model) ready(msg openedMsg) tea.Cmd {
 func (m *model) notOpened(err error) tea.Cmd {
 	var fatal *FatalError
 	if errors.As(err, &fatal) || m.feed == nil && !errors.Is(err, context.Canceled) {
-		m.failure, m.reason = err, Failed
-		return tea.Quit
+		m.failure, m.reason, m.leaving = err, Failed, true
+		return m.quit()
 	}
 	m.warn(err.Error())
 	return nil
@@ -91,26 +90,15 @@ func (m *model) events(f *feed.Feed) tea.Cmd {
 // after does what follows from an event.
 func (m *model) after(ev event.Event) tea.Cmd {
 	m.gateChanged()
-	var cmd tea.Cmd
-	switch ev.Type {
-	case event.TypeNewComplete:
-		if e, err := event.Decode[event.NewComplete](ev); err == nil && e.ClearScreen {
-			cmd = clearScreen()
-		}
-	case event.TypeApprovalRequired:
-		cmd = m.notify(attention.Approval, "an approval is needed")
-	case event.TypeTurnComplete:
-		cmd = m.notify(attention.Finished, m.finished())
-	case event.TypeError:
-		if e, err := event.Decode[event.Error](ev); err == nil {
-			cmd = m.notify(attention.Error, e.Error)
-		}
-	case event.TypeJobComplete:
-		if e, err := event.Decode[event.JobComplete](ev); err == nil {
-			cmd = m.notify(attention.Job, fmt.Sprintf("job %s: %s", e.JobID, e.FinalStatus))
+	if e, err := event.Decode[event.NewComplete](ev); err == nil && e.ClearScreen {
+		return clearScreen()
+	}
+	if kind, text := m.record.Notice(ev); kind != "" {
+		if seq := m.o.Attention.Event(kind, text); seq != "" {
+			return tea.Raw(seq)
 		}
 	}
-	return cmd
+	return nil
 }
 
 // ended goes on with the session's next chapter, or says why no more events
@@ -126,13 +114,13 @@ func (m *model) ended(msg endedMsg) {
 		m.waiters.Tell(event.Event{Type: event.TypeResumeComplete}) // it stands in the new session's past
 		return
 	}
+	m.transcript.Stop() // what was said before comes first
 	text := "the session has ended"
 	if msg.err != nil {
 		text += ": " + msg.err.Error()
 	}
 	m.warn(text)
 	m.say(theme.Dim, "nothing is lost: what you type next goes on with it, /new begins another one")
-	m.transcript.Stop()
 	m.waiters.End(errors.New(text))
 	m.review, m.gate, m.lost = nil, nil, m.opened.Info().SessionID
 	m.opened = nil
@@ -142,21 +130,6 @@ func (m *model) ended(msg endedMsg) {
 func (m *model) settings(s event.Settings) {
 	m.record.Settings = s
 	m.transcript.Settings(s)
-}
-
-// finished says what has been done, in the person's own words.
-func (m *model) finished() string {
-	if n := len(m.record.Turns); n > 0 {
-		return "finished: " + m.record.Turns[n-1].Text
-	}
-	return "finished"
-}
-
-func (m *model) notify(kind, text string) tea.Cmd {
-	if seq := m.o.Attention.Event(kind, text); seq != "" {
-		return tea.Raw(seq)
-	}
-	return nil
 }
 
 // submit hands an operation to the session; before it is ready the operation
@@ -176,18 +149,8 @@ func (m *model) submit(op event.Operation) {
 	}
 	m.subs++
 	sub := event.Submission{ID: fmt.Sprintf("sub_%d_%d", m.o.Now().UnixNano(), m.subs), Operation: op}
-	m.queue(m.opened, sub)
-}
-
-// queue submits in order, beside the event loop.
-func (m *model) queue(session attach.Session, sub event.Submission) {
-	before, done := m.submitted, make(chan struct{})
-	m.submitted = done
-	m.work.Go(func() {
-		defer close(done)
-		if before != nil {
-			<-before
-		}
+	session := m.opened
+	m.submitted.Go(&m.work, func() {
 		if err := session.Submit(m.ctx, sub); err != nil && m.ctx.Err() == nil {
 			m.send(failedMsg{err})
 		}

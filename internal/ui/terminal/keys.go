@@ -2,7 +2,6 @@ package terminal
 
 import (
 	"cmp"
-	"context"
 	"strings"
 	"time"
 
@@ -193,9 +192,12 @@ func (m *model) enter(text string, steer bool) tea.Cmd {
 	case "exit", "quit", "/exit", "/quit":
 		return m.leave(Quit)
 	case "?":
-		return m.runCommand("help", "")
+		if m.review == nil {
+			line = "/help"
+		}
 	}
 	if name, args, ok := dialog.Slash(line); ok {
+		m.transcript.Typed(m.shown(line))
 		return m.runCommand(name, args)
 	}
 	if m.review != nil {
@@ -205,17 +207,25 @@ func (m *model) enter(text string, steer bool) tea.Cmd {
 	return nil
 }
 
+// shown is a text without what must not be seen.
+func (m *model) shown(text string) string {
+	if m.o.Approve.Shown == nil {
+		return text
+	}
+	return m.o.Approve.Shown(text)
+}
+
 // message sends a text. What it mentions is read first, beside the event loop;
 // texts keep their order.
 func (m *model) message(text string, steer bool) {
 	own := m.brings
 	m.brings = nil
-	m.inOrder(func(ctx context.Context) {
+	m.prepared.Go(&m.work, func() {
 		in := event.UserInput{Text: text}
 		var notes []string
 		if m.o.Expand != nil {
 			var err error
-			if in, notes, err = m.o.Expand(ctx, text); err != nil {
+			if in, notes, err = m.o.Expand(m.ctx, text); err != nil {
 				m.send(sayMsg{func(m *model) { m.notSent(text, own, err) }})
 				return
 			}
@@ -244,17 +254,4 @@ func (m *model) notSent(text string, own []string, err error) {
 	if m.input.Text() == "" {
 		m.input.SetText(text)
 	}
-}
-
-// inOrder runs f beside the event loop, behind what was asked for before.
-func (m *model) inOrder(f func(ctx context.Context)) {
-	before, done := m.prepared, make(chan struct{})
-	m.prepared = done
-	m.work.Go(func() {
-		defer close(done)
-		if before != nil {
-			<-before
-		}
-		f(m.ctx)
-	})
 }

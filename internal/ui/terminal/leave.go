@@ -12,6 +12,20 @@ import (
 // leaveWait is how long the session may take to end.
 const leaveWait = 10 * time.Second
 
+// answerWait is how long after the start the terminal may take to answer what it
+// is asked then. An answer that comes when nobody reads it any more ends up in
+// the shell.
+const answerWait = 300 * time.Millisecond
+
+// quit ends the event loop; right after the start it waits for the terminal.
+func (m *model) quit() tea.Cmd {
+	left := answerWait - time.Since(m.begun)
+	if left <= 0 || m.told.keys && (m.told.background || m.o.AskDark == nil) {
+		return tea.Quit
+	}
+	return tea.Tick(left, func(time.Time) tea.Msg { return tea.QuitMsg{} })
+}
+
 // leave ends the application. Leaving the session running is the part of
 // detaching and of a terminal that has gone away.
 func (m *model) leave(reason Reason) tea.Cmd {
@@ -28,17 +42,15 @@ func (m *model) leave(reason Reason) tea.Cmd {
 	}
 	opened := m.opened
 	if opened == nil {
-		return tea.Quit
+		return m.quit()
 	}
-	before := m.submitted
+	sent := m.submitted.Done()
 	m.work.Go(func() {
 		ctx, cancel := context.WithTimeout(m.ctx, leaveWait)
 		defer cancel()
-		if before != nil { // what was sent reaches the session first
-			select {
-			case <-before:
-			case <-ctx.Done():
-			}
+		select { // what was sent reaches the session first
+		case <-sent:
+		case <-ctx.Done():
 		}
 		m.send(leftMsg{left(ctx, opened, reason)})
 	})

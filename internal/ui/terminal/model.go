@@ -9,8 +9,10 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/banner"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/feed"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/order"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/record"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/scrollback"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
@@ -28,6 +30,9 @@ const (
 	// early is how long an Enter that was pressed before the program had the
 	// terminal may still be on its way.
 	early = 300 * time.Millisecond
+	// headWait is how long the banner waits for the terminal to tell its
+	// background. Nothing else waits for it.
+	headWait = 150 * time.Millisecond
 	// typingPause is how long nobody must have typed before a key can answer an
 	// approval that has just come up.
 	typingPause = 300 * time.Millisecond
@@ -44,7 +49,12 @@ type model struct {
 	width, height int
 	transcript    *transcript.Transcript
 	input         *composer.Composer
+	head          *banner.Head // the banner while it may still change
 	printed       scrollback.Printer
+	// prints counts how often lines have been printed above: Bubble Tea then
+	// leaves the cursor where they ended until the view changes, so it does, in
+	// a way that nobody sees.
+	prints int
 
 	opened  *Opened // nil while none is open
 	opening bool
@@ -53,9 +63,8 @@ type model struct {
 	lost    string        // the session that has ended by itself
 	record  record.Record
 	waiters record.Waiters
-	// submitted and prepared are closed when what was sent last is with the
-	// session, and when its text is ready.
-	submitted, prepared chan struct{}
+	// prepared makes texts ready, submitted brings them to the session.
+	prepared, submitted order.Line
 	// early waits for the session to be ready.
 	early []event.Operation
 	// brings is what the next message brings along: the output of the person's
@@ -67,6 +76,7 @@ type model struct {
 	review  *approve.Review
 	gate    *event.ApprovalRequired // what is reviewed, or was answered last
 
+	begun     time.Time // by the machine's clock
 	started   time.Time
 	lastKey   time.Time
 	quitArmed time.Time // the first Ctrl-C
@@ -75,6 +85,8 @@ type model struct {
 	hint      string    // shown below the input for a moment
 	hintUntil time.Time
 
+	// told is what the terminal has answered.
+	told    struct{ background, keys bool }
 	drawn   bool // the first view stands on the screen: there is an above
 	beating bool
 	editing bool // an editor has the terminal
@@ -85,10 +97,17 @@ type model struct {
 }
 
 func newModel(ctx context.Context, o Options) *model {
-	m := &model{o: o, ctx: ctx, started: o.Now(), theme: o.Theme, width: 80, height: 24}
+	m := &model{o: o, ctx: ctx, begun: time.Now(), started: o.Now(), theme: o.Theme, width: 80, height: 24}
 	m.transcript = transcript.New(transcript.Options{Theme: m.theme, Width: m.width, Now: o.Now, ShowThinking: o.ShowThinking})
 	o.Input.Theme, o.Input.Width = m.theme, m.width
 	m.input = composer.New(o.Input)
+	if o.Banner != nil {
+		m.transcript.Under()
+		m.head = &banner.Head{Paint: o.Banner, Settled: o.AskDark == nil}
+		if o.Animate {
+			m.head.Began = m.started
+		}
+	}
 	return m
 }
 
@@ -96,6 +115,8 @@ func newModel(ctx context.Context, o Options) *model {
 type (
 	// beatMsg is the clock.
 	beatMsg struct{}
+	// headMsg says that the banner has waited long enough for its colours.
+	headMsg struct{}
 	// drawnMsg says that the first view stands on the screen.
 	drawnMsg struct{}
 	// printedMsg says that lines stand above.
@@ -142,11 +163,11 @@ type (
 // Init begins to open the session at once.
 func (m *model) Init() tea.Cmd {
 	m.open("")
-	drawn := tea.Tick(firstFrame, func(time.Time) tea.Msg { return drawnMsg{} })
-	if m.o.AskDark == nil {
-		return drawn
+	cmds := []tea.Cmd{tea.Tick(firstFrame, func(time.Time) tea.Msg { return drawnMsg{} })}
+	if m.o.AskDark != nil {
+		cmds = append(cmds, tea.RequestBackgroundColor, tea.Tick(headWait, func(time.Time) tea.Msg { return headMsg{} }))
 	}
-	return tea.Batch(tea.RequestBackgroundColor, drawn)
+	return tea.Batch(cmds...)
 }
 
 // Update takes one message.
@@ -163,7 +184,12 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		m.resize(msg.Width, msg.Height)
 	case tea.BackgroundColorMsg:
+		m.told.background = true
 		m.recolour(msg.IsDark())
+	case headMsg:
+		m.settle()
+	case tea.KeyboardEnhancementsMsg:
+		m.told.keys = true
 	case tea.FocusMsg:
 		m.o.Attention.Focus(true)
 	case tea.BlurMsg:
@@ -178,6 +204,7 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		m.drawn = true
 	case printedMsg:
 		m.printed.Printed()
+		m.prints++
 	case openedMsg:
 		return m.ready(msg)
 	case eventsMsg:
@@ -209,7 +236,7 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return m.leave(msg.reason)
 	case leftMsg:
 		m.failure = msg.err
-		return tea.Quit
+		return m.quit()
 	case editMsg:
 		return m.edit(msg.name, msg.text, msg.take)
 	default: // answers of completion sources
@@ -220,7 +247,9 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 
 func (m *model) resize(width, height int) {
 	m.width, m.height = max(20, width), max(6, height)
-	m.transcript.Resize(m.width)
+	// The last column stays free: where Bubble Tea clears what is behind a
+	// printed line, many terminals take the last character of a full one.
+	m.transcript.Resize(m.width - 1)
 	m.input.Resize(m.width, max(3, m.height/2))
 }
 
@@ -230,13 +259,21 @@ func (m *model) recolour(dark bool) {
 		return
 	}
 	m.theme = m.o.AskDark(dark)
+	m.settle()
 	m.transcript.SetTheme(m.theme)
 	m.input.SetTheme(m.theme)
 }
 
+// settle says that the banner knows its colours.
+func (m *model) settle() {
+	if m.head != nil {
+		m.head.Settled = true
+	}
+}
+
 // tick asks for the next beat while something moves.
 func (m *model) tick() tea.Cmd {
-	moving := m.transcript.Moving() || m.opening || m.asked.lives() || m.o.Now().Before(m.hintUntil) || m.command != nil
+	moving := m.transcript.Moving() || m.head.Moves(m.theme, m.width-1, m.o.Now()) || m.opening || m.asked.lives() || m.o.Now().Before(m.hintUntil) || m.command != nil
 	if m.beating || !moving || m.leaving {
 		return nil
 	}
@@ -247,11 +284,16 @@ func (m *model) tick() tea.Cmd {
 // flush prints finished lines above, in order: one batch at a time, none higher
 // than the screen.
 func (m *model) flush() tea.Cmd {
-	for _, line := range m.transcript.Take() {
-		m.printed.Add(line, m.width)
-	}
 	if !m.drawn {
 		return nil
+	}
+	lines, now := m.transcript.Take(), m.o.Now()
+	if m.head != nil && (len(lines) > 0 || m.head.Settled && !m.head.Moves(m.theme, m.width-1, now)) {
+		lines = append(m.head.Paint(m.theme, m.width-1), lines...)
+		m.head = nil
+	}
+	for _, line := range lines {
+		m.printed.Add(line, m.width-1)
 	}
 	return m.printed.Next(m.height, time.Now(), printedMsg{})
 }
@@ -259,7 +301,10 @@ func (m *model) flush() tea.Cmd {
 // say adds lines to the conversation.
 func (m *model) say(role theme.Role, text string) { m.transcript.Say(role, text) }
 
-func (m *model) warn(text string) { m.say(theme.Danger, text) }
+// warn tells what went wrong, so that it shows without colours too.
+func (m *model) warn(text string) {
+	m.say(theme.Danger, m.theme.Glyph(theme.Failed)+" "+text)
+}
 
 // note shows a line below the input for a moment.
 func (m *model) note(text string, d time.Duration) {

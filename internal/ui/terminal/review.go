@@ -17,6 +17,10 @@ import (
 // approval are sent without it.
 const configureWait = 5 * time.Second
 
+// tall and wide is a screen on which the answers are explained below the
+// question; on a smaller one the explanation gets the screen.
+const tall, wide = 30, 60
+
 // gateChanged begins the review of an approval that has come up, and ends that
 // of one that is gone.
 func (m *model) gateChanged() {
@@ -62,6 +66,10 @@ func (m *model) reviewText(line string) tea.Cmd {
 // follows does what an answer asks for.
 func (m *model) follows(step approve.Step) tea.Cmd {
 	switch step.Kind {
+	case approve.Ask:
+		if strings.Contains(step.Reason, "\n") && (m.height < tall || m.width < wide) {
+			m.asked = &request{panel: panel.NewPager("Answers", step.Reason, m.theme).Words(), reply: make(chan bool, 1)}
+		}
 	case approve.Done:
 		m.reviewed()
 	case approve.Page:

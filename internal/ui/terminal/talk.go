@@ -42,19 +42,8 @@ func (m *model) begin(name string, run func(ctx context.Context) error) {
 	m.command = c
 	m.work.Go(func() {
 		defer cancel()
-		err := guarded(ctx, run)
-		m.send(commandMsg{c, err})
+		m.send(commandMsg{c, dialog.Guarded(ctx, run)})
 	})
-}
-
-// guarded turns a panic of a command into its error: the conversation goes on.
-func guarded(ctx context.Context, run func(ctx context.Context) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the command failed inside: %v", p)
-		}
-	}()
-	return run(ctx)
 }
 
 func (m *model) commandEnded(msg commandMsg) {
@@ -148,16 +137,12 @@ func (t *talk) Leave(detach bool) {
 
 // Size is that of the terminal.
 func (t *talk) Size() (columns, rows int) {
-	type size struct{ columns, rows int }
-	got := make(chan size, 1)
-	t.do(func(m *model) { got <- size{m.width, m.height} })
-	select {
-	case s := <-got:
-		return s.columns, s.rows
-	case <-t.m.ctx.Done():
-		return 80, 24
-	}
+	size := ask(t.m, func(m *model) [2]int { return [2]int{m.width, m.height} })
+	return max(20, size[0]), max(6, size[1])
 }
+
+// theme is the one for what is shown now.
+func (t *talk) theme() *theme.Theme { return ask(t.m, func(m *model) *theme.Theme { return m.theme }) }
 
 // show puts a panel in the place of the input until it is answered.
 func (t *talk) show(ctx context.Context, p panel.Panel, moving bool) error {
@@ -180,7 +165,7 @@ func (t *talk) Choose(ctx context.Context, menu dialog.Menu) (int, error) {
 	if len(menu.Items) == 0 {
 		return -1, errors.New("there is nothing to choose from")
 	}
-	p := panel.NewMenu(menu, t.m.o.Theme)
+	p := panel.NewMenu(menu, t.theme())
 	if err := t.show(ctx, p, false); err != nil {
 		return -1, err
 	}
@@ -188,13 +173,13 @@ func (t *talk) Choose(ctx context.Context, menu dialog.Menu) (int, error) {
 }
 
 func (t *talk) Ask(ctx context.Context, q dialog.Question) (string, error) {
-	p := panel.NewQuestion(q, t.m.o.Theme)
+	p := panel.NewQuestion(q, t.theme())
 	err := t.show(ctx, p, false)
 	return p.Text(), err
 }
 
 func (t *talk) Page(ctx context.Context, title, text string) error {
-	err := t.show(ctx, panel.NewPager(title, text, t.m.o.Theme), false)
+	err := t.show(ctx, panel.NewPager(title, text, t.theme()), false)
 	if errors.Is(err, dialog.ErrCancelled) && ctx.Err() == nil {
 		return nil
 	}
@@ -202,7 +187,7 @@ func (t *talk) Page(ctx context.Context, title, text string) error {
 }
 
 func (t *talk) Live(ctx context.Context, _ time.Duration, draw func(width, height int) []string) error {
-	err := t.show(ctx, panel.NewLive(draw, t.m.o.Theme), true)
+	err := t.show(ctx, panel.NewLive(draw, t.theme()), true)
 	if errors.Is(err, dialog.ErrCancelled) && ctx.Err() == nil {
 		return nil
 	}

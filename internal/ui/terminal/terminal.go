@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"sync"
@@ -17,7 +16,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
-	"github.com/charmbracelet/x/term"
 
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/setup"
@@ -66,11 +64,6 @@ func Run(ctx context.Context, o Options) Result {
 	var watch sync.WaitGroup
 	watch.Go(func() { m.watchSignals(ctx) })
 	fmt.Fprint(o.Out, o.Attention.Begin())
-	if o.Banner != nil {
-		for _, line := range o.Banner(columns(o.Out)) {
-			fmt.Fprintln(o.Out, line)
-		}
-	}
 	_, err := program.Run()
 	fmt.Fprint(o.Out, o.Attention.End())
 	cancel()
@@ -81,16 +74,6 @@ func Run(ctx context.Context, o Options) Result {
 		r.Reason, r.Err = Failed, fmt.Errorf("the terminal: %w", err)
 	}
 	return r
-}
-
-// columns is how wide the terminal is.
-func columns(out io.Writer) int {
-	if f, ok := out.(term.File); ok {
-		if width, _, err := term.GetSize(f.Fd()); err == nil && width > 0 {
-			return width
-		}
-	}
-	return 80
 }
 
 // watchSignals tells the model that the terminal or the process ends. Ctrl-C is

@@ -20,14 +20,13 @@ func (m *model) View() tea.View {
 	}
 	bottom, cursor := m.bottom()
 	// A row stays free for what is printed above.
-	live := m.transcript.Live(max(0, m.height-len(bottom)-2))
-	lines := append(live, bottom...)
+	lines := append(m.live(m.height-len(bottom)-2), bottom...)
 	if over := len(lines) - m.height + 1; over > 0 {
 		lines = lines[over:]
 		bottom = bottom[min(over, len(bottom)):]
 	}
 	m.printed.Draws(len(lines), time.Now())
-	v := tea.NewView(strings.Join(lines, "\n"))
+	v := tea.NewView(strings.Join(lines, "\n") + strings.Repeat(ansi.ResetStyle, m.prints%100))
 	if cursor != nil {
 		at := tea.NewCursor(cursor.X, len(lines)-len(bottom)+cursor.Y)
 		at.Blink, at.Shape = false, tea.CursorBar
@@ -52,8 +51,8 @@ func (m *model) state() string {
 // bottom is what gets the keys, and the lines below it.
 func (m *model) bottom() ([]string, *panel.Cursor) {
 	m.input.Busy(m.transcript.Busy())
-	status := m.transcript.StatusLine(m.width)
-	room := max(3, m.height-2)
+	status := m.transcript.StatusLine(m.width - 1)
+	room := max(3, m.height-3)
 	switch {
 	case m.asked != nil:
 		lines, cursor := m.asked.panel.View(m.width, room)
@@ -71,6 +70,12 @@ func (m *model) bottom() ([]string, *panel.Cursor) {
 		cursor.Y++
 	}
 	return append([]string{""}, append(input, m.hintLine(), status)...), cursor
+}
+
+// live is what may still change above the input: at most so many lines.
+func (m *model) live(height int) []string {
+	lines := append(m.head.View(m.theme, m.width-1, m.o.Now()), m.transcript.Live(max(0, height))...)
+	return lines[max(0, len(lines)-max(0, height)):]
 }
 
 func (m *model) inputView() ([]string, *panel.Cursor) {
@@ -92,10 +97,8 @@ func (m *model) hintLine() string {
 		text = m.review.Hint(m.input.Text())
 	case m.input.Hint() != "":
 		text = m.input.Hint()
-	case m.transcript.Busy():
-		text = "Esc interrupts, Enter queues, Ctrl-S steers"
 	default:
 		text = "? for help, / for commands, @ for files"
 	}
-	return m.theme.Paint(theme.Dim, ansi.Truncate("  "+text, m.width, m.theme.Glyph(theme.Ellipsis)))
+	return m.theme.Paint(theme.Dim, panel.Hint(text, m.width, m.theme.Glyph(theme.Ellipsis)))
 }

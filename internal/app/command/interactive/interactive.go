@@ -16,8 +16,6 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/detach"
@@ -28,6 +26,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/approve/sheet"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/banner"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/history"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
@@ -123,9 +122,13 @@ func (r *run) conversation(ctx context.Context) (o terminal.Options, release fun
 	hangup, terminate, release := signals(ctx)
 	dark := c.UI.Theme != "light"
 	commands := r.commands()
+	first := r.banner
+	if c.UI.Banner == "off" {
+		first = nil
+	}
 	return terminal.Options{
 		In: r.streams.In, Out: r.streams.Out, Environ: r.environ(), Theme: r.look(dark),
-		Banner: r.banner, Open: r.follow, Commands: commands,
+		Banner: first, Animate: c.UI.Banner == "animated" && a.Loaded.Env("CI") == "", Open: r.follow, Commands: commands,
 		Editor: editor(a.Loaded.Env),
 		Input: composer.Options{
 			History: r.history(), Dir: a.Loaded.Dir, Sources: r.sources(commands),
@@ -181,27 +184,17 @@ func (r *run) history() composer.History {
 	})
 }
 
-// banner are the five lines at the start.
-func (r *run) banner(width int) []string {
-	c := r.app.Config()
-	if c.UI.Banner == "off" || r.app.Loaded.Env("CI") != "" {
-		return nil
-	}
-	th := r.look(true)
-	runtime := "local filesystem"
+// banner are the lines at the start.
+func (r *run) banner(th *theme.Theme, width int) []string {
+	c, home := r.app.Config(), r.app.Loaded.Env("HOME")
+	info := banner.Info{Version: app.Version(), Model: r.app.Model(), Runtime: "local filesystem", Dir: r.app.Loaded.Dir, Home: home}
 	if c.ToolRuntime == "sandbox" {
-		runtime = "HF sandbox"
+		info.Runtime = "HF sandbox"
 	}
-	lines := []string{th.Paint(theme.Heading, "ml-intern") + th.Paint(theme.Dim, " "+app.Version())}
-	if !r.older() { // an older session says in the status line what it runs with
-		lines = append(lines, th.Paint(theme.Dim, "Model: ")+r.app.Model(), th.Paint(theme.Dim, "Tool runtime: ")+runtime,
-			th.Paint(theme.Dim, "Folder: ")+console.OneLine(r.app.Loaded.Dir))
+	if r.older() { // such a session says in the status line what it runs with
+		info.Model, info.Runtime, info.Dir = "", "", ""
 	}
-	lines = append(lines, th.Paint(theme.Dim, "/help lists the commands, /model changes the model, /quit leaves"))
-	for i, line := range lines {
-		lines[i] = ansi.Truncate(line, width, th.Glyph(theme.Ellipsis))
-	}
-	return append(lines, "")
+	return banner.Lines(info, th, width)
 }
 
 // older reports whether the session has been there before this run.

@@ -140,7 +140,10 @@ func (r *Review) answerMoney(text string) Step {
 }
 
 func (r *Review) hintMoney(text string) string {
-	if parse(text).kind == help {
+	switch parse(text).kind {
+	case empty:
+		return "type an answer, ? explains"
+	case help:
 		return "Enter: explain the answers"
 	}
 	ap, limit, refuse := r.money.read(text)

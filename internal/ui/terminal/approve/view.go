@@ -45,6 +45,8 @@ const (
 	// leastBody is how many lines of a script are shown at least, where there
 	// is room for them.
 	leastBody = 4
+	// leastFacts is how many lines of facts are shown before those.
+	leastFacts = 4
 )
 
 func last(lines []string, n int) []string { return lines[max(0, len(lines)-n):] }
@@ -57,7 +59,7 @@ func (p *page) middle(s *sheet.Sheet, room int) []string {
 		total += 1 + len(b.Lines)
 	}
 	forAlerts := min(len(alerts), max(1, room-2))
-	forFacts := min(len(facts), max(0, room-forAlerts-min(total, leastBody)))
+	forFacts := min(len(facts), room-forAlerts, max(leastFacts, room-forAlerts-min(total, leastBody)))
 	forBodies := room - forAlerts - forFacts
 	var bodies []string
 	hidden := total
@@ -282,7 +284,11 @@ func (r *Review) page(it *item) string {
 	s := r.describe(it)
 	var b strings.Builder
 	for _, a := range s.Alerts {
-		b.WriteString("! " + a.Text + "\n")
+		mark := "! "
+		if a.Role == theme.Success {
+			mark = ""
+		}
+		b.WriteString(mark + a.Text + "\n")
 	}
 	for _, f := range s.Facts {
 		b.WriteString(f.Label + ": " + f.Value + "\n")

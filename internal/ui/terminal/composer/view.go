@@ -138,18 +138,29 @@ func (c *Composer) paint(role theme.Role, text string) string { return c.o.Theme
 func (c *Composer) Hint() string {
 	switch {
 	case c.search != nil:
-		return "Enter takes it, Ctrl-R goes further back, Esc leaves"
+		return "Enter takes it, Esc leaves, Ctrl-R goes further back"
 	case c.trouble != "":
 		return c.trouble
+	case c.menu.visible():
+		return c.menuHint()
 	case c.mode() == Shell:
 		return "Enter runs this command here"
 	case c.mode() == Remember:
 		return "Enter adds this to the memory"
 	case c.busy:
-		return "Enter queues, Ctrl-S steers, Esc interrupts"
+		return "Esc interrupts, Enter queues, Ctrl-S steers"
 	}
 	if v, _ := c.window(); v.More.Above || v.More.Below {
 		return "line " + amount.Grouped(v.Line) + " of " + amount.Grouped(v.Lines)
 	}
 	return ""
+}
+
+// menuHint says what keys do with the menu, and how much of it is not shown.
+func (c *Composer) menuHint() string {
+	hint := "Tab takes it, Esc closes the list"
+	if _, rows := c.window(); c.menu.list.Len() > rows {
+		hint = amount.Grouped(max(0, c.menu.list.At())+1) + " of " + amount.Grouped(c.menu.list.Len()) + ", " + hint
+	}
+	return hint
 }

@@ -1,6 +1,8 @@
 package dialog
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -24,4 +26,14 @@ func Find(commands []Command, name string) *Command {
 		return nil
 	}
 	return &commands[at]
+}
+
+// Guarded runs a command; a panic of it is its error: the conversation goes on.
+func Guarded(ctx context.Context, run func(ctx context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the command failed inside: %v", p)
+		}
+	}()
+	return run(ctx)
 }

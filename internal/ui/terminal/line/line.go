@@ -121,7 +121,7 @@ func Run(ctx context.Context, o Options) terminal.Result {
 		interrupts = signals
 	}
 	if o.Banner != nil {
-		m.out.print(o.Banner(columns)...)
+		m.out.print(append(o.Banner(o.Theme, columns), "")...)
 	}
 	m.open("")
 	m.loop(interrupts)

@@ -53,19 +53,9 @@ func (m *mode) run(name string, do func(ctx context.Context) error) {
 	m.errand = e
 	m.work.Go(func() {
 		defer cancel()
-		err := guarded(ctx, do)
+		err := dialog.Guarded(ctx, do)
 		m.do(func() { m.ran(e, err) })
 	})
-}
-
-// guarded turns a panic of a command into its error: the conversation goes on.
-func guarded(ctx context.Context, do func(ctx context.Context) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the command failed inside: %v", p)
-		}
-	}()
-	return do(ctx)
 }
 
 func (m *mode) ran(e *errand, err error) {

@@ -39,10 +39,14 @@ func (p *Live) View(width, height int) ([]string, *Cursor) {
 	room := max(1, height-1)
 	lines := p.draw(width, room)
 	p.top = max(0, min(p.top, len(lines)-room))
+	keys := []string{"Esc leaves", "what is shown goes on"}
+	if len(lines) > room {
+		keys = append(keys, "up/down moves")
+	}
 	lines = lines[p.top:min(len(lines), p.top+room)]
 	out := make([]string, 0, len(lines)+1)
 	for _, line := range lines {
 		out = append(out, p.fit(line, width))
 	}
-	return append(out, p.theme.Paint(theme.Dim, p.fit("Esc leaves; what is shown goes on", width))), nil
+	return append(out, p.hint(width, keys...)), nil
 }

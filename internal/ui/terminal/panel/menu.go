@@ -6,15 +6,12 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 	"github.com/sahilm/fuzzy"
 
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer/menu"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
-
-// menuRows is how many options a menu shows at once.
-const menuRows = 10
 
 // Menu is a choice.
 type Menu struct {
@@ -23,8 +20,7 @@ type Menu struct {
 	menu   dialog.Menu
 	filter field
 	shown  []int // indexes of the options that match
-	at     int   // in shown
-	top    int
+	list   menu.Menu
 	rows   int // that were shown last
 }
 
@@ -32,7 +28,7 @@ type Menu struct {
 func NewMenu(m dialog.Menu, th *theme.Theme) *Menu {
 	p := &Menu{menu: m, drawn: drawn{th}, filter: newField("", false)}
 	p.narrow()
-	p.at = min(max(0, m.At), max(0, len(p.shown)-1))
+	p.list.Move(min(max(0, m.At), max(0, len(p.shown)-1)))
 	return p
 }
 
@@ -41,30 +37,36 @@ func (p *Menu) Choice() int {
 	if len(p.shown) == 0 {
 		return -1
 	}
-	return p.shown[p.at]
+	return p.shown[p.list.At()]
 }
 
-func label(o dialog.Option) string { return cmp.Or(o.Label, o.Value) }
-
+// narrow keeps the options that match what is typed, the best first.
 func (p *Menu) narrow() {
-	p.shown, p.at, p.top = nil, 0, 0
+	p.shown = nil
 	if pattern := strings.TrimSpace(string(p.filter.text)); pattern != "" {
 		texts := make([]string, len(p.menu.Items))
 		for i, o := range p.menu.Items {
-			texts[i] = label(o) + " " + o.Hint
+			texts[i] = cmp.Or(o.Label, o.Value) + " " + o.Hint
 		}
 		for _, m := range fuzzy.Find(pattern, texts) {
 			p.shown = append(p.shown, m.Index)
 		}
-		return
+	} else {
+		for i := range p.menu.Items {
+			p.shown = append(p.shown, i)
+		}
 	}
-	for i := range p.menu.Items {
-		p.shown = append(p.shown, i)
+	items := make([]dialog.Option, len(p.shown))
+	for i, at := range p.shown {
+		items[i] = p.menu.Items[at]
 	}
+	p.list = menu.Menu{}
+	p.list.Set(items, false)
 }
 
 // Key moves, narrows, chooses or leaves. Without a filter a digit chooses.
 func (p *Menu) Key(k tea.KeyPressMsg) {
+	at, last := p.list.At(), len(p.shown)-1
 	switch s := k.Keystroke(); {
 	case leaves(k):
 		p.cancel()
@@ -73,31 +75,25 @@ func (p *Menu) Key(k tea.KeyPressMsg) {
 			p.accept()
 		}
 	case s == "up" || s == "ctrl+p" || s == "shift+tab":
-		p.move(-1)
+		p.list.Move(-1)
 	case s == "down" || s == "ctrl+n":
-		p.move(1)
+		p.list.Move(1)
 	case s == "pgup":
-		p.at = max(0, p.at-max(1, p.rows))
+		p.list.Move(-min(at, max(1, p.rows)))
 	case s == "pgdown":
-		p.at = max(0, min(len(p.shown)-1, p.at+max(1, p.rows)))
+		p.list.Move(min(last-at, max(1, p.rows)))
 	case s == "home" && !p.menu.Filter:
-		p.at = 0
+		p.list.Move(-at)
 	case s == "end" && !p.menu.Filter:
-		p.at = max(0, len(p.shown)-1)
+		p.list.Move(last - at)
 	case p.menu.Filter:
 		before := string(p.filter.text)
 		if p.filter.key(k) && string(p.filter.text) != before {
 			p.narrow()
 		}
-	case len(s) == 1 && s[0] >= '1' && s[0] <= '9' && int(s[0]-'1') < len(p.shown):
-		p.at = int(s[0] - '1')
+	case len(s) == 1 && s[0] >= '1' && s[0] <= '9' && int(s[0]-'1') <= last:
+		p.list.Move(int(s[0]-'1') - at)
 		p.accept()
-	}
-}
-
-func (p *Menu) move(by int) {
-	if n := len(p.shown); n > 0 {
-		p.at = (p.at + by + n) % n
 	}
 }
 
@@ -111,56 +107,44 @@ func (p *Menu) Paste(text string) {
 
 // View is the title, the options around the chosen one and what it means.
 func (p *Menu) View(width, height int) ([]string, *Cursor) {
-	lines := []string{p.theme.Paint(theme.Strong, p.fit(clean(p.menu.Title), width))}
+	lines := []string{p.head(p.menu.Title, width)}
 	var cursor *Cursor
 	if p.menu.Filter {
-		text, x := p.filter.view(max(1, width-2))
-		lines = append(lines, p.theme.Paint(theme.Accent, "> ")+text)
-		cursor = &Cursor{X: x + 2, Y: 1}
+		line, x := p.line(&p.filter, p.prompt(), width)
+		lines, cursor = append(lines, line), &Cursor{X: x, Y: len(lines)}
 	}
 	room := max(1, height-len(lines)-1)
-	p.rows = min(menuRows, room, max(1, len(p.shown)))
-	p.top = max(0, min(p.top, p.at, len(p.shown)-p.rows))
-	p.top = max(p.top, p.at-p.rows+1)
-	for i := p.top; i < min(len(p.shown), p.top+p.rows); i++ {
-		lines = append(lines, p.option(i, width))
-	}
+	p.rows = min(menu.Rows, room, len(p.shown))
+	lines = append(lines, p.list.View(p.theme, width, p.rows)...)
 	if len(p.shown) == 0 {
 		lines = append(lines, p.theme.Paint(theme.Dim, p.fit("  nothing matches", width)))
 	}
-	if p.menu.Preview != nil && len(p.shown) > 0 {
-		for _, line := range p.menu.Preview(p.Choice(), width-2) {
-			if len(lines) < height-1 {
-				lines = append(lines, p.theme.Paint(theme.Dim, p.fit("  "+clean(line), width)))
-			}
-		}
-	}
-	lines = append(lines, p.theme.Paint(theme.Dim, p.fit(p.hint(), width)))
+	lines = append(lines, p.preview(width, height-1-len(lines))...)
+	lines = append(lines, p.hint(width, p.keys()...))
 	return lines[:min(len(lines), max(1, height))], cursor
 }
 
-func (p *Menu) hint() string {
-	text := "up/down, Enter chooses, Esc leaves"
-	if p.menu.Filter {
-		text = "type to narrow, " + text
+// preview is more about the chosen option, behind an empty line.
+func (p *Menu) preview(width, room int) []string {
+	if p.menu.Preview == nil || len(p.shown) == 0 || room < 2 {
+		return nil
 	}
-	if len(p.shown) > p.rows {
-		text = fmt.Sprintf("%d of %d, ", p.at+1, len(p.shown)) + text
+	lines := []string{""}
+	for _, line := range p.menu.Preview(p.Choice(), width-2) {
+		if len(lines) < room {
+			lines = append(lines, p.theme.Paint(theme.Dim, p.fit("  "+clean(line), width)))
+		}
 	}
-	return text
+	return lines
 }
 
-func (p *Menu) option(i, width int) string {
-	o := p.menu.Items[p.shown[i]]
-	text, hint := clean(label(o)), clean(o.Hint)
-	mark := "  "
-	role := theme.Text
-	if i == p.at {
-		mark, role = p.theme.Glyph(theme.Current)+" ", theme.Accent
+func (p *Menu) keys() []string {
+	keys := []string{"Enter chooses", "Esc leaves"}
+	if len(p.shown) > p.rows {
+		keys = append([]string{fmt.Sprintf("%d of %d", p.list.At()+1, len(p.shown))}, keys...)
 	}
-	text = p.fit(mark+text, width)
-	if left := width - ansi.StringWidth(text) - 2; hint != "" && left > 8 {
-		return p.theme.Paint(role, text) + "  " + p.theme.Paint(theme.Dim, p.fit(hint, left))
+	if p.menu.Filter {
+		keys = append(keys, "type to narrow")
 	}
-	return p.theme.Paint(role, text)
+	return append(keys, "up/down moves")
 }

@@ -140,6 +140,44 @@ func (d *drawn) fit(line string, width int) string {
 	return ansi.Truncate(line, width, d.theme.Glyph(theme.Ellipsis))
 }
 
+// head is a title with a rule behind it.
+func (d *drawn) head(title string, width int) string {
+	title = d.fit(clean(title), width)
+	line := d.theme.Paint(theme.Strong, title)
+	if free := width - ansi.StringWidth(title) - 1; free > 0 {
+		line += " " + d.theme.Paint(theme.Border, strings.Repeat(d.theme.Glyph(theme.Horizontal), free))
+	}
+	return line
+}
+
+// prompt stands in front of a field.
+func (d *drawn) prompt() string { return d.theme.Glyph(theme.Prompt) + " " }
+
+// line draws a field behind a mark, and says where its cursor is.
+func (d *drawn) line(f *field, mark string, width int) (line string, x int) {
+	text, x := f.view(max(1, width-len([]rune(mark))-1))
+	return d.theme.Paint(theme.Accent, mark) + text, x + len([]rune(mark))
+}
+
+// hint says what keys do, as Hint does.
+func (d *drawn) hint(width int, keys ...string) string {
+	return d.theme.Paint(theme.Dim, Hint(strings.Join(keys, ", "), width, d.theme.Glyph(theme.Ellipsis)))
+}
+
+// Hint is a line below what gets the keys: parts with commas between them, the
+// most important first. Those that do not fit are left out; mark is for a lone
+// one that does not.
+func Hint(text string, width int, mark string) string {
+	for ansi.StringWidth(text)+2 > width {
+		at := strings.LastIndex(text, ", ")
+		if at < 0 {
+			break
+		}
+		text = text[:at]
+	}
+	return ansi.Truncate("  "+text, width, mark)
+}
+
 // literal is a foreign text in lines that cannot disturb the screen.
 func literal(text string) []string {
 	text = strings.ReplaceAll(plain.ForTerminal(text), "\t", "    ")

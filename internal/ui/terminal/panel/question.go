@@ -47,14 +47,14 @@ func (p *Question) View(width, height int) ([]string, *Cursor) {
 			lines = append(lines, p.theme.Paint(theme.Strong, part))
 		}
 	}
-	text, x := p.field.view(max(1, width-2))
-	lines = append(lines, p.theme.Paint(theme.Accent, "> ")+text)
-	cursor := &Cursor{X: x + 2, Y: len(lines) - 1}
-	hint := "Enter answers, Esc leaves"
+	line, x := p.line(&p.field, p.prompt(), width)
+	lines = append(lines, line)
+	cursor := &Cursor{X: x, Y: len(lines) - 1}
+	keys := []string{"Enter answers", "Esc leaves"}
 	if p.question.Secret {
-		hint = "what you type or paste is not shown; " + hint
+		keys = append(keys, "what you type or paste is not shown")
 	}
-	lines = append(lines, p.theme.Paint(theme.Dim, p.fit(hint, width)))
+	lines = append(lines, p.hint(width, keys...))
 	if over := len(lines) - max(2, height); over > 0 {
 		lines, cursor.Y = lines[over:], cursor.Y-over
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 )
 
@@ -142,4 +143,23 @@ func (w *Waiter) Wait(ctx context.Context) (event.Event, error) {
 	case <-ctx.Done():
 		return event.Event{}, dialog.ErrLeft
 	}
+}
+
+// Notice is what a person who looks elsewhere should know of an event; without a
+// kind it is nothing.
+func (r *Record) Notice(ev event.Event) (kind, text string) {
+	switch ev.Type {
+	case event.TypeApprovalRequired:
+		return attention.Approval, "an approval is needed"
+	case event.TypeTurnComplete:
+		if n := len(r.Turns); n > 0 {
+			return attention.Finished, "finished: " + r.Turns[n-1].Text
+		}
+		return attention.Finished, "finished"
+	case event.TypeError:
+		with(ev, func(in event.Error) { kind, text = attention.Error, in.Error })
+	case event.TypeJobComplete:
+		with(ev, func(in event.JobComplete) { kind, text = attention.Job, "job "+in.JobID+": "+in.FinalStatus })
+	}
+	return kind, text
 }

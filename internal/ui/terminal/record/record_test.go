@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/record"
 )
@@ -112,5 +113,26 @@ func TestWaiting(t *testing.T) {
 	cancel()
 	if _, err := gone.Wait(ctx); !errors.Is(err, dialog.ErrLeft) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestNotice(t *testing.T) {
+	var r record.Record
+	for _, c := range []struct {
+		in         event.Payload
+		kind, text string
+	}{
+		{event.InputAccepted{SubmissionID: "s1", Text: "train it"}, "", ""},
+		{event.TurnStarted{TurnID: "turn_1", SubmissionID: "s1"}, "", ""},
+		{event.ApprovalRequired{}, attention.Approval, "an approval is needed"},
+		{event.Error{Error: "no credits"}, attention.Error, "no credits"},
+		{event.JobComplete{JobID: "j1", FinalStatus: "COMPLETED"}, attention.Job, "job j1: COMPLETED"},
+		{event.TurnComplete{}, attention.Finished, "finished: train it"},
+	} {
+		e := ev(t, "turn_1", c.in)
+		r.Keep(e)
+		if kind, text := r.Notice(e); kind != c.kind || text != c.text {
+			t.Errorf("%s: %q %q", e.Type, kind, text)
+		}
 	}
 }

@@ -4,6 +4,7 @@
 package screentest
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 
@@ -129,4 +130,25 @@ func (s *Screen) change() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.changed
+}
+
+// Picture is all there is to see, as text: the scrollback and the screen, then
+// where the cursor stands and the title. Where the one ends and the other begins
+// depends on how fast things were drawn and is not in it.
+func (s *Screen) Picture() string {
+	all, screen := s.All(), s.Text()
+	var b strings.Builder
+	b.WriteString(all)
+	x, y, shown := s.Cursor()
+	if lines := strings.Split(screen, "\n"); shown && y < len(lines) {
+		fmt.Fprintf(&b, "\n[cursor at %d of line -%d", x, len(lines)-y)
+	} else if shown {
+		b.WriteString("\n[cursor below")
+	} else {
+		b.WriteString("\n[no cursor")
+	}
+	if title := s.Title(); title != "" {
+		b.WriteString(", title " + title)
+	}
+	return b.String() + "]"
 }

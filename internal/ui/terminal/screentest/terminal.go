@@ -2,18 +2,15 @@ package screentest
 
 import (
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
-	"github.com/google/go-cmp/cmp"
 )
 
 // patience bounds every wait for something to appear. It is long because
@@ -220,26 +217,4 @@ func (x *Terminal) Exit() int {
 		return exit.ExitCode()
 	}
 	return 0
-}
-
-// Golden compares text with testdata/<name>; with update it writes the file.
-func Golden(t testing.TB, name, text string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if f := flag.Lookup("update"); f != nil && f.Value.String() == "true" {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v (write it with -update)", err)
-	}
-	if diff := cmp.Diff(strings.TrimSuffix(string(want), "\n"), text); diff != "" {
-		t.Errorf("%s differs (-want +got):\n%s", path, diff)
-	}
 }

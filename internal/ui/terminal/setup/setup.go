@@ -33,8 +33,10 @@ type Options struct {
 	Theme   *theme.Theme
 	// AskDark asks the terminal for its background and makes the theme anew.
 	AskDark func(dark bool) *theme.Theme
-	// Banner are the lines shown first, painted.
-	Banner func(width int) []string
+	// Banner are the lines shown first, painted; nil for none. Animate lets them
+	// settle for a moment, where things can be drawn anew.
+	Banner  func(th *theme.Theme, width int) []string
+	Animate bool
 	// Open opens the session; again is the id of one to go on with, empty for
 	// what the command line asked for. It may take its time: what is typed
 	// meanwhile waits.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
@@ -254,14 +256,20 @@ func (t *Transcript) complete(in event.TurnComplete, at time.Time) {
 	if in.FinalResponse != nil && *in.FinalResponse != "" {
 		t.answer.reply = *in.FinalResponse
 	}
+	spaced := len(in.Unverified) > 0
 	t.page.Say(sentence.Unverified(in.Unverified, ""))
 	if why := sentence.Stopped(in.StopReason); why != "" {
 		t.Say(theme.Warning, why)
 	}
 	if lines := plan.Lines(t.page, t.plan); t.planned && lines != nil {
+		t.page.Fresh(page.Note)
 		t.Add(lines)
+		spaced = true
 	}
 	t.planned = false
+	if spaced {
+		t.page.Fresh(page.Note)
+	}
 	t.turnLine(at)
 }
 
@@ -287,7 +295,16 @@ func (t *Transcript) turnLine(at time.Time) {
 	default:
 		money = amount.Dollars(u.micro)
 	}
-	t.Say(theme.Dim, join(t.dot(), amount.Took(u.took(at)), calls, tokens, money))
+	line := ""
+	for _, part := range []string{amount.Took(u.took(at)), calls, tokens, money} {
+		next := join(t.dot(), line, part)
+		if ansi.StringWidth(next)+2 > t.page.Width() { // it breaks between the parts alone
+			t.Say(theme.Dim, line)
+			next = part
+		}
+		line = next
+	}
+	t.Say(theme.Dim, line)
 	*u = turn{}
 }
 

@@ -20,14 +20,26 @@ func (t *Transcript) asks(in event.ApprovalRequired, at time.Time) {
 		t.turn.paused = at
 	}
 	t.gate, t.answered = &in, map[string]bool{}
+	if !in.UsageThreshold && !in.YoloBudget {
+		for _, g := range in.Tools {
+			c := t.known(g.ToolCallID, g.Tool, g.Arguments, at)
+			c.running, c.refused = false, false
+		}
+	}
+	if t.opts.Plain { // elsewhere the question stands on the screen until it is answered
+		t.asked(in)
+	}
+}
+
+// asked tells what is asked.
+func (t *Transcript) asked(in event.ApprovalRequired) {
 	if in.UsageThreshold || in.YoloBudget {
 		t.Say(theme.Warning, sentence.Money(in))
 		return
 	}
 	t.Say(theme.Warning, "approval required: "+count(len(in.Tools), "call"))
 	for _, g := range in.Tools {
-		c := t.known(g.ToolCallID, g.Tool, g.Arguments, at)
-		c.running, c.refused = false, false
+		c := t.call(g.ToolCallID)
 		t.page.Line(t.page.Row([]page.Piece{{Text: "    "}, {Role: theme.Strong, Text: c.tool}, {Text: "  "}}, page.Piece{Text: c.means}))
 		if why := sentence.Why(g); why != "" {
 			t.page.Note(theme.Dim, 2, why)
@@ -40,6 +52,9 @@ func (t *Transcript) asks(in event.ApprovalRequired, at time.Time) {
 // questions about money.
 func (t *Transcript) answers(in event.ToolStateChange, c *call, at time.Time) {
 	what := "the question about money"
+	if t.gate != nil && !t.opts.Plain {
+		what = oneLine(sentence.Money(*t.gate)) // it has not been told
+	}
 	if c != nil {
 		t.takes(c, edited(in))
 		c.refused = in.State != "approved"

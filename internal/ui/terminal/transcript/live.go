@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
+	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/agents"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
@@ -24,13 +25,22 @@ func (t *Transcript) Live(height int) []string {
 	now := t.opts.Now()
 	below := t.activity(now)
 	if t.showPlan {
-		below = append(below, plan.Lines(t.page, t.plan)...)
+		below = page.Below(below, plan.Lines(t.page, t.plan))
 	}
-	below = append(below, t.queue()...)
+	below = page.Below(below, t.queue())
 	// The model's words get the room that is left, and a third at least.
 	var text []string
 	if t.answer.stream != nil {
 		text = t.answer.stream.Open()
+	}
+	switch { // where the lines are printed one day they have an empty one above
+	case len(text) > 0:
+		if !t.answer.printed && t.page.Apart(page.Answer) {
+			text = page.Spaced(text)
+		}
+		below = page.Spaced(below)
+	case t.page.Apart(page.Note):
+		below = page.Spaced(below)
 	}
 	least := min(len(text), max(1, height/3))
 	below = below[:min(len(below), max(0, height-least))]
@@ -143,12 +153,21 @@ func (t *Transcript) agentLines(now time.Time) []string {
 	return lines
 }
 
-// queue is what a person has said that has not begun.
+// queue is what a person has said that has not begun: first what joins the
+// running turn.
 func (t *Transcript) queue() []string {
+	var waiting []event.InputAccepted
+	for _, joins := range [...]bool{true, false} {
+		for _, in := range t.waiting {
+			if in.Steer == joins {
+				waiting = append(waiting, in)
+			}
+		}
+	}
 	var lines []string
-	for i, in := range t.waiting {
+	for i, in := range waiting {
 		if i == shownWaiting {
-			return append(lines, t.page.Paint(theme.Dim, "  and "+amount.Grouped(len(t.waiting)-i)+" more"))
+			return append(lines, t.page.Paint(theme.Dim, "  and "+amount.Grouped(len(waiting)-i)+" more"))
 		}
 		head := []page.Piece{{Role: theme.Dim, Text: t.theme.Glyph(theme.Prompt) + " "}}
 		var tail []page.Piece

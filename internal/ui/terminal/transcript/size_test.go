@@ -118,7 +118,7 @@ func TestAReplayShowsTheLastTurns(t *testing.T) {
 	}
 	got := strings.Join(s.Take(), "\n")
 	turns := strings.Count(got, "❯ question")
-	if turns != 2 || !strings.HasPrefix(got, fmt.Sprintf("  … %d earlier turns (/history shows them)\n\n❯ question", s.turns(f)-2)) {
+	if turns != 2 || !strings.HasPrefix(got, fmt.Sprintf("  … %d earlier turns (/export writes all to a file)\n\n❯ question", s.turns(f)-2)) {
 		t.Errorf("%d turns:\n%.300s", turns, got)
 	}
 	if took > 2*time.Second { // 0.1 s on an idle machine without the race detector
@@ -148,7 +148,7 @@ func TestAReplayOfOneLongTurnIsCut(t *testing.T) {
 	s.now = f.now
 	s.Replay(f.events)
 	got := s.Take()
-	if len(got) != 402 || got[0] != "  … 602 earlier lines (/history shows them)" || got[1] != "" || got[401] != "  ✓ bash  ls  0 s · 1 B" {
+	if len(got) != 402 || got[0] != "  … 602 earlier lines (/export writes all to a file)" || got[1] != "" || got[401] != "  ✓ bash  ls  0 s · 1 B" {
 		t.Errorf("%d lines: %q, %q", len(got), got[0], got[len(got)-1])
 	}
 	if !s.Busy() {

@@ -16,6 +16,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/markdown"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/past"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/shelf"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/status"
 )
@@ -131,6 +132,15 @@ func (t *Transcript) Diff(text string) {
 	}
 }
 
+// Under says that something stands above the transcript already.
+func (t *Transcript) Under() { t.page.Under() }
+
+// Typed shows what a person has typed to the program itself, a command.
+func (t *Transcript) Typed(line string) {
+	t.page.Fresh(page.User)
+	t.page.Line(t.page.Row([]page.Piece{{Role: theme.Dim, Text: t.theme.Glyph(theme.Prompt) + " "}}, page.Piece{Role: theme.Dim, Text: oneLine(line)}))
+}
+
 // Add adds lines that somebody else has made for this width.
 func (t *Transcript) Add(lines []string) {
 	t.page.Block(page.Note)
@@ -220,8 +230,8 @@ const (
 // Replay folds the events of a session that is resumed and shows the last of
 // its turns.
 func (t *Transcript) Replay(events []event.Event) {
-	from, earlier := lastTurns(events)
-	kept := lastResults(events[:from])
+	from, earlier := past.Turns(events, shownTurns)
+	kept := past.Results(events[:from], shelf.Size)
 	t.page.Quiet = true
 	for i, ev := range events[:from] {
 		if i >= kept || !t.skips(ev) {
@@ -240,43 +250,10 @@ func (t *Transcript) Replay(events []event.Event) {
 func (t *Transcript) earlier(turns, lines int) {
 	switch {
 	case turns > 0:
-		t.Say(theme.Dim, t.theme.Glyph(theme.Ellipsis)+" "+count(turns, "earlier turn")+" (/history shows them)")
+		t.Say(theme.Dim, t.theme.Glyph(theme.Ellipsis)+" "+count(turns, "earlier turn")+" (/export writes all to a file)")
 	case lines > 0:
-		t.Say(theme.Dim, t.theme.Glyph(theme.Ellipsis)+" "+count(lines, "earlier line")+" (/history shows them)")
+		t.Say(theme.Dim, t.theme.Glyph(theme.Ellipsis)+" "+count(lines, "earlier line")+" (/export writes all to a file)")
 	}
-}
-
-// lastTurns is where the turns that are shown begin, and how many come before
-// them.
-func lastTurns(events []event.Event) (from, earlier int) {
-	turns := 0
-	for i := len(events) - 1; i >= 0; i-- {
-		if events[i].Type != event.TypeTurnStarted {
-			continue
-		}
-		if turns++; turns <= shownTurns {
-			from = i
-		}
-	}
-	if turns <= shownTurns {
-		from = 0 // what came before the first turn is shown too
-	}
-	return from, max(0, turns-shownTurns)
-}
-
-// lastResults is from where on the results of tools that are kept stand, with
-// the turn of the first of them.
-func lastResults(events []event.Event) int {
-	results := 0
-	for i := len(events) - 1; i >= 0; i-- {
-		switch {
-		case events[i].Type == event.TypeToolOutput && events[i].AgentID() == "":
-			results++
-		case events[i].Type == event.TypeTurnStarted && results >= shelf.Size:
-			return i
-		}
-	}
-	return 0
 }
 
 // skips reports whether nothing of an event is left that lies so far back, and

@@ -83,7 +83,7 @@ func TestTheLiveRegionWhileATurnRuns(t *testing.T) {
 		f.tell(event.ToolCall{Tool: "read", ToolCallID: fmt.Sprint(i), Arguments: []byte(`{"path":"x"}`)})
 	}
 	s.play(f)
-	if got := s.Live(40); len(got) != 9 || !strings.Contains(got[8], "and 5 more") {
+	if got := s.Live(40); len(got) != 10 || got[0] != "" || !strings.Contains(got[9], "and 5 more") {
 		t.Errorf("many: %q", got)
 	}
 	for height := range 12 {
@@ -102,7 +102,7 @@ func TestQueuedTextsWaitInTheLiveRegion(t *testing.T) {
 	if got := s.play(f); got != "❯ go" {
 		t.Errorf("finished: %q", got)
 	}
-	if got := s.live(); !strings.Contains(got, "❯ then @that  queued\n❯ rather this  joins") || s.Status().Queue != 2 {
+	if got := s.live(); !strings.Contains(got, "❯ rather this  joins\n❯ then @that  queued") || s.Status().Queue != 2 {
 		t.Errorf("live: %q", got)
 	}
 	f.events = nil
@@ -243,10 +243,12 @@ func TestThePlan(t *testing.T) {
       [~] 2. second
 
     1/3 done
+
   ✓ first
   ▸ second [x]
   ○ third
   1/3 done
+
   0 s · 1 call`)
 	f.says(2, "more").completes("")
 	if got := newScreen(transcript.Options{}).play(f); strings.Count(got, "▸ second") != 1 {
@@ -330,14 +332,6 @@ func TestGates(t *testing.T) {
 	s = shows(t, f, transcript.Options{}, `
 ❯ go
 
-  approval required: 3 calls
-    bash  git push
-      sends data out
-      read from outside before it:
-        S1 https://a.example
-    hf_jobs  run a10g-small
-      over the cap
-    write  /etc/x (2 lines)
   ✓ approved with changes: bash  git push origin
   ✓ approved, billed to acme: hf_jobs  run a10g-small
   ✗ rejected: write  /etc/x (2 lines)
@@ -371,10 +365,8 @@ func TestQuestionsAboutMoney(t *testing.T) {
 	shows(t, f, transcript.Options{}, `
 ❯ go
 
-  this session has spent $5.02: go on? (asked again at $10.00)
-  ✓ approved: the question about money
-  the cap ($20.00 of $20.00 spent): go on?
-  ✗ rejected: the question about money
+  ✓ approved: this session has spent $5.02: go on? (asked again at $10.00)
+  ✗ rejected: the cap ($20.00 of $20.00 spent): go on?
   interrupted
   0 s`)
 }
@@ -402,7 +394,7 @@ func TestWhatIsTold(t *testing.T) {
 		"left":          {event.ResumeComplete{Path: "p.json", SessionID: "other"}, ""},
 		"terminated":    {event.SessionTerminated{UserMessage: "Too long."}, "  Too long.\n    /new begins a fresh one in the same place"},
 		"hostile error": {event.Error{Error: "[/tmp/x] \x1b[2J[red]bad[/red]\x1b]0;t\x07", Hint: "look"}, "  Error: [/tmp/x] [red]bad[/red]\n    look"},
-		"job":           {event.JobSubmit{JobID: "j1", Flavor: "a10g-small", JobURL: "https://hub/jobs/j1"}, "  job submitted: j1 · a10g-small · https://hub/jobs/j1"},
+		"job":           {event.JobSubmit{JobID: "j1", Flavor: "a10g-small", JobURL: "https://hub/jobs/j1"}, "  job submitted: j1 · a10g-small\n    https://hub/jobs/j1"},
 		"job over":      {event.JobComplete{JobID: "j1", FinalStatus: "ERROR", WallTimeS: 125, EstimatedCostUSD: usd(3.1)}, "  job j1 is over: ERROR · 2m 5s · $3.10"},
 		"job unpriced":  {event.JobComplete{JobID: "j1", FinalStatus: "COMPLETED"}, "  job j1 is over: COMPLETED · cost unknown"},
 		"sandbox":       {event.SandboxCreate{SandboxID: "b/x", Hardware: "cpu-basic"}, "  sandbox ready: b/x · cpu-basic"},
@@ -442,7 +434,7 @@ func TestSettingsThatChangeAreTold(t *testing.T) {
 
 func TestUnverifiedReferencesStandBeneathTheAnswer(t *testing.T) {
 	f := newFilm(t).says(1, "go").streams("see https://b.example").tell(event.TurnComplete{StopReason: "answer", Unverified: []string{"https://b.example"}})
-	if got := newScreen(transcript.Options{}).play(f); !strings.Contains(got, "  Not verified (nothing was looked up that stands behind these):\n    https://b.example\n  0 s") {
+	if got := newScreen(transcript.Options{}).play(f); !strings.Contains(got, "  Not verified (nothing was looked up that stands behind these):\n    https://b.example\n\n  0 s") {
 		t.Errorf("got %s", got)
 	}
 }
@@ -478,7 +470,7 @@ func TestASessionThatComesFromElsewhere(t *testing.T) {
 	}
 	f := newFilm(t).tell(event.HistoryRewritten{Reason: "resume", Messages: messages, Plan: []event.PlanItem{{Content: "p"}}}, event.ResumeComplete{Path: "p", RestoredCount: 15, ModelName: "a/b"})
 	s := shows(t, f, transcript.Options{}, `
-  … 3 earlier turns (/history shows them)
+  … 3 earlier turns (/export writes all to a file)
 
 ❯ question 3
 

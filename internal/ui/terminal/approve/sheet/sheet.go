@@ -97,6 +97,9 @@ func Write(c call.Call, changed *Change, o Options) *Sheet {
 	}
 	w := &writer{o: o, call: c, args: c.Args, changed: changed, told: map[string]bool{"operation": true}}
 	w.warn()
+	if cost, _, ok := w.cost(); ok {
+		w.fact("Cost", cost) // on a low screen there may be room for one fact alone
+	}
 	w.fact("Why", c.Reason)
 	if c.Args == nil {
 		w.body("Arguments", string(c.Arguments))

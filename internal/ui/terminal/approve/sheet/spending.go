@@ -9,13 +9,12 @@ import (
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
 
-// spending says what the call may cost, what is spent and what is left.
+// spending says of a call that costs something what is spent and what is left.
 func (w *writer) spending() {
-	cost, most, ok := w.cost()
+	_, most, ok := w.cost()
 	if !ok {
 		return
 	}
-	w.fact("Cost", cost)
 	m := w.o.Money
 	spent := Known(m.Spent)
 	if m.Incomplete && m.Spent != nil {

@@ -22,6 +22,7 @@ const (
 	User
 	Answer
 	Note // tools, and everything else that is told in passing
+	Head // what stands above everything
 )
 
 // minWidth is the narrowest terminal that lines are made for, in columns.
@@ -82,11 +83,17 @@ func (p *Page) Block(k Kind) {
 	if p.Quiet {
 		return
 	}
-	if p.last != Nothing && p.last != k {
+	if p.Apart(k) {
 		p.Line("")
 	}
 	p.last = k
 }
+
+// Apart reports whether a block of this kind would have an empty line above it.
+func (p *Page) Apart(k Kind) bool { return p.last != Nothing && p.last != k }
+
+// Under says that something stands above the first block.
+func (p *Page) Under() { p.last = Head }
 
 // Fresh begins a block, apart from one of the same kind too.
 func (p *Page) Fresh(k Kind) {
@@ -226,3 +233,19 @@ func (p *Page) SetTheme(th *theme.Theme) { p.theme = th }
 
 // Glyph is the theme's.
 func (p *Page) Glyph(g theme.Glyph) string { return p.theme.Glyph(g) }
+
+// Spaced is lines, where there are any, with an empty one above.
+func Spaced(lines []string) []string {
+	if len(lines) == 0 {
+		return nil
+	}
+	return append([]string{""}, lines...)
+}
+
+// Below is lines apart from those above.
+func Below(above, lines []string) []string {
+	if len(above) > 0 {
+		lines = Spaced(lines)
+	}
+	return append(above, lines...)
+}
