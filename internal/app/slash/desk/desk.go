@@ -8,6 +8,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/saved"
@@ -80,10 +81,26 @@ func (d *Desk) State(ctx context.Context, id string) (*history.State, error) {
 	return history.Load(events)
 }
 
+const (
+	// settling is how long the end of a turn is waited for: who has read the
+	// answer may be faster than it.
+	settling = 800 * time.Millisecond
+	// lookAgain is how often it is looked for.
+	lookAgain = 20 * time.Millisecond
+)
+
 // Idle refuses while a turn runs: an operation would wait for its end.
-func Idle(talk dialog.Talk) error {
-	if talk.Conversation().Busy() {
-		return errors.New("a turn is running: it must end first, Esc makes it")
+func Idle(ctx context.Context, talk dialog.Talk) error {
+	ctx, cancel := context.WithTimeout(ctx, settling)
+	defer cancel()
+	again := time.NewTicker(lookAgain)
+	defer again.Stop()
+	for talk.Conversation().Busy() {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return errors.New("a turn is running: it must end first, Esc makes it")
+		}
 	}
 	return nil
 }
@@ -91,7 +108,7 @@ func Idle(talk dialog.Talk) error {
 // Operate has the session do something at rest; the conversation tells what it
 // came to.
 func Operate(ctx context.Context, talk dialog.Talk, op event.Operation, end event.Type) error {
-	if err := Idle(talk); err != nil {
+	if err := Idle(ctx, talk); err != nil {
 		return err
 	}
 	_, err := talk.Conversation().Do(ctx, op, end)

@@ -179,7 +179,7 @@ func (s *sharing) set(ctx context.Context, public bool) error {
 
 // this publishes the session that is open, in a data set of its own.
 func (s *sharing) this(ctx context.Context) error {
-	if err := desk.Idle(s.talk); err != nil {
+	if err := desk.Idle(ctx, s.talk); err != nil {
 		return err
 	}
 	lib, err := s.d.Library()

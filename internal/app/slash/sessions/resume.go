@@ -23,7 +23,7 @@ func Resume(d *desk.Desk) dialog.Command {
 		Name: "resume", Args: "[index|id|path]", Help: "go on with a saved session, chosen or named",
 		Complete: ids(d),
 		Run: func(ctx context.Context, talk dialog.Talk, args string) error {
-			if err := desk.Idle(talk); err != nil {
+			if err := desk.Idle(ctx, talk); err != nil {
 				return err
 			}
 			if args == "" {
@@ -221,7 +221,7 @@ func Fork(d *desk.Desk) dialog.Command {
 			if len(talk.Conversation().Turns()) == 0 {
 				return errors.New("/fork: nothing has been said yet")
 			}
-			if err := desk.Idle(talk); err != nil {
+			if err := desk.Idle(ctx, talk); err != nil {
 				return err
 			}
 			e, err := lib.Resolve(ctx, id)
@@ -239,7 +239,7 @@ func Fork(d *desk.Desk) dialog.Command {
 
 // forked goes on in a copy of a session.
 func forked(ctx context.Context, d *desk.Desk, talk dialog.Talk, lib *saved.Sessions, e sessions.Entry) error {
-	if err := desk.Idle(talk); err != nil {
+	if err := desk.Idle(ctx, talk); err != nil {
 		return err
 	}
 	id, err := lib.Fork(ctx, e)

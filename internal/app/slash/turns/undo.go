@@ -45,7 +45,7 @@ func Rewind() dialog.Command {
 	return dialog.Command{
 		Name: "rewind", Help: "go back to an earlier turn (Esc Esc)",
 		Run: func(ctx context.Context, talk dialog.Talk, _ string) error {
-			if err := desk.Idle(talk); err != nil {
+			if err := desk.Idle(ctx, talk); err != nil {
 				return err
 			}
 			turns := talk.Conversation().Turns()
@@ -103,7 +103,7 @@ func Compact() dialog.Command {
 	return dialog.Command{
 		Name: "compact", Args: "[what to keep]", Help: "shorten the history now, keeping what you name",
 		Run: func(ctx context.Context, talk dialog.Talk, args string) error {
-			if err := desk.Idle(talk); err != nil {
+			if err := desk.Idle(ctx, talk); err != nil {
 				return err
 			}
 			ev, err := talk.Conversation().Do(ctx, event.Compact{Instructions: args}, event.TypeCompacted)
