@@ -25,8 +25,8 @@ const (
 	again = time.Second
 	// beat is how often moving signs and clocks are drawn anew.
 	beat = 100 * time.Millisecond
-	// firstFrame is when the first view stands on the screen for certain.
-	firstFrame = 50 * time.Millisecond
+	// look is how often the first view is looked for.
+	look = 5 * time.Millisecond
 	// early is how long an Enter that was pressed before the program had the
 	// terminal may still be on its way.
 	early = 300 * time.Millisecond
@@ -87,7 +87,8 @@ type model struct {
 
 	// told is what the terminal has answered.
 	told    struct{ background, keys bool }
-	drawn   bool // the first view stands on the screen: there is an above
+	out     *scrollback.Output // nil where it is no terminal
+	drawn   bool               // the first view stands on the screen: there is an above
 	beating bool
 	editing bool // an editor has the terminal
 	leaving bool // the end has begun
@@ -117,7 +118,7 @@ type (
 	beatMsg struct{}
 	// headMsg says that the banner has waited long enough for its colours.
 	headMsg struct{}
-	// drawnMsg says that the first view stands on the screen.
+	// drawnMsg says to look whether the first view stands on the screen.
 	drawnMsg struct{}
 	// printedMsg says that lines stand above.
 	printedMsg struct{}
@@ -163,12 +164,15 @@ type (
 // Init begins to open the session at once.
 func (m *model) Init() tea.Cmd {
 	m.open("")
-	cmds := []tea.Cmd{tea.Tick(firstFrame, func(time.Time) tea.Msg { return drawnMsg{} })}
+	cmds := []tea.Cmd{lookAgain()}
 	if m.o.AskDark != nil {
 		cmds = append(cmds, tea.RequestBackgroundColor, tea.Tick(headWait, func(time.Time) tea.Msg { return headMsg{} }))
 	}
 	return tea.Batch(cmds...)
 }
+
+// lookAgain looks for the first view in a moment.
+func lookAgain() tea.Cmd { return tea.Tick(look, func(time.Time) tea.Msg { return drawnMsg{} }) }
 
 // Update takes one message.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -201,11 +205,16 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case beatMsg:
 		m.beating = false
 	case drawnMsg:
-		m.drawn = true
+		if m.drawn = m.out.Drawn(); !m.drawn {
+			return lookAgain()
+		}
 	case printedMsg:
 		m.printed.Printed()
 		m.prints++
 	case openedMsg:
+		if !m.drawn { // what it says stands above the view
+			return tea.Tick(look, func(time.Time) tea.Msg { return msg })
+		}
 		return m.ready(msg)
 	case eventsMsg:
 		return m.events(msg.from)

@@ -16,8 +16,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/term"
 
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/scrollback"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/setup"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
@@ -55,8 +57,13 @@ func Run(ctx context.Context, o Options) Result {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m := newModel(ctx, o)
+	out := o.Out
+	if f, ok := out.(term.File); ok {
+		m.out = scrollback.Watch(f)
+		out = m.out
+	}
 	options := []tea.ProgramOption{
-		tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environ),
+		tea.WithInput(o.In), tea.WithOutput(out), tea.WithEnvironment(o.Environ),
 		tea.WithFPS(framesPerSecond), tea.WithoutSignalHandler(), tea.WithColorProfile(colorprofile.TrueColor), // the theme knows which colours there are
 	}
 	program := tea.NewProgram(m, options...)
