@@ -538,6 +538,7 @@ func TestCheck30_ShareTraces(t *testing.T) {
 	x.See("Type yes to make")
 	say(x, "no")
 	x.SeeAll("nothing was changed")
+	x.Until("the question to go", func(screen string) bool { return !strings.Contains(screen, "Type yes to make") })
 	say(x, "/share-traces public")
 	x.See("Type yes to make")
 	x.Type("yes")
