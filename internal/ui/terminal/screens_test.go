@@ -156,6 +156,9 @@ func views() []view {
 // Every view as it looks at three widths, in Unicode, and in ASCII without
 // colours. The files are for eyes first: read them after -update.
 func TestScreens(t *testing.T) {
+	if raceEnabled {
+		t.Skip("screens are moments, and the race detector slows the program down: .ci/run compares them without it")
+	}
 	dir := t.TempDir()
 	for _, name := range []string{"data/train.jsonl", "data/eval.jsonl", "data/日本語.csv", "docs/dataset.md", "train.py"} {
 		path := filepath.Join(dir, name)
