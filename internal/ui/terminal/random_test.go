@@ -78,7 +78,7 @@ func press(x *screentest.Terminal, rng *rand.Rand) string {
 	names := []string{
 		"enter", "enter", "enter", "escape", "tab", "shift+tab", "backspace", "delete", "up", "down", "left", "right", "home", "end", "pgup", "pgdown",
 		"space", "alt+enter", "shift+enter", "ctrl+enter", "ctrl+a", "ctrl+e", "ctrl+k", "ctrl+u", "ctrl+w", "ctrl+y", "ctrl+r", "ctrl+o", "ctrl+t",
-		"ctrl+l", "ctrl+x", "ctrl+s", "ctrl+z", "ctrl+j", "ctrl+b", "ctrl+c", "ctrl+v", "alt+b", "alt+f", "alt+d", "focus", "blur",
+		"ctrl+l", "ctrl+s", "ctrl+z", "ctrl+j", "ctrl+b", "ctrl+c", "ctrl+v", "alt+b", "alt+f", "alt+d", "focus", "blur",
 	}
 	switch n := rng.IntN(20); {
 	case n < 8:
