@@ -60,6 +60,9 @@ func settle(t *testing.T, x *screentest.Terminal, mark string, keys []string) {
 	for range 3 {
 		x.Press("escape")
 	}
+	// The emulated terminal and the program have not been resized at the same
+	// moment: what was drawn in between is drawn anew.
+	x.Press("ctrl+l")
 	x.Type(" " + mark)
 	x.Until("the prompt to take "+mark, func(screen string) bool { return !x.Running() || strings.Contains(screen, mark) })
 	if !x.Running() {
