@@ -91,7 +91,7 @@ func (m *model) events(f *feed.Feed) tea.Cmd {
 func (m *model) after(ev event.Event) tea.Cmd {
 	m.gateChanged()
 	if e, err := event.Decode[event.NewComplete](ev); err == nil && e.ClearScreen {
-		return clearScreen()
+		return m.printed.Clear()
 	}
 	if kind, text := m.record.Notice(ev); kind != "" {
 		if seq := m.o.Attention.Event(kind, text); seq != "" {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/composer"
@@ -80,18 +79,13 @@ func (m *model) applicationKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case "ctrl+t":
 		m.transcript.TogglePlan()
 	case "ctrl+l":
-		return clearScreen(), true
+		return m.printed.Clear(), true
 	case "shift+tab":
 		m.nextMode()
 	default:
 		return nil, false
 	}
 	return nil, true
-}
-
-// clearScreen empties the whole screen, not only what is drawn anew.
-func clearScreen() tea.Cmd {
-	return tea.Sequence(tea.Raw(ansi.EraseEntireScreen+ansi.CursorHomePosition), tea.ClearScreen)
 }
 
 // nextMode goes to the next approval mode.

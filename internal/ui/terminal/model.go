@@ -2,7 +2,6 @@ package terminal
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -43,7 +42,7 @@ type model struct {
 	o     Options
 	ctx   context.Context
 	send  func(tea.Msg)
-	work  sync.WaitGroup // goroutines of commands, followers and submissions
+	work  order.Work // goroutines of commands, followers and submissions
 	theme *theme.Theme
 
 	width, height int
@@ -51,10 +50,6 @@ type model struct {
 	input         *composer.Composer
 	head          *banner.Head // the banner while it may still change
 	printed       scrollback.Printer
-	// prints counts how often lines have been printed above: Bubble Tea then
-	// leaves the cursor where they ended until the view changes, so it does, in
-	// a way that nobody sees.
-	prints int
 
 	opened  *Opened // nil while none is open
 	opening bool
@@ -88,7 +83,6 @@ type model struct {
 	// told is what the terminal has answered.
 	told    struct{ background, keys bool }
 	out     *scrollback.Output // nil where it is no terminal
-	drawn   bool               // the first view stands on the screen: there is an above
 	beating bool
 	editing bool // an editor has the terminal
 	leaving bool // the end has begun
@@ -102,6 +96,7 @@ func newModel(ctx context.Context, o Options) *model {
 	m.transcript = transcript.New(transcript.Options{Theme: m.theme, Width: m.width, Now: o.Now, ShowThinking: o.ShowThinking})
 	o.Input.Theme, o.Input.Width = m.theme, m.width
 	m.input = composer.New(o.Input)
+	m.printed.Held = true
 	if o.Banner != nil {
 		m.transcript.Under()
 		m.head = &banner.Head{Paint: o.Banner, Settled: o.AskDark == nil}
@@ -116,12 +111,16 @@ func newModel(ctx context.Context, o Options) *model {
 type (
 	// beatMsg is the clock.
 	beatMsg struct{}
+	// brokeMsg is what a goroutine has panicked with.
+	brokeMsg struct{ text string }
+	// continuedMsg says that the process was stopped and goes on.
+	continuedMsg struct{}
 	// headMsg says that the banner has waited long enough for its colours.
 	headMsg struct{}
+	// clearMsg empties the screen.
+	clearMsg struct{}
 	// drawnMsg says to look whether the first view stands on the screen.
 	drawnMsg struct{}
-	// printedMsg says that lines stand above.
-	printedMsg struct{}
 	// openedMsg is a session that is ready, or why there is none.
 	openedMsg struct {
 		opened *Opened
@@ -186,7 +185,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (m *model) take(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.resize(msg.Width, msg.Height)
+		return m.resize(msg.Width, msg.Height)
 	case tea.BackgroundColorMsg:
 		m.told.background = true
 		m.recolour(msg.IsDark())
@@ -204,15 +203,21 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return m.paste(msg)
 	case beatMsg:
 		m.beating = false
+	case brokeMsg:
+		panic(msg.text) // Bubble Tea gives the terminal back
+	case continuedMsg:
+		if !m.editing {
+			return m.printed.Afresh()
+		}
+	case clearMsg:
+		return m.printed.Clear()
 	case drawnMsg:
-		if m.drawn = m.out.Drawn(); !m.drawn {
+		if !m.out.Drawn() {
 			return lookAgain()
 		}
-	case printedMsg:
-		m.printed.Printed()
-		m.prints++
+		m.printed.Held = false
 	case openedMsg:
-		if !m.drawn { // what it says stands above the view
+		if m.printed.Held { // what it says stands above the view
 			return tea.Tick(look, func(time.Time) tea.Msg { return msg })
 		}
 		return m.ready(msg)
@@ -248,18 +253,20 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return m.quit()
 	case editMsg:
 		return m.edit(msg.name, msg.text, msg.take)
-	default: // answers of completion sources
-		return m.act(m.input.Update(msg))
+	default:
+		if cmd, own := m.printed.Update(msg); own {
+			return cmd
+		}
+		return m.act(m.input.Update(msg)) // answers of completion sources
 	}
 	return nil
 }
 
-func (m *model) resize(width, height int) {
+func (m *model) resize(width, height int) tea.Cmd {
 	m.width, m.height = max(20, width), max(6, height)
-	// The last column stays free: where Bubble Tea clears what is behind a
-	// printed line, many terminals take the last character of a full one.
-	m.transcript.Resize(m.width - 1)
+	m.transcript.Resize(m.width - 1) // the last column stays free
 	m.input.Resize(m.width, max(3, m.height/2))
+	return m.printed.Resize(m.width, m.height)
 }
 
 // recolour takes the theme that fits the terminal's background.
@@ -293,7 +300,7 @@ func (m *model) tick() tea.Cmd {
 // flush prints finished lines above, in order: one batch at a time, none higher
 // than the screen.
 func (m *model) flush() tea.Cmd {
-	if !m.drawn {
+	if m.printed.Held {
 		return nil
 	}
 	lines, now := m.transcript.Take(), m.o.Now()
@@ -302,9 +309,9 @@ func (m *model) flush() tea.Cmd {
 		m.head = nil
 	}
 	for _, line := range lines {
-		m.printed.Add(line, m.width-1)
+		m.printed.Add(line)
 	}
-	return m.printed.Next(m.height, time.Now(), printedMsg{})
+	return m.printed.Next(time.Now())
 }
 
 // say adds lines to the conversation.

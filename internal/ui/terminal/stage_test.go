@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	signals "os/signal"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
@@ -47,8 +50,12 @@ func stage() int {
 	th := func(dark bool) *theme.Theme {
 		return theme.New(theme.Options{Color: theme.Detect(os.Environ()), Dark: dark, ASCII: os.Getenv("STAGE_ASCII") != ""})
 	}
+	askDark := th
+	if theme.Detect(os.Environ()) == theme.None {
+		askDark = nil
+	}
 	res := terminal.Run(context.Background(), terminal.Options{
-		In: os.Stdin, Out: os.Stdout, Environ: os.Environ(), Theme: th(true), Now: c.now,
+		In: os.Stdin, Out: os.Stdout, Environ: os.Environ(), Theme: th(true), AskDark: askDark, Now: c.now,
 		Banner: func(th *theme.Theme, width int) []string {
 			return banner.Lines(banner.Info{Version: "on a stage", Model: "test/model", Runtime: "local filesystem", Dir: "/home/me/work", Home: "/home/me"}, th, width)
 		},
@@ -61,16 +68,41 @@ func stage() int {
 			return &terminal.Opened{Session: s, Detachable: true}, nil
 		},
 		Commands: commands,
-		Input:    composer.Options{History: typed(), Sources: []complete.Source{complete.Slash(commands), complete.Paths(os.Getenv("STAGE_DIR"))}},
+		Input:    composer.Options{History: typed(), Sources: []complete.Source{crash, complete.Slash(commands), complete.Paths(os.Getenv("STAGE_DIR"))}},
 		Modes:    []string{"ask", "auto-edit", "plan"},
 		Editor: func(path string) ([]string, error) {
 			return []string{"sh", "-c", `printf 'edited' >> "$0"`, path}, nil
 		},
 		Attention: attention.New(attention.Options{Mode: "off", Environ: os.Environ(), ASCII: os.Getenv("STAGE_ASCII") != ""}),
-		Hangup:    make(chan struct{}), Terminate: make(chan struct{}),
+		Hangup:    on(syscall.SIGHUP), Terminate: on(syscall.SIGTERM),
+		Expand: func(_ context.Context, text string) (event.UserInput, []string, error) {
+			if text == "break beside the screen" {
+				panic("it broke beside the screen")
+			}
+			return event.UserInput{Text: text}, nil, nil
+		},
 	})
 	fmt.Printf("ended: reason %d, error %v, draft %q\n", res.Reason, res.Err, res.Draft)
 	return int(res.Reason)
+}
+
+// on is closed by a signal.
+func on(sig os.Signal) <-chan struct{} {
+	got, closed := make(chan os.Signal, 1), make(chan struct{})
+	signals.Notify(got, sig)
+	go func() {
+		<-got
+		close(closed)
+	}()
+	return closed
+}
+
+// crash breaks the application while somebody types.
+func crash(line string, _ bool) (complete.Request, bool) {
+	if line == "crash" {
+		panic("it broke on the screen")
+	}
+	return complete.Request{}, false
 }
 
 // scripted is a session that answers by rules: what a message says is what
@@ -99,8 +131,12 @@ func (s *scripted) Detach() error { return nil }
 // start runs the stage in a pseudo-terminal.
 func start(t testing.TB, columns, rows int, env ...string) *screentest.Terminal {
 	t.Helper()
+	return startKind(t, screentest.Kind{}, columns, rows, env...)
+}
+
+func startKind(t testing.TB, kind screentest.Kind, columns, rows int, env ...string) *screentest.Terminal {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), append([]string{"TERMINAL_STAGE=1", "TERM=xterm-256color", "NO_COLOR=1"}, env...)...)
-	x := screentest.Start(t, cmd, columns, rows)
-	return x
+	return kind.Start(t, cmd, columns, rows)
 }

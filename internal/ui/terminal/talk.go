@@ -114,7 +114,7 @@ func (t *talk) Diff(text string) {
 }
 
 func (t *talk) Fill(text string)   { t.do(func(m *model) { m.input.SetText(text) }) }
-func (t *talk) Clear()             { t.m.send(clearScreen()()) }
+func (t *talk) Clear()             { t.m.send(clearMsg{}) }
 func (t *talk) Insert(text string) { t.do(func(m *model) { m.input.Insert(text) }) }
 func (t *talk) Bring(text string)  { t.do(func(m *model) { m.brings = append(m.brings, text) }) }
 

@@ -9,8 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"sync"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/attention"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/scrollback"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/setup"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/signals"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 )
 
@@ -68,6 +67,7 @@ func Run(ctx context.Context, o Options) Result {
 	}
 	program := tea.NewProgram(m, options...)
 	m.send = program.Send
+	m.work.Broke = func(text string) { m.send(brokeMsg{text}) }
 	var watch sync.WaitGroup
 	watch.Go(func() { m.watchSignals(ctx) })
 	fmt.Fprint(o.Out, o.Attention.Begin())
@@ -77,7 +77,11 @@ func Run(ctx context.Context, o Options) Result {
 	m.work.Wait()
 	watch.Wait()
 	r := Result{Reason: m.reason, Opened: m.opened, Err: m.failure, Draft: m.input.Draft()}
-	if err != nil && !errors.Is(err, tea.ErrInterrupted) && r.Err == nil {
+	switch {
+	case err == nil, errors.Is(err, tea.ErrInterrupted), r.Err != nil:
+	case errors.Is(err, tea.ErrProgramPanic):
+		r.Reason, r.Err = Failed, errors.New("the program failed inside, as told above; what was said is kept: --continue goes on with it")
+	default:
 		r.Reason, r.Err = Failed, fmt.Errorf("the terminal: %w", err)
 	}
 	return r
@@ -87,15 +91,16 @@ func Run(ctx context.Context, o Options) Result {
 // a key, but not while an editor has the terminal: then the signal is the
 // editor's, and one that comes otherwise counts as the key.
 func (m *model) watchSignals(ctx context.Context) {
-	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt)
-	defer signal.Stop(interrupts)
+	interrupted, continued, stop := signals.Watch()
+	defer stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-interrupts:
+		case <-interrupted:
 			m.send(interruptMsg{})
+		case <-continued:
+			m.send(continuedMsg{})
 		case text := <-m.o.Warnings:
 			m.send(sayMsg{func(m *model) { m.say(theme.Warning, text) }})
 		case <-m.o.Hangup:

@@ -25,8 +25,10 @@ func (m *model) View() tea.View {
 		lines = lines[over:]
 		bottom = bottom[min(over, len(bottom)):]
 	}
-	m.printed.Draws(len(lines), time.Now())
-	v := tea.NewView(strings.Join(lines, "\n") + strings.Repeat(ansi.ResetStyle, m.prints%100))
+	m.printed.Draws(lines, time.Now())
+	// Behind printed lines the view changes, so that Bubble Tea puts the cursor
+	// back; nobody sees how.
+	v := tea.NewView(strings.Join(lines, "\n") + strings.Repeat(ansi.ResetStyle, m.printed.Count()%100))
 	if cursor != nil {
 		at := tea.NewCursor(cursor.X, len(lines)-len(bottom)+cursor.Y)
 		at.Blink, at.Shape = false, tea.CursorBar

@@ -63,6 +63,8 @@ type Attention struct {
 	state    string
 	began    time.Time // of the work going on, or the last
 	shown    string    // the progress that is shown
+	// progressed says that one was.
+	progressed bool
 }
 
 // New reads from the environment what the terminal understands.
@@ -84,7 +86,10 @@ func (a *Attention) Begin() string {
 // End is written after everything else: it takes the progress away and puts the
 // title back.
 func (a *Attention) End() string {
-	out := a.Progress(Idle)
+	out := ""
+	if a.Progress(Idle); a.progressed { // what was to reset it may not have been written
+		out, a.progressed = ansi.ResetProgressBar, false
+	}
 	if a.terminal.titles {
 		out += ansi.WindowOp(23, 0)
 	}
@@ -186,6 +191,7 @@ func (a *Attention) Progress(state string) string {
 		return ""
 	}
 	a.shown = state
+	a.progressed = a.progressed || state != Idle
 	switch state {
 	case Working:
 		return ansi.SetIndeterminateProgressBar

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/order"
 )
 
 // Feed is what a session tells from its first event on.
@@ -29,7 +30,7 @@ const most = 4096
 // Start reads a session until ctx is done or the feed is stopped. Wake is called
 // when events begin to wait, end when no more come. The goroutine belongs to
 // wait.
-func Start(ctx context.Context, session attach.Session, wait *sync.WaitGroup, wake func(*Feed), end func(*Feed, error)) *Feed {
+func Start(ctx context.Context, session attach.Session, wait order.Goer, wake func(*Feed), end func(*Feed, error)) *Feed {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &Feed{Info: session.Info(), cancel: cancel, taken: make(chan struct{})}
 	wait.Go(func() {

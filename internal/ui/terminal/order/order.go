@@ -1,14 +1,16 @@
-// Package order runs errands one behind the other, beside whoever gives them.
+// Package order runs errands beside whoever gives them: each by itself, or one
+// behind the other.
 package order
 
-import "sync"
+// Goer runs something beside its caller: a Work, or a sync.WaitGroup.
+type Goer interface{ Go(do func()) }
 
 // Line is errands in their order. Its zero value has none. Its methods belong to
 // one goroutine.
 type Line struct{ last chan struct{} }
 
-// Go runs do when all that was given before is done; work counts it.
-func (l *Line) Go(work *sync.WaitGroup, do func()) {
+// Go runs do when all that was given before is done, as a part of work.
+func (l *Line) Go(work Goer, do func()) {
 	before, done := l.last, make(chan struct{})
 	l.last = done
 	work.Go(func() {

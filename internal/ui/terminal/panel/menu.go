@@ -60,7 +60,7 @@ func (p *Menu) narrow() {
 	for i, at := range p.shown {
 		items[i] = p.menu.Items[at]
 	}
-	p.list = menu.Menu{}
+	p.list = menu.Menu{Names: true}
 	p.list.Set(items, false)
 }
 

@@ -5,9 +5,11 @@ package screentest
 
 import (
 	"fmt"
+	"image/color"
 	"strings"
 	"sync"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/vt"
 )
 
@@ -151,4 +153,17 @@ func (s *Screen) Picture() string {
 		b.WriteString(", title " + title)
 	}
 	return b.String() + "]"
+}
+
+// Color is the foreground of the first character of a text on the screen, and
+// nil where it has none of its own or the text is not there.
+func (s *Screen) Color(text string) color.Color {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for y, line := range s.visible() {
+		if at := strings.Index(line, text); at >= 0 {
+			return s.term.CellAt(ansi.StringWidth(line[:at]), y).Style.Fg
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package screentest
 
 import (
 	"errors"
+	"image/color"
 	"io"
 	"os"
 	"os/exec"
@@ -24,21 +25,41 @@ type Terminal struct {
 	cmd  *exec.Cmd
 	file *os.File
 	wait sync.WaitGroup
+	// silent: the program gets no answers.
+	silent bool
 	// ended is closed when the program has ended; err is how. read is closed
 	// when all that it has written stands on the screen.
 	ended, read chan struct{}
 	err         error
 }
 
+// Kind says what a terminal is like. The zero Kind is dark and answers questions.
+type Kind struct {
+	// Light has a white background.
+	Light bool
+	// Silent answers no question.
+	Silent bool
+}
+
 // Start runs cmd in a pseudo-terminal of the given size. The program is killed
 // at the end of the test.
 func Start(t testing.TB, cmd *exec.Cmd, columns, rows int) *Terminal {
+	t.Helper()
+	return Kind{}.Start(t, cmd, columns, rows)
+}
+
+// Start runs cmd in a terminal of this kind.
+func (k Kind) Start(t testing.TB, cmd *exec.Cmd, columns, rows int) *Terminal {
 	t.Helper()
 	file, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)})
 	if err != nil {
 		t.Fatalf("start %s in a pseudo-terminal: %v", cmd.Path, err)
 	}
-	x := &Terminal{Screen: NewScreen(columns, rows), t: t, cmd: cmd, file: file, ended: make(chan struct{}), read: make(chan struct{})}
+	x := &Terminal{Screen: NewScreen(columns, rows), t: t, cmd: cmd, file: file, silent: k.Silent, ended: make(chan struct{}), read: make(chan struct{})}
+	x.term.SetDefaultBackgroundColor(color.Black)
+	if k.Light {
+		x.term.SetDefaultBackgroundColor(color.White)
+	}
 	x.wait.Go(func() {
 		_, _ = io.Copy(x.Screen, file) // ends with the program
 		close(x.read)
@@ -57,7 +78,7 @@ func (x *Terminal) answer() {
 	buf := make([]byte, 4096)
 	for {
 		n, err := x.term.Read(buf)
-		if n > 0 {
+		if n > 0 && !x.silent {
 			if _, err := x.file.Write(buf[:n]); err != nil {
 				return
 			}

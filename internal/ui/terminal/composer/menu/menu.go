@@ -20,6 +20,10 @@ const Rows = 8
 
 // Menu is a list. Its zero value is empty.
 type Menu struct {
+	// Names says that the labels count more than the hints: they are cut only
+	// where there is nothing else to cut.
+	Names bool
+
 	items []dialog.Option
 	at    int // -1 while none is chosen
 	top   int
@@ -94,9 +98,13 @@ func (m *Menu) View(t *theme.Theme, width, rows int) []string {
 			column = max(column, ansi.StringWidth(label(o)))
 		}
 	}
+	limit := max(width/2, width-40)
+	if m.Names {
+		limit = width - 2
+	}
 	lines := make([]string, 0, rows)
 	for i, o := range shown {
-		lines = append(lines, m.line(t, o, m.top+i == m.at, width, min(column, max(width/2, width-40))))
+		lines = append(lines, m.line(t, o, m.top+i == m.at, width, min(column, limit)))
 	}
 	return lines
 }
