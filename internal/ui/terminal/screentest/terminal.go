@@ -168,6 +168,7 @@ func (x *Terminal) Until(what string, seen func(screen string) bool) {
 		select {
 		case <-changed:
 		case <-x.ended:
+			x.drain()
 			if !seen(x.Text()) {
 				x.t.Fatalf("the program ended (%v) before %s:\n%s", x.err, what, x.Text())
 			}
@@ -229,13 +230,19 @@ func (x *Terminal) Exit() int {
 	case <-time.After(patience):
 		x.t.Fatalf("the program did not end; the screen is\n%s", x.Text())
 	}
-	select { // a child that it left may hold the terminal
-	case <-x.read:
-	case <-time.After(time.Second):
-	}
+	x.drain()
 	var exit *exec.ExitError
 	if errors.As(x.err, &exit) {
 		return exit.ExitCode()
 	}
 	return 0
+}
+
+// drain waits until what an ended program has written stands on the screen. A
+// child that it left may hold the terminal open, so it does not wait for long.
+func (x *Terminal) drain() {
+	select {
+	case <-x.read:
+	case <-time.After(time.Second):
+	}
 }
