@@ -9,22 +9,36 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/app/live"
+	"github.com/ml-intern/ml-intern/internal/app/outlets"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/engine/agent"
 	"github.com/ml-intern/ml-intern/internal/platform/checkout"
 	"github.com/ml-intern/ml-intern/internal/sink/sessionlog"
 )
 
-// follower shows, stores or reports a chapter of a session until its journal
-// ends.
-type follower func(ctx context.Context, s *Session, c *live.Chapter) error
+// followers are what follows every chapter of a session: its file, and what tells
+// the outside.
+func (a *App) followers(s *Session) []live.Follower {
+	keep := func(ctx context.Context, c *live.Chapter) error { return a.keepLog(ctx, s, c) }
+	return append([]live.Follower{keep}, outlets.Followers(outlets.Options{
+		Loaded: a.Loaded, Version: Version(), HTTP: a.http, Hub: a.Hub, Store: a.store,
+		Token: func(ctx context.Context) string { return a.login.Token(ctx, 0) },
+		User: func() string {
+			if name := a.user(context.Background(), false); name != nil {
+				return *name
+			}
+			return ""
+		},
+		Scrubber: a.secrets.Scrubber, Kept: a.memory == nil, Simulated: a.simulation != nil, Headless: a.headless,
+		About: func() document.About { return a.about(s) }, Settings: func() agent.Settings { return s.Settings() },
+		Warn: a.warn, Log: a.logger(),
+	})...)
+}
 
-// followers is the list of followers of every session; adding one is a line
-// here.
-func (a *App) followers() []follower {
-	return []follower{
-		a.keepLog,
-	}
+// logger is for operators.
+func (a *App) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(debugWriter{a}, nil))
 }
 
 // keepLog writes the session's JSON file. A session that is kept in memory
@@ -36,7 +50,7 @@ func (a *App) keepLog(ctx context.Context, s *Session, c *live.Chapter) error {
 	log, err := sessionlog.New(sessionlog.Options{
 		Dir: a.logDir(), SessionID: c.ID, Interval: time.Duration(max(0, a.Config().HeartbeatIntervalS)) * time.Second,
 		About: func() document.About { return a.about(s) },
-		Log:   slog.New(slog.NewTextHandler(debugWriter{a}, nil)),
+		Log:   a.logger(),
 	})
 	if err != nil {
 		return err

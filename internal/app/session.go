@@ -172,16 +172,14 @@ func (s *Session) build(chapter *live.Chapter, tools []tool.Tool) (*agent.Agent,
 func (s *Session) liveOptions(caller *inference.Caller, rules *policy.Policy) live.Options {
 	a := s.app
 	o := live.Options{
-		Open: s.another, Saved: a.saved, Tools: s.Tools, Version: Version(), Debug: a.Debug,
+		Followers: a.followers(s),
+		Open:      s.another, Saved: a.saved, Tools: s.Tools, Version: Version(), Debug: a.Debug,
 		Tune: live.Tune{Policy: rules, Tuner: tune.New(tune.Options{
 			Models: a.Models, Caller: caller, YoloCapMicroUSD: policy.Micro(schema.DefaultCostCap),
 			Fits: func(ctx context.Context, set agent.Settings) ([]string, error) {
 				return a.CheckModel(ctx, set, s.overhead)
 			},
 		})},
-	}
-	for _, follow := range a.followers() {
-		o.Followers = append(o.Followers, func(ctx context.Context, c *live.Chapter) error { return follow(ctx, s, c) })
 	}
 	if a.Config().InterruptJobs(a.headless) != "cancel" {
 		o.Hub = a.Loaded.URL("HF_ENDPOINT").Value
