@@ -71,6 +71,9 @@ type Risk struct {
 	Gate   Gate
 	// Reason tells a person why it asks, in a few words.
 	Reason string
+	// Alias is another name by which permission rules know the tool:
+	// "mcp__<server>__<tool>" for one of another server; empty for none.
+	Alias string
 	// Operation is the named operation within the tool, for rules and people.
 	Operation string
 	// Command is the shell command a call runs on the user's machine.

@@ -181,6 +181,7 @@ type setup struct {
 	settings agent.Settings
 	policy   policy.Options
 	tools    []tool.Tool
+	joining  func(ctx context.Context) []tool.Tool
 	store    journal.Store
 	state    *history.State
 	resume   bool
@@ -237,7 +238,7 @@ func start(t *testing.T, model *script, change func(*setup)) *rig {
 	a, err := agent.New(agent.Options{
 		SessionID: testSession, Journal: j, State: s.state, KeepSystem: s.state != nil && !s.newSystem,
 		Caller:   inference.New(inference.Options{Model: model, Describe: model.Describe, Estimate: window.Text, MaxRetries: s.retries}),
-		Describe: model.Describe, Tools: s.tools, Policy: p, Settings: s.settings,
+		Describe: model.Describe, Tools: s.tools, Joining: s.joining, Policy: p, Settings: s.settings,
 		System: func() string {
 			if s.newSystem {
 				return "you are a new test"

@@ -101,7 +101,7 @@ func (f *facts) outward() []string {
 		}
 	case f.Name == "notify":
 		acts = append(acts, "sends a message")
-	case strings.HasPrefix(f.Name, "mcp__"):
+	case f.foreign() != "":
 		acts = append(acts, "acts on another server")
 	case f.Risk.Outward:
 		acts = append(acts, "acts where others see it")

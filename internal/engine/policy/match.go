@@ -48,6 +48,17 @@ func (p *Policy) facts(c Call) *facts {
 	return f
 }
 
+// foreign is the name, mcp__server__tool, of a tool that another server has, empty
+// for our own.
+func (f *facts) foreign() string {
+	for _, name := range []string{f.Risk.Alias, f.Name} {
+		if strings.HasPrefix(name, "mcp__") {
+			return name
+		}
+	}
+	return ""
+}
+
 func cmpOr(a, b string) string {
 	if a != "" {
 		return a
@@ -93,7 +104,13 @@ func (f *facts) named(key string) []string {
 	return []string{path.Clean(p)}
 }
 
-// matchName reports whether the rule is about the call's tool. edit stands
+// matchTool reports whether the rule is about the call's tool, by its name or by
+// its alias.
+func (r rule) matchTool(f *facts) bool {
+	return r.matchName(f.Name) || f.Risk.Alias != "" && r.matchName(f.Risk.Alias)
+}
+
+// matchName reports whether the rule is about a tool of that name. edit stands
 // for write too, and mcp__server for every tool of that server.
 func (r rule) matchName(tool string) bool {
 	if pattern.Covers(r.name, []rune(tool)) || string(r.name) == "edit" && tool == "write" {
@@ -114,9 +131,9 @@ func (r rule) may(f *facts) bool {
 	case pathRule:
 		return slices.ContainsFunc(f.touched(string(r.name)), func(p string) bool { return r.matchPath(p, f.around, false) })
 	case conditionRule:
-		return r.matchName(f.Name) && !slices.ContainsFunc(r.conditions, func(c condition) bool { return !c.holds(f, false) })
+		return r.matchTool(f) && !slices.ContainsFunc(r.conditions, func(c condition) bool { return !c.holds(f, false) })
 	}
-	return r.matchName(f.Name)
+	return r.matchTool(f)
 }
 
 // touched lists the paths that rules named edit, write or read look at. The
@@ -177,7 +194,7 @@ func (r rule) matchPath(p string, around danger.Surroundings, strict bool) bool 
 // command is allowed when each of its parts is, and each file it writes.
 func permits(rules []rule, f *facts) (string, bool) {
 	for _, r := range rules {
-		if r.kind == toolRule && r.matchName(f.Name) || r.kind == conditionRule && r.permitsConditions(f) {
+		if r.kind == toolRule && r.matchTool(f) || r.kind == conditionRule && r.permitsConditions(f) {
 			return r.text, true
 		}
 	}
@@ -193,7 +210,7 @@ func permits(rules []rule, f *facts) (string, bool) {
 }
 
 func (r rule) permitsConditions(f *facts) bool {
-	return r.matchName(f.Name) && !slices.ContainsFunc(r.conditions, func(c condition) bool { return !c.holds(f, true) })
+	return r.matchTool(f) && !slices.ContainsFunc(r.conditions, func(c condition) bool { return !c.holds(f, true) })
 }
 
 func permitsScript(rules []rule, f *facts) (string, bool) {

@@ -325,3 +325,43 @@ func TestSandboxShellIsNotLocal(t *testing.T) {
 		t.Errorf("denied in a sandbox: %+v", v)
 	}
 }
+
+// A tool of another server is known to rules by its alias too, whatever the model
+// calls it, and is suggested by it; text from outside makes it ask.
+func TestAliases(t *testing.T) {
+	c := call("search", `{"q":"x"}`, tool.Risk{Effect: event.Once, Gate: tool.Ask, Alias: "mcp__docs__search"})
+	for _, row := range []struct {
+		o    policy.Options
+		want policy.Action
+	}{
+		{policy.Options{}, policy.Ask},
+		{policy.Options{Allow: []string{"mcp__docs__search"}}, policy.Run},
+		{policy.Options{Allow: []string{"mcp__docs"}}, policy.Run},
+		{policy.Options{Allow: []string{"search"}}, policy.Run},
+		{policy.Options{Allow: []string{"mcp__doc"}}, policy.Ask},
+		{policy.Options{Allow: []string{"search"}, Deny: []string{"mcp__docs"}}, policy.Refuse},
+		{policy.Options{Mode: policy.ModeYolo, Deny: []string{"mcp__docs__*"}}, policy.Refuse},
+	} {
+		if row.o.Mode == "" {
+			row.o.Mode = policy.ModeAsk
+		}
+		p, err := policy.New(row.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Judge(c); got.Action != row.want {
+			t.Errorf("allow %v deny %v: %v, want %v", row.o.Allow, row.o.Deny, got.Action, row.want)
+		}
+	}
+	p, err := policy.New(policy.Options{Mode: policy.ModeAsk, Allow: []string{"search"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rules := p.Suggest(c); len(rules) == 0 || rules[0] != "mcp__docs__search" {
+		t.Errorf("suggested: %v", rules)
+	}
+	c.Outside = []event.Origin{{Source: "S1"}}
+	if got := p.Judge(c); got.Action != policy.Ask {
+		t.Errorf("after text from outside: %v", got.Action)
+	}
+}

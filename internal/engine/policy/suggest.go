@@ -171,8 +171,8 @@ var kinds = map[string][]string{
 
 // conditionText writes a rule for calls like this one.
 func (f *facts) conditionText() (string, bool) {
-	if strings.HasPrefix(f.Name, "mcp__") {
-		return f.Name, true // what its arguments mean is not known
+	if name := f.foreign(); name != "" {
+		return name, true // what its arguments mean is not known
 	}
 	keys, ok := kinds[strings.TrimSpace(f.Name+" "+f.operation)]
 	if !ok {

@@ -5,10 +5,13 @@
 package execution
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -70,9 +73,11 @@ type Session struct {
 	Debug func(text string)
 }
 
-// Toolbox are a session's tools, in the order the model sees.
+// Toolbox are a session's tools, in the order the model sees: its own, then those
+// that have joined. It belongs to one goroutine.
 type Toolbox struct {
-	tools []tool.Tool
+	own   []tool.Tool
+	late  []tool.Tool
 	specs []llm.ToolSpec
 	index map[string]*registered
 }
@@ -86,21 +91,58 @@ type registered struct {
 
 // New compiles the tools' schemas.
 func New(tools []tool.Tool) (*Toolbox, error) {
-	h := &Toolbox{index: make(map[string]*registered, len(tools))}
+	h := &Toolbox{own: tools, index: make(map[string]*registered, len(tools))}
 	for _, t := range tools {
-		spec := t.Spec()
-		if _, twice := h.index[spec.Name]; twice {
-			return nil, fmt.Errorf("register tool %s: the name is taken", spec.Name)
+		if err := h.register(t); err != nil {
+			return nil, err
 		}
-		checker, err := arguments.Compile(spec.Parameters, spec.Synonyms)
-		if err != nil {
-			return nil, fmt.Errorf("register tool %s: %w", spec.Name, err)
-		}
-		h.index[spec.Name] = &registered{Tool: t, spec: spec, checker: checker}
-		h.tools = append(h.tools, t)
-		h.specs = append(h.specs, llm.ToolSpec{Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters})
 	}
 	return h, nil
+}
+
+func (h *Toolbox) register(t tool.Tool) error {
+	spec := t.Spec()
+	if _, twice := h.index[spec.Name]; twice {
+		return fmt.Errorf("register tool %s: the name is taken", spec.Name)
+	}
+	checker, err := arguments.Compile(spec.Parameters, spec.Synonyms)
+	if err != nil {
+		return fmt.Errorf("register tool %s: %w", spec.Name, err)
+	}
+	h.index[spec.Name] = &registered{Tool: t, spec: spec, checker: checker}
+	h.specs = append(h.specs, llm.ToolSpec{Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters})
+	return nil
+}
+
+// Join makes tools the ones that have joined, in place of those before: what has
+// stayed keeps its place, so that requests begin as they did; what is new stands
+// behind, in the order given. One that cannot be registered is left out, and
+// errs tells why. It reports whether the model sees something else than before.
+func (h *Toolbox) Join(tools []tool.Tool) (changed bool, errs []error) {
+	before := h.specs
+	kept := func(t tool.Tool) int {
+		name := t.Spec().Name
+		return slices.IndexFunc(h.late, func(old tool.Tool) bool { return old.Spec().Name == name })
+	}
+	late := slices.Clone(tools)
+	slices.SortStableFunc(late, func(a, b tool.Tool) int {
+		// An index of -1, for a new tool, counts as the largest.
+		return cmp.Compare(uint(kept(a)), uint(kept(b)))
+	})
+	for _, t := range h.late {
+		delete(h.index, t.Spec().Name)
+	}
+	h.late, h.specs = nil, slices.Clone(before[:len(h.own)])
+	for _, t := range late {
+		if err := h.register(t); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		h.late = append(h.late, t)
+	}
+	return !slices.EqualFunc(before, h.specs, func(a, b llm.ToolSpec) bool {
+		return a.Name == b.Name && a.Description == b.Description && bytes.Equal(a.Parameters, b.Parameters)
+	}), errs
 }
 
 // Specs are the tools as the model sees them.
@@ -110,13 +152,13 @@ func (h *Toolbox) Specs() []llm.ToolSpec { return h.specs }
 // deleted then, with a few tries.
 const closeLimit = 30 * time.Second
 
-// Close ends what the tools hold, also when ctx is done. It returns one error a
+// Close ends what the session's own tools hold, also when ctx is done. It returns one error a
 // tool.
 func (h *Toolbox) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 	defer cancel()
 	var errs []error
-	for _, t := range h.tools {
+	for _, t := range h.own {
 		if c, ok := t.(tool.Closer); ok {
 			if err := c.Close(ctx); err != nil {
 				errs = append(errs, fmt.Errorf("close %s: %w", t.Spec().Name, err))
@@ -126,9 +168,9 @@ func (h *Toolbox) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Attach gives the tools that go on between calls their session.
+// Attach gives the session's own tools that go on between calls their session.
 func (h *Toolbox) Attach(s tool.Session) {
-	for _, t := range h.tools {
+	for _, t := range h.own {
 		if c, ok := t.(tool.Companion); ok {
 			c.Attach(s)
 		}

@@ -113,8 +113,13 @@ type Options struct {
 	Describe func(ctx context.Context, id string) (llm.Info, error)
 	// Count asks the provider how many tokens a request has, where that is
 	// free; ok is false where it cannot tell. It may be nil.
-	Count    func(ctx context.Context, req llm.Request) (tokens int, ok bool)
-	Tools    []tool.Tool
+	Count func(ctx context.Context, req llm.Request) (tokens int, ok bool)
+	Tools []tool.Tool
+	// Joining returns all tools beside Tools as they are now, such as those of
+	// other servers. It is asked at the beginning of each turn and may wait a
+	// little for some that are about to come; what it makes is closed by whoever
+	// made it. It may be nil.
+	Joining  func(ctx context.Context) []tool.Tool
 	Policy   *policy.Policy
 	Settings Settings
 	// System renders the system prompt; it is called once a session.

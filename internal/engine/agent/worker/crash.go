@@ -110,6 +110,7 @@ func (w *Worker) reenter(ctx context.Context, reason string) bool {
 		return false
 	}
 	w.Attach(ctx)
+	w.equip(ctx)
 	w.facts = map[string]bool{}
 	t := w.restored.Turn
 	w.turn = progress.New(t.ID, t.Attempt+1)

@@ -31,6 +31,7 @@ func (w *Worker) Input(ctx context.Context, submission string, in event.UserInpu
 		return
 	}
 	w.Attach(ctx)
+	w.equip(ctx)
 	w.turns++
 	w.turn = progress.New(history.TurnID(w.turns), 1)
 	w.inForce, w.undone = append(w.inForce, history.Begun{TurnID: w.turn.ID, Plan: w.plan.Items()}), nil

@@ -203,5 +203,19 @@ func (w *Worker) Attach(ctx context.Context) {
 	})
 }
 
+// equip takes in the tools that have joined or gone since the turn before.
+func (w *Worker) equip(ctx context.Context) {
+	if w.opts.Joining == nil {
+		return
+	}
+	changed, errs := w.toolbox.Join(w.opts.Joining(ctx))
+	if changed {
+		w.conversation.Meter().SetTools(w.toolbox.Specs())
+	}
+	for _, err := range errs {
+		w.noteOnce(ctx, err.Error())
+	}
+}
+
 // Attached reports whether the tools have been given this session.
 func (w *Worker) Attached() bool { return w.attached }
