@@ -17,11 +17,11 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider"
 	"github.com/ml-intern/ml-intern/internal/adapter/provider/modelid"
-	"github.com/ml-intern/ml-intern/internal/adapter/provider/price"
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
 	"github.com/ml-intern/ml-intern/internal/app/background"
 	"github.com/ml-intern/ml-intern/internal/app/debuglog"
 	"github.com/ml-intern/ml-intern/internal/app/demo"
+	"github.com/ml-intern/ml-intern/internal/app/fit"
 	"github.com/ml-intern/ml-intern/internal/app/limitlog"
 	"github.com/ml-intern/ml-intern/internal/app/login"
 	"github.com/ml-intern/ml-intern/internal/app/lookups"
@@ -175,7 +175,7 @@ func (a *App) models() error {
 	a.Models, err = provider.New(provider.Options{
 		HTTP: models, Env: a.env, Token: func(ctx context.Context) string { return a.login.Token(ctx, 0) }, Plan: a.plan,
 		HFBillTo: c.HFBillTo, Routing: c.ModelRouting, ContextTokens: c.ModelContextTokens,
-		Prices: prices(c), CacheTTL: c.PromptCacheTTL, AnthropicBetas: c.AnthropicBetas,
+		Prices: fit.Prices(c.ModelPrices), CacheTTL: c.PromptCacheTTL, AnthropicBetas: c.AnthropicBetas,
 		CacheDir: a.Loaded.Places.Cache, Version: Version(),
 		Scripts: demo.Scripts(), ReadFile: os.ReadFile,
 	})
@@ -203,14 +203,6 @@ func (a *App) newHTTP(models bool) (*http.Client, error) {
 // env is a variable as the model layer sees it: base URLs have been checked
 // and completed by the configuration.
 func (a *App) env(name string) string { return a.Loaded.Env(name) }
-
-func prices(c *config.Config) map[string]price.Override {
-	out := map[string]price.Override{}
-	for id, p := range c.ModelPrices {
-		out[id] = price.Override{Input: &p.Input, Output: &p.Output, CacheRead: p.CacheRead, CacheWrite: p.CacheWrite}
-	}
-	return out
-}
 
 // Model is the model to use: the configured one, or, when none was chosen and
 // there is no Hub token, a direct one whose key is there.

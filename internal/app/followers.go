@@ -2,16 +2,11 @@ package app
 
 import (
 	"context"
-	"encoding/json"
-	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/app/live"
 	"github.com/ml-intern/ml-intern/internal/app/outlets"
-	"github.com/ml-intern/ml-intern/internal/domain/llm"
-	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent"
 	"github.com/ml-intern/ml-intern/internal/platform/checkout"
 	"github.com/ml-intern/ml-intern/internal/sink/sessionlog"
@@ -32,13 +27,8 @@ func (a *App) followers(s *Session) []live.Follower {
 		},
 		Scrubber: a.secrets.Scrubber, Kept: a.memory == nil, Simulated: a.simulation != nil, Headless: a.headless,
 		About: func() document.About { return a.about(s) }, Settings: func() agent.Settings { return s.Settings() },
-		Warn: a.warn, Log: a.logger(),
+		Warn: a.warn, Log: a.debugLog.Logger(),
 	})...)
-}
-
-// logger is for operators.
-func (a *App) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(debugWriter{a}, nil))
 }
 
 // keepLog writes the session's JSON file. A session that is kept in memory
@@ -50,7 +40,7 @@ func (a *App) keepLog(ctx context.Context, s *Session, c *live.Chapter) error {
 	log, err := sessionlog.New(sessionlog.Options{
 		Dir: a.logDir(), SessionID: c.ID, Interval: time.Duration(max(0, a.Config().HeartbeatIntervalS)) * time.Second,
 		About: func() document.About { return a.about(s) },
-		Log:   a.logger(),
+		Log:   a.debugLog.Logger(),
 	})
 	if err != nil {
 		return err
@@ -61,32 +51,10 @@ func (a *App) keepLog(ctx context.Context, s *Session, c *live.Chapter) error {
 	return log.Run(ctx, c.Journal.Follow)
 }
 
-// debugWriter sends the log lines of followers to the debug log.
-type debugWriter struct{ app *App }
-
-func (w debugWriter) Write(p []byte) (int, error) {
-	w.app.Debug(strings.TrimRight(string(p), "\n"))
-	return len(p), nil
-}
-
 // about is what a session file says beside the session's events.
 func (a *App) about(s *Session) document.About {
 	return document.About{
 		UserID: a.user(context.Background(), false), Cwd: a.Loaded.Dir, GitBranch: checkout.Branch(a.Loaded.RepoRoot),
 		AppVersion: Version(), Tools: s.specs, Model: s.Settings().Model,
 	}
-}
-
-// toolSpecs are the tools as a session file lists them.
-func toolSpecs(tools []tool.Tool) ([]json.RawMessage, error) {
-	out := make([]json.RawMessage, 0, len(tools))
-	for _, t := range tools {
-		spec := t.Spec()
-		raw, err := document.ToolSpec(llm.ToolSpec{Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters})
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, raw)
-	}
-	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/app/hands"
 	"github.com/ml-intern/ml-intern/internal/app/live"
 	"github.com/ml-intern/ml-intern/internal/app/live/tune"
@@ -92,7 +93,7 @@ func (s *Session) equip(ctx context.Context) ([]tool.Tool, error) {
 	for _, t := range tools {
 		s.Tools = append(s.Tools, t.Spec().Name)
 	}
-	s.specs, err = toolSpecs(tools)
+	s.specs, err = document.ToolSpecs(tools)
 	return tools, err
 }
 

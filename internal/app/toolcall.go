@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/ml-intern/ml-intern/internal/app/oneshot"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
@@ -46,18 +45,4 @@ func (a *App) CallTools(ctx context.Context, run oneshot.Run) error {
 		return err
 	}
 	return run.Drive(ctx, ag, model, events)
-}
-
-// CheckToolCalls refuses names that no tool has.
-func CheckToolCalls(tools []tool.Tool, calls []oneshot.Call) error {
-	names := map[string]bool{}
-	for _, t := range tools {
-		names[t.Spec().Name] = true
-	}
-	for _, c := range calls {
-		if !names[c.Name] {
-			return &UsageError{Err: fmt.Errorf("there is no tool %q (ml-intern tools list shows them)", c.Name)}
-		}
-	}
-	return nil
 }

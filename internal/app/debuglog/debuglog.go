@@ -5,8 +5,10 @@ package debuglog
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -46,4 +48,15 @@ func (l *Log) Add(text string) {
 	}
 	defer f.Close()
 	fmt.Fprintf(f, "%s %s\n", time.Now().UTC().Format(time.RFC3339), text)
+}
+
+// Logger writes its lines to the log.
+func (l *Log) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(lines{l}, nil)) }
+
+// lines is the log as something to write to, an entry a write.
+type lines struct{ log *Log }
+
+func (w lines) Write(p []byte) (int, error) {
+	w.log.Add(strings.TrimRight(string(p), "\n"))
+	return len(p), nil
 }

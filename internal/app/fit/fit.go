@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/provider"
+	"github.com/ml-intern/ml-intern/internal/adapter/provider/price"
 	"github.com/ml-intern/ml-intern/internal/app/simulation"
+	"github.com/ml-intern/ml-intern/internal/config/schema"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/agent"
 )
@@ -122,4 +124,13 @@ func (c Checker) price(ctx context.Context, set agent.Settings) error {
 		return nil // what is wrong with the model, its first call says better
 	}
 	return &UsageError{fmt.Errorf("the price of %s is unknown, so the spending cap cannot be kept; set model_prices for it, or use --max-cost 0", set.Model)}
+}
+
+// Prices are the prices a user has set, as the model layer takes them.
+func Prices(set map[string]schema.Price) map[string]price.Override {
+	out := map[string]price.Override{}
+	for id, p := range set {
+		out[id] = price.Override{Input: &p.Input, Output: &p.Output, CacheRead: p.CacheRead, CacheWrite: p.CacheWrite}
+	}
+	return out
 }

@@ -8,9 +8,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"strconv"
 
+	"github.com/ml-intern/ml-intern/internal/app/fit"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
@@ -193,4 +195,18 @@ func (s *Script) Stream(ctx context.Context, _ llm.Request) iter.Seq2[llm.Chunk,
 			}},
 		}}, nil)
 	}
+}
+
+// Check refuses names that no tool has.
+func Check(tools []tool.Tool, calls []Call) error {
+	names := map[string]bool{}
+	for _, t := range tools {
+		names[t.Spec().Name] = true
+	}
+	for _, c := range calls {
+		if !names[c.Name] {
+			return &fit.UsageError{Err: fmt.Errorf("there is no tool %q (ml-intern tools list shows them)", c.Name)}
+		}
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
 )
 
 // Document is a session as one JSON object, in the shape of the Python
@@ -135,4 +136,18 @@ func ToolSpec(spec llm.ToolSpec) (json.RawMessage, error) {
 		return nil, fmt.Errorf("encode tool %s: %w", spec.Name, err)
 	}
 	return raw, nil
+}
+
+// ToolSpecs are tools as a session file lists them.
+func ToolSpecs(tools []tool.Tool) ([]json.RawMessage, error) {
+	out := make([]json.RawMessage, 0, len(tools))
+	for _, t := range tools {
+		spec := t.Spec()
+		raw, err := ToolSpec(llm.ToolSpec{Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, raw)
+	}
+	return out, nil
 }

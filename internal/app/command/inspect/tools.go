@@ -107,7 +107,7 @@ func newToolsShow(s *console.Streams) *cobra.Command {
 				return err
 			}
 			defer a.Close()
-			if err := app.CheckToolCalls(all, []oneshot.Call{{Name: args[0]}}); err != nil {
+			if err := oneshot.Check(all, []oneshot.Call{{Name: args[0]}}); err != nil {
 				return err
 			}
 			for _, t := range all {
@@ -176,7 +176,7 @@ func callTools(ctx context.Context, s *console.Streams, calls []oneshot.Call, ye
 		return err
 	}
 	defer a.Close()
-	if err := app.CheckToolCalls(all, calls); err != nil {
+	if err := oneshot.Check(all, calls); err != nil {
 		return err
 	}
 	stop, release := console.StopSignals(ctx, 0)
