@@ -54,6 +54,8 @@ var rooms = map[string][]string{
 	"internal/adapter/hub/job":        {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
 	// Reading, writing and finding sessions stand on one document.
 	"internal/adapter/sessions": {"internal/domain", "internal/platform", "internal/adapter/sessions"},
+	// Each gateway stands on the port and on what texts and posts share.
+	"internal/adapter/messaging": {"internal/domain", "internal/platform", "internal/adapter/messaging"},
 	// The rows it reads are those that the lab works on.
 	"internal/adapter/table": {"internal/lab/record"},
 	// These stand on the others.
