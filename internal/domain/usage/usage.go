@@ -1,8 +1,18 @@
 // Package usage sums up what a session has used, as a pure function of its
-// events. It knows no prices: it adds what the events say.
+// events: the usage_metrics object (version 1) that session files, rows of the
+// shared data set and exports hold. It counts model calls and their tokens by
+// kind and model, ends of turns, Hub jobs (the newest snapshot of each job has
+// its money and time), sandboxes (each end paired with the last open beginning
+// of its id), and how many events had what the sums need. It knows no prices:
+// it adds what the events say, and says CostIncomplete where they do not.
+//
+// [Metrics] sums up events at hand, a [Meter] events as they come, [Parse] reads
+// a Summary that was stored, and [Summary.Scalars] are the numbers that stand
+// alone in a table row.
 package usage
 
 import (
+	"encoding/json"
 	"math"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -141,6 +151,15 @@ func Metrics(sessionID string, events []event.Event) Summary {
 		m.Add(ev)
 	}
 	return m.Summary(sessionID)
+}
+
+// Parse reads a stored Summary. ok is false for anything but an object of this
+// version: the sums are then to be made from the events.
+func Parse(raw []byte) (s Summary, ok bool) {
+	if json.Unmarshal(raw, &s) != nil || s.Version != Version {
+		return Summary{}, false
+	}
+	return s, true
 }
 
 // addCall counts one model call and returns what it cost.

@@ -242,3 +242,18 @@ func TestMeterAgreesWithMetrics(t *testing.T) {
 		}
 	})
 }
+
+func TestParse(t *testing.T) {
+	raw, err := json.Marshal(usage.Metrics("s", []event.Event{call(`{"model":"m","cost_usd":2}`)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, ok := usage.Parse(raw); !ok || s.LLM.Calls != 1 || s.App.InferenceUSD != 2 {
+		t.Errorf("%+v %v", s, ok)
+	}
+	for _, bad := range []string{``, `null`, `[]`, `7`, `{}`, `{"version":2}`, `{"version":"1"}`} {
+		if s, ok := usage.Parse([]byte(bad)); ok || s.Version != 0 {
+			t.Errorf("%s is a summary: %+v", bad, s)
+		}
+	}
+}

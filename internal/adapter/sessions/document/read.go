@@ -25,7 +25,7 @@ func Read(path string) (Document, error) {
 	if err != nil {
 		return Document{}, fmt.Errorf("read session: %w", err)
 	}
-	d, err := parse(raw)
+	d, err := Parse(raw)
 	if err != nil {
 		return Document{}, fmt.Errorf("read session %s: %w", path, err)
 	}
@@ -35,7 +35,8 @@ func Read(path string) (Document, error) {
 // mostBytes bounds a file: a session of 20,000 events has some tens of megabytes.
 const mostBytes = 256 << 20
 
-func parse(raw []byte) (Document, error) {
+// Parse reads a session JSON as [Read] reads a file.
+func Parse(raw []byte) (Document, error) {
 	var in map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &in); err != nil {
 		if err = json.Unmarshal(finite(raw), &in); err != nil {

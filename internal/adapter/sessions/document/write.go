@@ -143,9 +143,18 @@ func AppendMessage(dst []byte, m llm.Message) ([]byte, error) {
 
 // AppendEvent appends an event to dst as an item of a document's list.
 func AppendEvent(dst []byte, ev event.Event) ([]byte, error) {
-	kind, err := event.Encode(ev.Type)
+	raw, err := EventJSON(ev)
 	if err != nil {
 		return dst, fmt.Errorf("encode session: %w", err)
+	}
+	return AppendItem(dst, raw)
+}
+
+// EventJSON returns an event as a document holds it, on one line.
+func EventJSON(ev event.Event) ([]byte, error) {
+	kind, err := event.Encode(ev.Type)
+	if err != nil {
+		return nil, err
 	}
 	raw := make([]byte, 0, len(ev.Data)+128)
 	raw = append(raw, `{"timestamp":`...)
@@ -159,8 +168,7 @@ func AppendEvent(dst []byte, ev event.Event) ([]byte, error) {
 	if len(ev.Data) == 0 {
 		raw = append(raw, "{}"...)
 	}
-	raw = append(append(raw, ev.Data...), '}')
-	return AppendItem(dst, raw)
+	return append(append(raw, ev.Data...), '}'), nil
 }
 
 // itemIndent is what stands before each line of a list's item.
