@@ -17,17 +17,21 @@ type Operation interface{ opType() string }
 type (
 	// UserInput is a person's message; during a turn it waits for the next one.
 	// Shown is what the person typed, where Text holds more (files that were
-	// mentioned); empty when the two are the same.
+	// mentioned, a command that was spelled out); empty when the two are the
+	// same. Terms hold for the turn that it begins.
 	UserInput struct {
 		Text   string  `json:"text"`
 		Shown  string  `json:"shown,omitempty"`
 		Images []Image `json:"images,omitempty"`
+		Terms  *Terms  `json:"terms,omitempty"`
 	}
-	// Steer is a message that joins a running turn before its next model call.
+	// Steer is a message that joins a running turn before its next model call;
+	// that turn keeps its own terms.
 	Steer struct {
 		Text   string  `json:"text"`
 		Shown  string  `json:"shown,omitempty"`
 		Images []Image `json:"images,omitempty"`
+		Terms  *Terms  `json:"terms,omitempty"`
 	}
 	// ExecApproval answers the open gate.
 	ExecApproval struct {
@@ -82,6 +86,14 @@ type (
 	// ShutdownOp saves and ends the session.
 	ShutdownOp struct{}
 )
+
+// Terms are what holds for one turn and no longer.
+type Terms struct {
+	// Model makes its calls; empty is the session's.
+	Model string `json:"model,omitempty"`
+	// Allow are rules that permit, beside the session's own.
+	Allow []string `json:"allow,omitempty"`
+}
 
 // Image is a picture in a person's message.
 type Image struct {

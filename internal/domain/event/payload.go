@@ -255,6 +255,31 @@ type (
 		Title string `json:"title"`
 		By    string `json:"by"`
 	}
+	// Hook is what the commands beside a moment have decided. Where they decide
+	// nothing there is none.
+	Hook struct {
+		Hook         string          `json:"hook"`               // the moment, such as PreToolUse
+		Decision     string          `json:"decision,omitempty"` // allow, ask or deny
+		Reason       string          `json:"reason,omitempty"`
+		By           string          `json:"by,omitempty"`      // the command that decided
+		Context      string          `json:"context,omitempty"` // what the model is told
+		UpdatedInput json.RawMessage `json:"updated_input,omitempty"`
+		Tool         string          `json:"tool,omitempty"`
+		ToolCallID   string          `json:"tool_call_id,omitempty"`
+		// SubmissionID is the message that was kept back.
+		SubmissionID string `json:"submission_id,omitempty"`
+		AgentID      string `json:"agent_id,omitempty"`
+	}
+	// CommandEnded says that a command in the background is over. ExitCode is null
+	// where nobody has seen it, and Signal the name of the one that ended it.
+	CommandEnded struct {
+		ID        string  `json:"id"`
+		Command   string  `json:"command,omitempty"`
+		ExitCode  *int    `json:"exit_code"`
+		Signal    string  `json:"signal,omitempty"`
+		WallTimeS float64 `json:"wall_time_s,omitempty"`
+		Log       string  `json:"log,omitempty"` // the file with its output
+	}
 	// TruncateComplete ends a truncate; Removed counts messages.
 	TruncateComplete struct {
 		Removed int `json:"removed"`
@@ -319,6 +344,7 @@ type (
 		// Shown is what the person typed, where Text holds more.
 		Shown  string  `json:"shown,omitempty"`
 		Images []Image `json:"images,omitempty"`
+		Terms  *Terms  `json:"terms,omitempty"`
 		Queued bool    `json:"queued"`
 		Steer  bool    `json:"steer,omitempty"`
 		// AtGate: an approval was open, which this text abandons.
@@ -334,6 +360,9 @@ type (
 		Attempt      int    `json:"attempt"`
 		SubmissionID string `json:"submission_id,omitempty"`
 		Model        string `json:"model,omitempty"`
+		// Terms hold for this turn alone; where they name a model, Model is that
+		// one and the session keeps its own.
+		Terms *Terms `json:"terms,omitempty"`
 		// Cwd is the real path of the working directory the turn runs in.
 		Cwd string `json:"cwd,omitempty"`
 		// Version and Runtime say for what the system prompt was rendered.

@@ -86,6 +86,8 @@ func (Settings) Type() Type          { return TypeSettings }
 func (Checkpoint) Type() Type        { return TypeCheckpoint }
 func (Finding) Type() Type           { return TypeFinding }
 func (Renamed) Type() Type           { return TypeRenamed }
+func (Hook) Type() Type              { return TypeHook }
+func (CommandEnded) Type() Type      { return TypeCommandEnded }
 func (NewComplete) Type() Type       { return TypeNewComplete }
 func (ResumeComplete) Type() Type    { return TypeResumeComplete }
 func (ResumedFrom) Type() Type       { return TypeResumedFrom }

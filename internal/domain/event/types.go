@@ -57,6 +57,8 @@ const (
 	TypeCheckpoint       Type = "checkpoint"
 	TypeFinding          Type = "finding"
 	TypeRenamed          Type = "session_renamed"
+	TypeHook             Type = "hook"
+	TypeCommandEnded     Type = "command_ended"
 )
 
 // Ends reports whether t ends or suspends a turn.

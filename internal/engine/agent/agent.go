@@ -31,6 +31,7 @@ type (
 	Sessions     = setup.Sessions
 	Opened       = setup.Opened
 	Checkpoints  = setup.Checkpoints
+	Hooks        = setup.Hooks
 	Settings     = setup.Settings
 	Options      = setup.Options
 	StreamFilter = observer.Filter
@@ -179,7 +180,7 @@ func (a *Agent) accept(ctx context.Context, sub event.Submission, in event.UserI
 func (a *Agent) accepted(id string, in event.UserInput, steer bool) event.InputAccepted {
 	set := a.Settings()
 	return event.InputAccepted{
-		SubmissionID: id, Text: in.Text, Shown: in.Shown, Images: in.Images, Queued: a.Busy() && !steer, Steer: steer,
+		SubmissionID: id, Text: in.Text, Shown: in.Shown, Images: in.Images, Terms: in.Terms, Queued: a.Busy() && !steer, Steer: steer,
 		AtGate: a.inbox.AtGate(), Cwd: set.Workdir, Model: set.Model,
 	}
 }

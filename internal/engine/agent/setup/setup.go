@@ -9,6 +9,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/domain/hook"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/observer"
@@ -62,6 +63,15 @@ type Checkpoints interface {
 	// an earlier run of the program too. There may be none, where nothing was put
 	// back.
 	Redo(ctx context.Context, turnIDs []string) event.Restored
+}
+
+// Hooks runs the commands that people have put beside the moments of a session.
+// It may be called from any goroutine.
+type Hooks interface {
+	// Ask runs what stands beside a moment and returns what was decided. It comes
+	// back at once when ctx is done, then without a decision. Failures of a
+	// command are warnings and decide nothing.
+	Ask(ctx context.Context, in hook.Input) hook.Answer
 }
 
 // Settings are the values a session runs with.
@@ -131,6 +141,8 @@ type Options struct {
 	Sessions    Sessions
 	// Checkpoints may be nil: then no change of a file can be undone.
 	Checkpoints Checkpoints
+	// Hooks may be nil: then nothing stands beside any moment.
+	Hooks Hooks
 	// Debug receives what only an operator should see, such as stack traces;
 	// nil drops it.
 	Debug func(text string)
