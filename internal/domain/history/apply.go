@@ -195,8 +195,11 @@ func (s *State) turnStarted(in event.TurnStarted) {
 	if in.TurnID != "" {
 		s.InForce = append(s.InForce, Begun{in.TurnID, s.Plan})
 	}
-	s.Turn = &Turn{ID: in.TurnID, Attempt: in.Attempt}
+	s.Turn = &Turn{ID: in.TurnID, Attempt: in.Attempt, Terms: in.Terms}
 	s.Turns = max(s.Turns, number(in.TurnID, "turn_"))
+	if in.Terms != nil && in.Terms.Model != "" { // its own, not the session's
+		in.Model = ""
+	}
 	s.adopt(in.Model, in.Cwd)
 	s.Version, s.Runtime = in.Version, in.Runtime
 	for i, waiting := range s.Queue {

@@ -108,6 +108,8 @@ type Edit struct {
 type Turn struct {
 	ID      string
 	Attempt int
+	// Terms hold for it alone; nil for none.
+	Terms *event.Terms
 	// Input is the accepted text it began with; nil when none is known.
 	Input *event.InputAccepted
 	// Entered says that a person's message has entered the history in it.

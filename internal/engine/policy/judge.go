@@ -78,7 +78,7 @@ func (p *Policy) verdict(f *facts, m Mode) Verdict {
 	if reasons := f.outward(); len(reasons) > 0 {
 		return p.base(f, m, reasons...)
 	}
-	if text, ok := permits(p.allow, f); ok {
+	if text, ok := permits(p.permitting(), f); ok {
 		return Verdict{Action: Run, Rule: text, Reason: "the rule " + text + " allows it"}
 	}
 	return p.base(f, m)

@@ -78,6 +78,7 @@ type Policy struct {
 	mu    sync.RWMutex
 	mode  Mode
 	allow []rule
+	turn  []rule // they permit too, for the running turn
 	ask   []rule
 	deny  []rule
 }
@@ -137,6 +138,26 @@ func (p *Policy) Allow(text string) error {
 	defer p.mu.Unlock()
 	p.allow = append(slices.Clip(p.allow), r)
 	return nil
+}
+
+// ForTurn replaces the rules that permit for the running turn alone. Where one
+// is wrong none does, and the error names it.
+func (p *Policy) ForTurn(texts []string) error {
+	rules, err := parseRules("allow", texts)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.turn = rules; err != nil {
+		p.turn = nil
+	}
+	return err
+}
+
+// permitting are the rules that permit now.
+func (p *Policy) permitting() []rule {
+	if len(p.turn) == 0 {
+		return p.allow
+	}
+	return slices.Concat(p.allow, p.turn)
 }
 
 func (p *Policy) around() danger.Surroundings {

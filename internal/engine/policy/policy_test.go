@@ -365,3 +365,26 @@ func TestAliases(t *testing.T) {
 		t.Errorf("after text from outside: %v", got.Action)
 	}
 }
+
+// Rules for one turn permit like the session's own, together with them, and go.
+func TestRulesOfATurn(t *testing.T) {
+	o := options()
+	o.Allow = []string{"bash(sudo ls)"}
+	p, err := policy.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	judged := func() policy.Action { return p.Judge(bash("sudo ls && sudo make")).Action }
+	if got := judged(); got != policy.Ask {
+		t.Errorf("without a rule: %v", got)
+	}
+	if err := p.ForTurn([]string{"bash(sudo make)"}); err != nil || judged() != policy.Run {
+		t.Errorf("with a rule of the turn: %v, %v", judged(), err)
+	}
+	if err := p.ForTurn([]string{"bash(sudo make)", "bash("}); err == nil || judged() != policy.Ask {
+		t.Errorf("with a wrong rule: %v, %v", judged(), err)
+	}
+	if err := p.ForTurn(nil); err != nil || judged() != policy.Ask {
+		t.Errorf("behind the turn: %v, %v", judged(), err)
+	}
+}

@@ -36,7 +36,7 @@ func (p *Policy) Suggest(c Call) []string {
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	trial.allow = append(trial.allow, p.allow...)
+	trial.allow = append(trial.allow, p.permitting()...)
 	trial.ask, trial.deny = p.ask, p.deny
 	if trial.verdict(f, p.mode).Action != Run {
 		return nil

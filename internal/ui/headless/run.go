@@ -73,6 +73,10 @@ type Options struct {
 	Quiet, Verbose bool
 	// Prompt is what to submit; empty takes up an unfinished turn.
 	Prompt string
+	// Typed is what the person typed, where Prompt holds more. Terms hold for the
+	// run's turns; nil for none.
+	Typed string
+	Terms *event.Terms
 	// Images are shown along with it.
 	Images []event.Image
 	// Shown is the prompt without secrets, for people to see.
@@ -227,15 +231,11 @@ func (r *run) submit(ctx context.Context, text string) error {
 	if r.repaired {
 		r.asked += "_repair"
 	}
-	return r.session.Submit(ctx, event.Submission{ID: r.asked, Operation: event.UserInput{Text: text, Images: r.pictures()}})
-}
-
-// pictures go with the prompt, not with a request for repair.
-func (r *run) pictures() []event.Image {
-	if r.repaired {
-		return nil
+	in := event.UserInput{Text: text, Terms: r.opts.Terms}
+	if !r.repaired { // a request for repair was not typed and shows no pictures
+		in.Shown, in.Images = r.opts.Typed, r.opts.Images
 	}
-	return r.opts.Images
+	return r.session.Submit(ctx, event.Submission{ID: r.asked, Operation: in})
 }
 
 // take keeps the accounts of one event and ends the run at the end of its turn.

@@ -58,9 +58,9 @@ func (b *Inbox) Push(sub event.Submission, text bool) { b.push(item{sub: sub, te
 func (b *Inbox) Restore(queue []event.InputAccepted) {
 	items := make([]item, 0, len(queue))
 	for _, in := range queue {
-		var op event.Operation = event.UserInput{Text: in.Text, Shown: in.Shown, Images: in.Images}
+		var op event.Operation = event.UserInput{Text: in.Text, Shown: in.Shown, Images: in.Images, Terms: in.Terms}
 		if in.Steer {
-			op = event.Steer{Text: in.Text, Shown: in.Shown, Images: in.Images}
+			op = event.Steer{Text: in.Text, Shown: in.Shown, Images: in.Images, Terms: in.Terms}
 		}
 		items = append(items, item{sub: event.Submission{ID: in.SubmissionID, Operation: op}, text: true, atGate: in.AtGate})
 	}

@@ -38,14 +38,14 @@ func (w *Worker) takeUpAnswer(ctx context.Context, text, finish string) {
 		w.segment(ctx)
 	case limit >= 0 && w.turn.Iterations > limit: // it was the closing summary
 		w.complete(ctx, &text, progress.StopMaxIterations)
-		w.turn = nil
+		w.end(ctx)
 	default:
 		if w.answered(ctx, text) == goOn {
 			w.segment(ctx)
 			return
 		}
 		if w.gate == nil {
-			w.turn = nil
+			w.end(ctx)
 		}
 	}
 }
@@ -95,12 +95,12 @@ func (w *Worker) LeaveUnfinished(ctx context.Context) {
 		if g.Continuation == approval.CompleteTurn {
 			w.Tell(ctx, ps...)
 			w.complete(ctx, g.FinalResponse, progress.StopAnswer)
-			w.turn = nil
+			w.end(ctx)
 			return
 		}
 	}
 	w.Tell(ctx, append(ps, event.Interrupted{})...)
-	w.turn = nil
+	w.end(ctx)
 }
 
 // reenter makes the turn that a crash cut short the running one, once. It
@@ -118,7 +118,9 @@ func (w *Worker) reenter(ctx context.Context, reason string) bool {
 	for _, c := range w.restored.Calls {
 		w.turn.PlanCalled = w.turn.PlanCalled || c.Tool == planTool && c.OK
 	}
+	w.terms.Store(t.Terms)
 	w.Tell(ctx, event.TurnResumed{TurnID: t.ID, Attempt: w.turn.Attempt, Reason: reason})
+	w.permit(ctx)
 	if t.Streaming {
 		w.Tell(ctx, event.StreamEnd{Discarded: true, Reason: "restart"})
 	}

@@ -83,7 +83,7 @@ func (w *Worker) resolveMoney(ctx context.Context, g *approval.Gate, ap event.Ap
 		w.Tell(ctx, g.Decision("rejected", text)...)
 		w.stubOpenCalls(ctx, "Tool was not executed: the user stopped at the spending limit.")
 		w.Tell(ctx, event.Interrupted{})
-		w.turn = nil
+		w.end(ctx)
 		return
 	}
 	if g.Kind == approval.Budget && !g.Affordable(w.set().CapMicroUSD, w.budget.Spent()) {
@@ -102,7 +102,7 @@ func (w *Worker) passMoney(ctx context.Context, g *approval.Gate, text string) {
 	w.Tell(ctx, g.Decision("approved", text)...)
 	if g.Continuation == approval.CompleteTurn {
 		w.complete(ctx, g.Final, progress.StopAnswer)
-		w.turn = nil
+		w.end(ctx)
 		return
 	}
 	w.segment(ctx)
@@ -123,5 +123,5 @@ func (w *Worker) Abandon(ctx context.Context) {
 	if g.Continuation == approval.CompleteTurn {
 		w.complete(ctx, g.Final, progress.StopAnswer)
 	}
-	w.turn = nil
+	w.end(ctx)
 }

@@ -35,11 +35,13 @@ func (w *Worker) Input(ctx context.Context, submission string, in event.UserInpu
 	w.turns++
 	w.turn = progress.New(history.TurnID(w.turns), 1)
 	w.inForce, w.undone = append(w.inForce, history.Begun{TurnID: w.turn.ID, Plan: w.plan.Items()}), nil
+	w.terms.Store(in.Terms)
 	set := w.set()
 	w.Tell(ctx, event.TurnStarted{
 		TurnID: w.turn.ID, Attempt: 1, SubmissionID: submission, Model: set.Model,
-		Cwd: set.Workdir, Version: set.Version, Runtime: set.Runtime,
+		Terms: in.Terms, Cwd: set.Workdir, Version: set.Version, Runtime: set.Runtime,
 	})
+	w.permit(ctx)
 	w.ensureSystem(ctx)
 	w.hear(ctx, in)
 	w.segment(ctx)
@@ -50,7 +52,7 @@ func (w *Worker) segment(ctx context.Context) {
 	w.Tell(ctx, event.Processing{Message: "Processing user input"})
 	switch result := w.loop(ctx); {
 	case result == ended:
-		w.turn = nil
+		w.end(ctx)
 	case ctx.Err() != nil:
 		w.cutOff(ctx)
 	}
@@ -72,7 +74,7 @@ func (w *Worker) Interrupted(ctx context.Context) {
 	}
 	w.stubOpenCalls(ctx, "Tool was not executed: the user interrupted the turn before it started.")
 	w.Tell(ctx, event.Interrupted{})
-	w.turn = nil
+	w.end(ctx)
 }
 
 // loop is the turn machine. It returns goOn only when ctx or the journal ends

@@ -9,6 +9,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
@@ -47,7 +48,8 @@ type Worker struct {
 	opts    *setup.Options
 	toolbox *execution.Toolbox
 	inbox   *inbox.Inbox
-	set     func() setup.Settings
+	set     func() setup.Settings // those of the running turn
+	terms   atomic.Pointer[event.Terms]
 	running *sync.WaitGroup
 
 	id          string
@@ -85,12 +87,13 @@ func New(o Options, s setup.Opened, keepSystem bool, failed func(error)) *Worker
 		state = &history.State{}
 	}
 	w := &Worker{
-		opts: o.Setup, toolbox: o.Toolbox, inbox: o.Inbox, set: o.Settings, running: o.Running,
+		opts: o.Setup, toolbox: o.Toolbox, inbox: o.Inbox, running: o.Running,
 		id: s.SessionID, record: record.New(s.Journal, failed, state.Repos), checkpoints: s.Checkpoints,
 		budget: budget.New(state.Spend), sources: sources.New(state),
 		turns: state.Turns, gates: state.Gates, warned: map[string]bool{}, dead: state.Terminated, restored: state,
 		inForce: slices.Clone(state.InForce), undone: slices.Clone(state.Undone),
 	}
+	w.set = func() setup.Settings { return w.impose(o.Settings()) }
 	messages := slices.Clone(state.Messages)
 	w.freshSystem = !keepSystem && len(messages) > 0 && messages[0].Role == llm.System
 	if w.freshSystem {
