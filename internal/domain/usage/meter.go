@@ -26,15 +26,15 @@ func (m *Meter) Add(ev event.Event) {
 		if m.sums.LLM.ByKind == nil {
 			m.sums.LLM.ByKind, m.sums.LLM.ByModel = map[string]int{}, map[string]int{}
 		}
-		m.dollars += m.sums.addCall(read(ev))
+		m.dollars += m.sums.addCall(ev.Fields())
 	case event.TypeTurnComplete:
 		m.sums.Turns.Complete++
 	case event.TypeStreamEnd:
 		m.sums.Turns.StreamEnds++
 	case event.TypeJobSubmit:
-		m.jobs.submit(read(ev))
+		m.jobs.submit(ev.Fields())
 	case event.TypeJobComplete:
-		m.jobs.complete(read(ev))
+		m.jobs.complete(ev.Fields())
 	case event.TypeSandboxCreate, event.TypeSandboxDestroy:
 		m.boxes.add(ev)
 	}

@@ -163,21 +163,21 @@ func Parse(raw []byte) (s Summary, ok bool) {
 }
 
 // addCall counts one model call and returns what it cost.
-func (s *Summary) addCall(f fields) float64 {
+func (s *Summary) addCall(f event.Fields) float64 {
 	s.LLM.Calls++
-	s.LLM.ByKind[f.label("kind", "unknown")]++
-	s.LLM.ByModel[f.label("model", "unknown")]++
-	prompt, completion := f.count("prompt_tokens"), f.count("completion_tokens")
+	s.LLM.ByKind[f.Label("kind", "unknown")]++
+	s.LLM.ByModel[f.Label("model", "unknown")]++
+	prompt, completion := f.Count("prompt_tokens"), f.Count("completion_tokens")
 	s.LLM.Prompt += prompt
 	s.LLM.Completion += completion
-	s.LLM.CacheRead += f.count("cache_read_tokens")
-	s.LLM.CacheCreation += f.count("cache_creation_tokens")
-	if total := f.count("total_tokens"); total > 0 {
+	s.LLM.CacheRead += f.Count("cache_read_tokens")
+	s.LLM.CacheCreation += f.Count("cache_creation_tokens")
+	if total := f.Count("total_tokens"); total > 0 {
 		s.LLM.Total += total
 	} else {
 		s.LLM.Total += prompt + completion
 	}
-	cost, ok := f.number("cost_usd")
+	cost, ok := f.Number("cost_usd")
 	if !ok {
 		s.CostIncomplete = true
 		return 0
