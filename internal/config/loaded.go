@@ -110,6 +110,7 @@ func (l *Loaded) Secrets() []string {
 		if s.Auth != "oauth" {
 			values = append(values, string(s.Auth))
 		}
+		values = append(values, string(s.ClientSecret))
 	}
 	for _, d := range l.Config.Messaging.Destinations {
 		values = append(values, string(d.Token), string(d.Secret))

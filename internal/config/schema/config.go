@@ -116,7 +116,31 @@ type MCPServer struct {
 	URL       string            `json:"url,omitempty"`
 	Headers   map[string]Secret `json:"headers,omitempty"`
 	Auth      Secret            `json:"auth,omitempty"` // "oauth" or a bearer token
+	// ClientID and ClientSecret are what the program is called at the server's
+	// login, where it cannot register itself; an id that is a web address is that
+	// of a document about the program.
+	ClientID     string `json:"client_id,omitempty"`
+	ClientSecret Secret `json:"client_secret,omitempty"`
+	// Trust says what the server's own word about its tools counts.
+	Trust string `json:"trust"`
+	// Tools are the names of those that are offered to the model; empty is all.
+	Tools []string `json:"tools,omitempty"`
+	// Roots tells the server the folder that is worked in.
+	Roots bool `json:"roots,omitempty"`
+	// Timeout is how many seconds a call may go on without a word.
+	Timeout int `json:"timeout"`
+	// Layer is the newest layer that has said something about the server:
+	// "default", "user", "project" or "flag".
+	Layer string `json:"-"`
 }
+
+// What a server's annotations count: nothing, so that every call asks; a call that
+// only reads, or that destroys nothing, asks no more; nothing asks.
+const (
+	TrustNone        = "none"
+	TrustAnnotations = "annotations"
+	TrustAll         = "all"
+)
 
 // Hook is a command that runs beside an event.
 type Hook struct {

@@ -239,7 +239,7 @@ var Keys = []Key{
 	},
 	{
 		Name: "mcpServers", Kind: Object, Default: `{"hf-mcp-server":{"transport":"http","url":"$HF_ENDPOINT/mcp"}}`,
-		Effect: "MCP servers by name: `command`, `args`, `env`, `cwd`, or `url`, `transport`, `headers`, `auth`; null removes one",
+		Effect: "MCP servers by name: `command`, `args`, `env`, `cwd`, or `url`, `transport`, `headers`, `auth`, `client_id`, `client_secret`; also `trust`, `tools`, `roots`, `timeout`; null removes one",
 		at:     func(c *Config) any { return &c.MCPServers }, object: readServers,
 	},
 	{

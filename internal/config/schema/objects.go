@@ -157,6 +157,9 @@ func readServers(r *Reader, pointer string, value any) {
 		s := MCPServer{
 			Transport: f.text("transport"), Command: f.text("command"), Args: f.list("args"), Env: f.secrets("env"), Cwd: f.text("cwd"),
 			URL: f.text("url"), Headers: f.secrets("headers"), Auth: Secret(f.text("auth")),
+			ClientID: f.text("client_id"), ClientSecret: Secret(f.text("client_secret")),
+			Trust: f.text("trust"), Tools: f.list("tools"), Roots: f.flag("roots"), Timeout: f.seconds("timeout", serverTimeout),
+			Layer: r.Tree.Source(f.pointer).Layer,
 		}
 		f.server(&s)
 		if !f.bad {
@@ -189,6 +192,22 @@ func (f *fields) server(s *MCPServer) {
 			f.fail("transport", `must be one of "http", "streamable-http", "sse" beside a url`)
 		}
 		f.address("url", s.URL)
+	}
+	f.trust(s)
+}
+
+// trust fills in what a server's word counts where nothing says so: what a
+// project's file has brought along is believed nothing.
+func (f *fields) trust(s *MCPServer) {
+	switch s.Trust {
+	case "":
+		s.Trust = TrustAnnotations
+		if s.Layer == "project" {
+			s.Trust = TrustNone
+		}
+	case TrustNone, TrustAnnotations, TrustAll:
+	default:
+		f.fail("trust", `must be one of "none", "annotations", "all"`)
 	}
 }
 
@@ -312,15 +331,27 @@ func readHooks(r *Reader, pointer string, value any) {
 }
 
 func (f *fields) hook() Hook {
-	h := Hook{Matcher: f.text("matcher"), Command: f.text("command"), Timeout: hookTimeout}
+	h := Hook{Matcher: f.text("matcher"), Command: f.text("command"), Timeout: f.seconds("timeout", hookTimeout)}
 	if h.Command == "" {
 		f.fail("command", "is required and must not be empty")
-	}
-	if v, ok := f.take("timeout"); ok {
-		h.Timeout, _ = f.r.int(Key{Kind: Int, Min: 1, Max: 3600}, layer.Join(f.pointer, "timeout"))(v)
 	}
 	return h
 }
 
+// seconds reads a time of up to an hour.
+func (f *fields) seconds(name string, otherwise int) int {
+	v, ok := f.take(name)
+	if !ok {
+		return otherwise
+	}
+	n, ok := f.r.int(Key{Kind: Int, Min: 1, Max: 3600}, layer.Join(f.pointer, name))(v)
+	f.bad = f.bad || !ok
+	return n
+}
+
 // hookTimeout is how long a hook may run unless it says otherwise, in seconds.
 const hookTimeout = 30
+
+// serverTimeout is how long a call to a server may go on without a word unless its
+// entry says otherwise, in seconds.
+const serverTimeout = 600
