@@ -83,7 +83,9 @@ type Fault struct {
 func (f *Fault) Error() string { return f.Reason }
 
 // Permanent is a fault that no further try mends.
-func Permanent(format string, args ...any) *Fault { return &Fault{Reason: fmt.Sprintf(format, args...)} }
+func Permanent(format string, args ...any) *Fault {
+	return &Fault{Reason: fmt.Sprintf(format, args...)}
+}
 
 // Passing is a fault that the next try may not meet.
 func Passing(format string, args ...any) *Fault {
