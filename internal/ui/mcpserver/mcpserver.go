@@ -74,10 +74,10 @@ type Options struct {
 
 // Server serves a fixed list of tools to any number of clients.
 type Server struct {
-	opts  Options
-	sdk   *mcp.Server
-	slots chan struct{}
-	calls sync.WaitGroup
+	opts   Options
+	sdk    *mcp.Server
+	slots  chan struct{} // a place for each call
+	closed sync.Once
 
 	life context.Context // of everything that is served
 	end  context.CancelCauseFunc
@@ -152,8 +152,6 @@ func (s *Server) call(ctx context.Context, t Tool, req *mcp.CallToolRequest) *mc
 	default:
 		return failed("busy", fmt.Sprintf("%d calls run at once here, and no more: call %s again when some have ended", cap(s.slots), t.Name))
 	}
-	s.calls.Add(1)
-	defer s.calls.Done()
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	told := newReporter(ctx, req)
@@ -229,19 +227,27 @@ func failed(code, message string) *mcp.CallToolResult {
 	}
 }
 
-// Close ends what is served: calls are cancelled, and waited for a few seconds.
+// Close ends what is served: calls are cancelled, sessions closed. It waits a few
+// seconds for that.
 func (s *Server) Close() {
-	s.end(ErrStopped)
-	ended := make(chan struct{})
-	go func() { s.calls.Wait(); close(ended) }()
-	late := time.NewTimer(stopWait)
-	defer late.Stop()
-	select {
-	case <-ended:
-	case <-late.C:
-		s.opts.Log.Warn("calls did not end in time")
-	}
-	for session := range s.sdk.Sessions() {
-		_ = session.Close() // it may be closed
-	}
+	s.closed.Do(func() {
+		s.end(ErrStopped)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for range cap(s.slots) { // until no call has one, and none gets one
+				s.slots <- struct{}{}
+			}
+			for session := range s.sdk.Sessions() {
+				_ = session.Close() // it may be closed
+			}
+		}()
+		late := time.NewTimer(stopWait)
+		defer late.Stop()
+		select {
+		case <-ended:
+		case <-late.C:
+			s.opts.Log.Warn("the calls of the MCP server did not end in time")
+		}
+	})
 }
