@@ -54,6 +54,10 @@ type (
 	Conversion struct {
 		FirstSeenAt string `json:"first_seen_at"`
 	}
+	// JobsBlocked says that the Hub refused a job for lack of credits.
+	JobsBlocked struct {
+		Namespace string `json:"namespace"`
+	}
 	// CreditsTopUp says that a job ran after a refusal for lack of credits.
 	CreditsTopUp struct {
 		Namespace string `json:"namespace"`
@@ -109,4 +113,5 @@ func (SandboxDestroy) Type() Type    { return TypeSandboxDestroy }
 func (Feedback) Type() Type          { return TypeFeedback }
 func (CTAClick) Type() Type          { return TypeCTAClick }
 func (Conversion) Type() Type        { return TypeConversion }
+func (JobsBlocked) Type() Type       { return TypeJobsBlocked }
 func (CreditsTopUp) Type() Type      { return TypeCreditsTopUp }

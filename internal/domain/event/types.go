@@ -39,6 +39,7 @@ const (
 	TypeCTAClick       Type = "pro_cta_click"
 	TypeConversion     Type = "pro_conversion"
 	TypeCreditsTopUp   Type = "credits_topped_up"
+	TypeJobsBlocked    Type = "jobs_access_blocked"
 
 	// Additive types: what a session needs to be rebuilt from its journal.
 	TypeReasoningChunk   Type = "reasoning_chunk"

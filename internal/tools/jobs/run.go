@@ -87,9 +87,29 @@ func (t *Tool) run(ctx context.Context, env tool.Env, p request.Params) (tool.Re
 	env.Emit(event.JobSubmit{
 		JobID: j.ID, JobURL: j.URL(t.opts.Jobs.Endpoint()), Flavor: spec.Flavor, Timeout: p.Timeout, JobType: p.Kind(),
 		Image: spec.DockerImage + spec.SpaceID, Namespace: p.Namespace,
-		PushToHub: strings.Contains(p.Script+strings.Join(p.Command, " "), "push_to_hub"),
+		PushToHub: pushes(p.Script + " " + strings.Join(p.Command, " ")),
 	})
 	return t.follow(ctx, env, p, j, false)
+}
+
+// pushes reports whether what a job runs puts its result on the Hub: it names a model
+// for that, or asks to push and does not set that to false.
+func pushes(code string) bool {
+	if strings.Contains(code, "hub_model_id") {
+		return true
+	}
+	const word = "push_to_hub"
+	for {
+		_, rest, found := strings.Cut(code, word)
+		if !found {
+			return false
+		}
+		value := strings.ToLower(strings.TrimLeft(rest[:min(len(rest), 16)], " ='\":"))
+		if !strings.HasPrefix(value, "false") {
+			return true
+		}
+		code = rest
+	}
 }
 
 // prepare makes the job of a call ready: its dashboard, its files and its
@@ -202,6 +222,7 @@ func (t *Tool) unpaid(env tool.Env, p request.Params, err error) tool.Result {
 	t.mu.Lock()
 	t.blocked[p.Namespace] = true
 	t.mu.Unlock()
+	env.Emit(event.JobsBlocked{Namespace: p.Namespace})
 	env.State(event.ToolStateChange{State: "billing_required", Namespace: p.Namespace})
 	zero := int64(0)
 	r := tool.Failed(fmt.Sprintf(

@@ -305,6 +305,33 @@ func TestInterruptDuringSubmission(t *testing.T) {
 	}
 }
 
+func TestWhetherAJobPushesIsTold(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, d *desk) {
+		for code, want := range map[string]bool{
+			"SFTConfig(push_to_hub=True)":           true,
+			"SFTConfig(push_to_hub = true)":         true,
+			"model.push_to_hub('me/x')":             true,
+			"TrainingArguments(hub_model_id='x')":   true,
+			"trl sft --push_to_hub":                 true,
+			"SFTConfig(push_to_hub=False)":          false,
+			"SFTConfig(push_to_hub = false)":        false,
+			"{'push_to_hub': False}":                false,
+			"a(push_to_hub=False); b.push_to_hub()": true,
+			"print('hello')":                        false,
+		} {
+			env := d.env(code)
+			raw, err := json.Marshal(map[string]any{"operation": "run", "command": []string{"python", "-c", code}, "namespace": "acme"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.call(t.Context(), env, string(raw))
+			if got := told[event.JobSubmit](env.Emitted()); len(got) != 1 || got[0].PushToHub != want {
+				t.Errorf("%s: %+v, want %v", code, got, want)
+			}
+		}
+	})
+}
+
 // Acceptance check 27: what must be paid for is a state of its own; digits in a
 // request id are not.
 func TestCheck27_Billing(t *testing.T) {
@@ -318,6 +345,9 @@ func TestCheck27_Billing(t *testing.T) {
 		}
 		if *r.ActualMicroUSD != 0 || len(told[event.JobSubmit](env.Emitted())) != 0 {
 			t.Errorf("%+v %+v", r, env.Emitted())
+		}
+		if got := told[event.JobsBlocked](env.Emitted()); len(got) != 1 || got[0].Namespace != "acme" {
+			t.Errorf("%+v", got)
 		}
 		for range 2 { // it says once that credits are there again
 			wantText(t, d.call(t.Context(), env, `{"operation":"run","command":["true"],"namespace":"acme"}`), true, "completed")
