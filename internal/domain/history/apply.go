@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/hook"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 )
 
@@ -42,7 +43,7 @@ func (s *State) skips(ev event.Event) bool {
 	switch ev.Type {
 	case event.TypeAssistantChunk, event.TypeReasoningChunk:
 		return s.Turn == nil || s.Turn.Streaming
-	case event.TypeLLMCall, event.TypeToolCall, event.TypeToolOutput, event.TypeHistoryMessage, event.TypeToolStarted:
+	case event.TypeLLMCall, event.TypeToolCall, event.TypeToolOutput, event.TypeHistoryMessage, event.TypeToolStarted, event.TypeHook:
 		return ev.AgentID() != ""
 	}
 	return false
@@ -158,6 +159,8 @@ func (s *State) foldCall(ev event.Event) error {
 	switch ev.Type {
 	case event.TypeToolCall:
 		return with(ev, func(in event.ToolCall) { s.call(in.ToolCallID, in.Tool).Announced = true })
+	case event.TypeHook:
+		return with(ev, s.hooked)
 	case event.TypeToolStarted:
 		return with(ev, func(in event.ToolStarted) { s.call(in.ToolCallID, in.Tool).Started = &in })
 	case event.TypeToolEffect:
@@ -178,6 +181,21 @@ func (s *State) foldCall(ev event.Event) error {
 		return with(ev, func(in event.ToolOutput) { s.output(ev, in) })
 	}
 	return nil
+}
+
+// hooked notes what was decided about a call before it was judged, and that a
+// text which was kept back waits no longer.
+func (s *State) hooked(in event.Hook) {
+	switch hook.Moment(in.Hook) {
+	case hook.PreToolUse:
+		s.call(in.ToolCallID, in.Tool).Hook = &in
+	case hook.UserPromptSubmit:
+		if in.SubmissionID != "" && in.Decision == string(hook.Deny) {
+			s.Queue = slices.DeleteFunc(slices.Clone(s.Queue), func(waiting event.InputAccepted) bool {
+				return waiting.SubmissionID == in.SubmissionID
+			})
+		}
+	}
 }
 
 func (s *State) adopt(model, cwd string) {

@@ -165,6 +165,8 @@ type Call struct {
 	Arguments string
 	// Announced says that it was shown as running without asking.
 	Announced bool
+	// Hook is what the commands beside it have decided, or nil.
+	Hook *event.Hook
 	// Gated is how it was shown in a gate, or nil; Answer is what was answered.
 	Gated  *event.GatedCall
 	Answer *event.ToolStateChange

@@ -17,6 +17,15 @@ type Begun struct {
 	Plan   []event.PlanItem
 }
 
+// TurnIDs names turns by their ids.
+func TurnIDs(turns []Begun) []string {
+	ids := make([]string, len(turns))
+	for i, t := range turns {
+		ids[i] = t.TurnID
+	}
+	return ids
+}
+
 // Undone is an undo, a rewind or a truncate that can still be taken back.
 type Undone struct {
 	// Messages are what was removed from the end of the history, with what is

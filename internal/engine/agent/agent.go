@@ -15,6 +15,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
+	"github.com/ml-intern/ml-intern/internal/domain/hook"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/conversation"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
@@ -100,6 +101,7 @@ func (a *Agent) Run(ctx context.Context, resume bool) error {
 	defer a.running.Wait()
 	w := a.current()
 	w.Tell(ctx, event.Ready{Message: "Agent initialized", ToolCount: len(a.toolbox.Specs())})
+	a.opened(ctx, w, a.beginning())
 	begun := a.inbox.Begin(ctx)
 	if resume {
 		w.TakeUp(begun)
@@ -111,17 +113,35 @@ func (a *Agent) Run(ctx context.Context, resume bool) error {
 		opCtx, sub, err := a.inbox.Next(ctx)
 		if err != nil {
 			a.closeTools(ctx)
+			a.current().Hooks().End(ctx, hook.Exit)
 			return a.failure()
 		}
 		if _, stop := sub.Operation.(event.ShutdownOp); stop {
 			a.closeTools(ctx)
 			a.current().Tell(ctx, event.Shutdown{})
+			a.current().Hooks().End(ctx, hook.Exit)
 			a.inbox.Done()
 			return a.failure()
 		}
 		a.handle(opCtx, sub)
 		a.inbox.Done()
 	}
+}
+
+// opened runs what stands beside the beginning of a session.
+func (a *Agent) opened(ctx context.Context, w *worker.Worker, kind string) {
+	w.Hooks().Start(ctx, func(ps ...event.Payload) error {
+		w.Append(ctx, ps...)
+		return w.Err()
+	}, kind, &a.running)
+}
+
+// beginning says how the first session begins.
+func (a *Agent) beginning() string {
+	if s := a.opts.State; s != nil && (s.Turns > 0 || len(s.Messages) > 0) {
+		return hook.Resume
+	}
+	return hook.Startup
 }
 
 // Submit hands over an operation. Input is on disk when it returns nil. An

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/hook"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/worker"
 )
 
@@ -58,7 +59,16 @@ func (a *Agent) newChat(ctx context.Context, w *worker.Worker, op event.NewChat)
 	})
 	if err != nil {
 		w.Refuse(ctx, "new chat failed: "+err.Error(), unchanged)
+		return
 	}
+	a.turnOver(ctx, w, hook.New)
+}
+
+// turnOver runs what stands beside the end of the session that was left, and the
+// beginning of the one that goes on.
+func (a *Agent) turnOver(ctx context.Context, left *worker.Worker, kind string) {
+	a.running.Go(func() { left.Hooks().End(ctx, kind) })
+	a.opened(ctx, a.current(), kind)
 }
 
 // unchanged says what an operation that has failed leaves.
@@ -91,6 +101,7 @@ func (a *Agent) resume(ctx context.Context, w *worker.Worker, op event.Resume) {
 		w.Refuse(ctx, "resume failed: "+err.Error(), unchanged)
 		return
 	}
+	a.turnOver(ctx, w, hook.Resume)
 	if done.InvalidSavedModel == nil && done.ModelName != "" {
 		a.Change(func(s *Settings) { s.Model = done.ModelName })
 	}

@@ -9,9 +9,9 @@ import (
 )
 
 // Judge decides about one call: deny rules come before everything, then plan
-// mode, gates that need a person, ask rules, yolo mode, acts that reach others
-// after text from outside was read, allow rules, and last what the mode itself
-// asks about. Headless, what would ask is refused.
+// mode, gates that need a person, hooks that ask, ask rules, yolo mode, acts that
+// reach others after text from outside was read, hooks that allow and allow rules,
+// and last what the mode itself asks about. Headless, what would ask is refused.
 func (p *Policy) Judge(c Call) Verdict {
 	f := p.facts(c)
 	p.mu.RLock()
@@ -66,6 +66,9 @@ func (p *Policy) verdict(f *facts, m Mode) Verdict {
 			reason = f.Name + " needs a person's approval every time"
 		}
 		return Verdict{Action: Ask, Reason: reason, Always: true}
+	}
+	if f.Asks != "" {
+		return Verdict{Action: Ask, Reason: f.Asks}
 	}
 	if m != ModeYolo {
 		if r, ok := concerned(p.ask, f); ok {

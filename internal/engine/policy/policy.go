@@ -176,6 +176,11 @@ type Call struct {
 	// Tells is the host that would learn, by the address it is asked for, what
 	// was read on this machine; empty for none.
 	Tells string
+	// Permitted says that a command of the user's own, beside calls, lets it run:
+	// it counts as much as an allow rule. Asks is why such a command wants a
+	// person to decide, in every mode; empty for none.
+	Permitted bool
+	Asks      string
 }
 
 // Action is what is to be done with a call.

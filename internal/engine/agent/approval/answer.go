@@ -93,7 +93,7 @@ func edit(h *execution.Toolbox, c *execution.Call, ap event.Approval) *execution
 	}
 	edited := h.Shown(c.ToolCall, raw)
 	edited.Approved, edited.Edited, edited.Announce, edited.Note = true, true, false, note
-	edited.Why = c.Why
+	edited.Follow(c)
 	return edited
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/sources"
 	"github.com/ml-intern/ml-intern/internal/engine/guard"
@@ -44,11 +45,17 @@ func verdict(rules *policy.Policy, c *execution.Call, read *sources.Sources) pol
 
 // described is what the policy is told of a call.
 func described(c *execution.Call, read *sources.Sources) policy.Call {
-	call := policy.Call{ID: c.ID, Name: c.Name, Args: c.Args, Risk: c.Risk}
+	call := policy.Call{ID: c.ID, Name: c.Name, Args: c.Args, Risk: c.Risk, Permitted: c.Permitted, Asks: c.Asks}
 	if read != nil {
 		call.Outside, call.Tells = read.Outside(), read.Carries(c.Name, c.Args)
 	}
 	return call
+}
+
+// Unanswered records that a call was refused because nobody could approve it; a
+// run that ends so says it in its exit code.
+func Unanswered(c *execution.Call) event.ToolStateChange {
+	return event.ToolStateChange{ToolCallID: c.ID, Tool: c.Name, State: "rejected", Feedback: tool.NeedsApproval}
 }
 
 // Refusal is what the model is told about a call that may not run.

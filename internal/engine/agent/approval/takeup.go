@@ -11,29 +11,44 @@ import (
 )
 
 // TakeUp returns a call with what an earlier run of the program left about it
-// in the journal, f, which may be nil. settled reports that it needs no
-// judgement any more: a person has decided about it, or it had started. done is
-// its result, told already, when it must not run again.
-func TakeUp(ctx context.Context, h *execution.Toolbox, session *execution.Session, c llm.ToolCall, f *history.Call) (p *execution.Call, settled bool, done *tool.Result) {
+// in the journal, f, which may be nil: what a person has decided about it, what
+// its hooks have, that it had started. done is its result, told already, when it
+// must not run again.
+func TakeUp(ctx context.Context, h *execution.Toolbox, session *execution.Session, c llm.ToolCall, f *history.Call) (p *execution.Call, done *tool.Result) {
 	if f == nil {
-		return h.Prepare(ctx, c), false, nil
+		return h.Prepare(ctx, c), nil
 	}
-	if decided(f) {
-		p = resume(h, c, f)
-	} else {
-		p = h.Prepare(ctx, c)
-	}
+	p = takenUp(ctx, h, c, f)
+	p.Settled = decided(f) || f.Started != nil
 	if f.Announced {
 		p.Announce = false
 	}
 	if f.Started == nil {
-		return p, decided(f), nil
+		return p, nil
 	}
 	r, again := execution.Recover(ctx, session, p, f)
 	if again {
-		return p, true, nil
+		return p, nil
 	}
-	return p, true, &r
+	return p, &r
+}
+
+// takenUp is the call in the form in which it was to go on.
+func takenUp(ctx context.Context, h *execution.Toolbox, c llm.ToolCall, f *history.Call) *execution.Call {
+	if decided(f) {
+		p := resume(h, c, f)
+		if f.Hook != nil {
+			p.Recall(*f.Hook)
+		}
+		return p
+	}
+	p := h.Prepare(ctx, c)
+	if f.Hook == nil || p.Failure != "" {
+		return p
+	}
+	p = h.Hooked(ctx, p, *f.Hook)
+	p.Asked = true
+	return p
 }
 
 // decided reports whether a person has answered about a call before a restart.

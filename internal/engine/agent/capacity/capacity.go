@@ -6,7 +6,9 @@ package capacity
 import (
 	"context"
 	"errors"
+	"fmt"
 
+	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/window"
 	"github.com/ml-intern/ml-intern/internal/engine/window/compact"
@@ -78,14 +80,14 @@ func (r *Capacity) Condense(ctx context.Context, model string, meter *window.Met
 
 // Refused reacts to a provider that found the context too long for the
 // forced-th time in a turn. ok is false when nothing is left to try.
-func (r *Capacity) Refused(ctx context.Context, model string, limit, forced int, meter *window.Meter, messages []llm.Message) (res compact.Result, ok bool) {
+func (r *Capacity) Refused(ctx context.Context, model string, limit, forced int, meter *window.Meter, messages []llm.Message, wishes string) (res compact.Result, ok bool) {
 	if limit > 0 {
 		r.o.Learned[model] = limit
 	}
 	size := r.Size(ctx, model)
 	if forced <= maxForced {
 		meter.Overflowed(size)
-		res, err := r.Condense(ctx, model, meter, messages, true, "")
+		res, err := r.Condense(ctx, model, meter, messages, true, wishes)
 		return res, err == nil
 	}
 	if limit == 0 {
@@ -96,6 +98,16 @@ func (r *Capacity) Refused(ctx context.Context, model string, limit, forced int,
 		return res, false
 	}
 	return c.RunWithoutModel(messages, window.Threshold(limit)), true
+}
+
+// Terminated tells that the fixed parts of a conversation alone exceed the window.
+func (r *Capacity) Terminated(ctx context.Context, model string, meter *window.Meter) event.SessionTerminated {
+	size, tokens := r.Size(ctx, model), meter.Tokens()
+	return event.SessionTerminated{
+		Reason: "compaction_failed", ContextUsage: tokens, ContextThreshold: window.Threshold(size),
+		Error:       fmt.Sprintf("%d tokens do not fit a window of %d", tokens, size),
+		UserMessage: "The system prompt and the first message alone do not fit this model's context. Start a new session with a shorter message, or use a model with a larger context.",
+	}
 }
 
 func (r *Capacity) compactor(size int, meter *window.Meter, wishes string) (*compact.Compactor, error) {

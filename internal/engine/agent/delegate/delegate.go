@@ -22,6 +22,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/engine/agent/budget"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/conversation"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/hooking"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/setup"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/sources"
@@ -38,6 +39,7 @@ type Host struct {
 	Session *execution.Session
 	Money   *budget.Budget
 	Sources *sources.Sources
+	Hooks   *hooking.Hooks
 	// Running is told every goroutine.
 	Running *sync.WaitGroup
 }
@@ -260,8 +262,13 @@ func (a *subagent) batch(ctx context.Context) {
 	calls := make([]*execution.Call, len(open))
 	for i, c := range open {
 		calls[i] = a.prepare(ctx, c)
-		if calls[i].Risk.Poll {
-			a.turn.Polls(c.ID)
+	}
+	if !a.host.Hooks.Before(ctx, a.box, a.append, a.id, calls) {
+		return
+	}
+	for _, p := range calls {
+		if a.refuse(p); p.Risk.Poll {
+			a.turn.Polls(p.ID)
 		}
 	}
 	results := execution.Run(ctx, a.session(len(calls)), calls, a.task.Parallel, a.host.Running)
@@ -302,7 +309,9 @@ func (a *subagent) refuse(p *execution.Call) {
 		p.Failure = fmt.Sprintf("%s was not run: the address would tell %s what was read here. Nothing but the page's own address is needed.",
 			name, a.host.Sources.Carries(p.Name, p.Args))
 	default:
-		v := a.host.Options.Policy.JudgeSub(policy.Call{ID: p.ID, Name: p.Name, Args: p.Args, Risk: r, Outside: a.host.Sources.Outside()})
+		v := a.host.Options.Policy.JudgeSub(policy.Call{
+			ID: p.ID, Name: p.Name, Args: p.Args, Risk: r, Outside: a.host.Sources.Outside(), Permitted: p.Permitted, Asks: p.Asks,
+		})
 		if v.Action != policy.Run {
 			p.Failure = fmt.Sprintf("%s is not available for %s: %s.", name, a.task.Tool, v.Reason)
 		}

@@ -21,8 +21,9 @@ func (a *subagent) session(calls int) *execution.Session {
 		Reserve: func(string, tool.Cost) ([]event.Payload, *event.Block) {
 			return nil, &event.Block{BlockReason: "a sub-agent may not spend"}
 		},
-		Settle: func(string, tool.Result, bool) []event.Payload { return nil },
-		Room:   a.room(calls), Grace: grace, Steered: parent.Steered, Evidence: a.evidence, Heard: a.heard, Keep: parent.Keep, Leaving: parent.Leaving, Debug: parent.Debug,
+		Settle:   func(string, tool.Result, bool) []event.Payload { return nil },
+		Finished: a.host.Hooks.After(a.append, a.id),
+		Room:     a.room(calls), Grace: grace, Steered: parent.Steered, Evidence: a.evidence, Heard: a.heard, Keep: parent.Keep, Leaving: parent.Leaving, Debug: parent.Debug,
 	}
 }
 
@@ -82,6 +83,9 @@ func (a *subagent) append(ps ...event.Payload) error {
 			out = append(out, p)
 		case event.ToolLog:
 			p.AgentID, p.Label = a.id, a.task.Label
+			out = append(out, p)
+		case event.Hook:
+			p.AgentID = a.id
 			out = append(out, p)
 		case event.ToolCall:
 			p.AgentID = a.id

@@ -135,6 +135,7 @@ func (b *batch) one(ctx context.Context, i int, prev chan struct{}) {
 		return
 	}
 	r, ended := b.run(ctx, i)
+	b.finish(ctx, i, r)
 	// What has changed is told before the result, so that neither a crash nor a
 	// reader finds a finished call without it. It waits only after an interrupt,
 	// which nothing may delay.

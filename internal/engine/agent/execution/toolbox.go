@@ -55,6 +55,9 @@ type Session struct {
 	// Checkpoint notes the workspace before a call that may change it; nil for
 	// sessions without checkpoints.
 	Checkpoint func(ctx context.Context, risk tool.Risk, callID string) Checkpointed
+	// Finished runs what stands behind a call that ran and returns what it has to
+	// say to the model; nil is nothing.
+	Finished func(ctx context.Context, c *Call, r tool.Result) string
 	// Steered is closed when a person wants to be heard; it may be nil.
 	Steered <-chan struct{}
 	// Heard tells text from outside that is no evidence; nil forgets it.
@@ -197,9 +200,16 @@ type Call struct {
 	Approved bool
 	// Announce says that it is told before it runs.
 	Announce bool
+	// Settled says that it needs no judgement any more: a person has decided about
+	// it, or it had started. Asked says that its hooks have decided.
+	Settled, Asked bool
+	// Permitted says that a hook lets it run, Asks why one wants a person to decide.
+	Permitted bool
+	Asks      string
 
 	tool  *registered
 	notes []string // what was left out of the arguments
+	heard []string // what hooks have to say to the model
 }
 
 // Prepare looks a call up, checks its arguments and replaces what they only
@@ -321,6 +331,9 @@ func (c *Call) dress(output string, room int) string {
 	}
 	if len(c.notes) > 0 {
 		output += "\n(note: " + strings.Join(c.notes, "; ") + ")"
+	}
+	for _, text := range c.heard {
+		output += "\n" + text
 	}
 	return output
 }

@@ -18,22 +18,28 @@ const planTool = "plan_tool"
 // batch judges the given calls, runs those that need no answer, and opens a
 // gate for the rest.
 func (w *Worker) batch(ctx context.Context, calls []llm.ToolCall) outcome {
-	var run, ask []*execution.Call
+	var open, run, ask []*execution.Call
 	session := w.session(ctx)
-	money := w.budget.Batch(w.set().CapMicroUSD)
-	blocks := map[string]*event.Block{}
 	for _, c := range calls {
-		p, settled, done := approval.TakeUp(ctx, w.toolbox, session, c, w.fact(c.ID))
-		switch {
-		case done != nil:
+		p, done := approval.TakeUp(ctx, w.toolbox, session, c, w.fact(c.ID))
+		if done != nil {
 			w.addResult(p, *done)
 			continue
-		case settled:
+		}
+		open = append(open, p)
+	}
+	if !w.hooks.Before(ctx, w.toolbox, session.Append, "", open) {
+		return goOn
+	}
+	money := w.budget.Batch(w.set().CapMicroUSD)
+	blocks := map[string]*event.Block{}
+	for _, p := range open {
+		if p.Settled {
 			run = append(run, p)
 			continue
 		}
 		if p.Risk.Poll {
-			w.turn.Polls(c.ID)
+			w.turn.Polls(p.ID)
 		}
 		verdict := approval.Judge(w.opts.Policy, p, w.sources, w.turn.Refused, money, blocks)
 		switch {
@@ -41,7 +47,7 @@ func (w *Worker) batch(ctx context.Context, calls []llm.ToolCall) outcome {
 		case verdict.Action == policy.Refuse, w.set().Headless:
 			p.Failure = approval.Refusal(p, verdict)
 			if verdict.Gated || verdict.Action == policy.Ask {
-				w.notApproved(ctx, p)
+				w.Tell(ctx, approval.Unanswered(p))
 			}
 		default:
 			ask = append(ask, p)
@@ -57,12 +63,6 @@ func (w *Worker) batch(ctx context.Context, calls []llm.ToolCall) outcome {
 		return w.openToolGate(ctx, ask, blocks)
 	}
 	return goOn
-}
-
-// notApproved records that a call was refused because nobody could approve it;
-// a run that ends so says it in its exit code.
-func (w *Worker) notApproved(ctx context.Context, p *execution.Call) {
-	w.Tell(ctx, event.ToolStateChange{ToolCallID: p.ID, Tool: p.Name, State: "rejected", Feedback: tool.NeedsApproval})
 }
 
 // longWait is how long a tool keeps the model waiting before the long prompt

@@ -11,7 +11,6 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/observer"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
-	"github.com/ml-intern/ml-intern/internal/engine/window"
 	"github.com/ml-intern/ml-intern/internal/engine/window/compact"
 )
 
@@ -61,6 +60,10 @@ func (w *Worker) count(ctx context.Context) (int, bool) {
 
 // condense runs the compactor over the history.
 func (w *Worker) condense(ctx context.Context, force bool, wishes string) (compact.Result, error) {
+	wishes, err := w.hooks.Compact(ctx, w.teller(), force, wishes)
+	if err != nil {
+		return compact.Result{}, err
+	}
 	res, err := w.capacity.Condense(ctx, w.set().Model, w.conversation.Meter(), w.conversation.Messages(), force, wishes)
 	if err == nil && res.Changed() {
 		w.rewrite(ctx, "compaction", res.Messages)
@@ -72,7 +75,8 @@ func (w *Worker) condense(ctx context.Context, force bool, wishes string) (compa
 // whether the same step is worth another try.
 func (w *Worker) overflowed(ctx context.Context, f *llm.Fault) bool {
 	w.turn.Forced++
-	res, ok := w.capacity.Refused(ctx, w.set().Model, f.Limit, w.turn.Forced, w.conversation.Meter(), w.conversation.Messages())
+	wishes, _ := w.hooks.Compact(ctx, w.teller(), false, "") // never refused
+	res, ok := w.capacity.Refused(ctx, w.set().Model, f.Limit, w.turn.Forced, w.conversation.Meter(), w.conversation.Messages(), wishes)
 	if !ok {
 		f.Hint = "The conversation was condensed and is still too large for the provider: start a new session, or use a model with a larger context."
 		return false
@@ -104,14 +108,10 @@ func (w *Worker) summarise(ctx context.Context, messages []llm.Message, maxToken
 
 // terminated ends a session whose fixed parts alone exceed the window.
 func (w *Worker) terminated(ctx context.Context) outcome {
-	size, tokens := w.capacity.Size(ctx, w.set().Model), w.conversation.Meter().Tokens()
-	advice := "The system prompt and the first message alone do not fit this model's context. Start a new session with a shorter message, or use a model with a larger context."
-	w.Tell(ctx, event.SessionTerminated{
-		Reason: "compaction_failed", ContextUsage: tokens, ContextThreshold: window.Threshold(size),
-		Error: fmt.Sprintf("%d tokens do not fit a window of %d", tokens, size), UserMessage: advice,
-	})
+	over := w.capacity.Terminated(ctx, w.set().Model, w.conversation.Meter())
+	w.Tell(ctx, over)
 	w.dead = true
-	return w.complete(ctx, &advice, progress.StopTerminated)
+	return w.complete(ctx, &over.UserMessage, progress.StopTerminated)
 }
 
 // Compact is the compact operation.

@@ -78,7 +78,7 @@ func (w *Worker) LeaveUnfinished(ctx context.Context) {
 		if f == nil || f.Started == nil {
 			continue
 		}
-		if p, _, done := approval.TakeUp(ctx, w.toolbox, session, c, f); done != nil {
+		if p, done := approval.TakeUp(ctx, w.toolbox, session, c, f); done != nil {
 			w.addResult(p, *done)
 		}
 	}
@@ -125,8 +125,10 @@ func (w *Worker) reenter(ctx context.Context, reason string) bool {
 		w.Tell(ctx, event.StreamEnd{Discarded: true, Reason: "restart"})
 	}
 	w.ensureSystem(ctx)
-	if !t.Entered && t.Input != nil {
-		w.hear(ctx, event.UserInput{Text: t.Input.Text, Shown: t.Input.Shown, Images: t.Input.Images})
+	if in := t.Input; !t.Entered && in != nil &&
+		!w.hear(ctx, in.SubmissionID, event.UserInput{Text: in.Text, Shown: in.Shown, Images: in.Images}, true) {
+		w.turn = nil
+		return false
 	}
 	return true
 }

@@ -8,10 +8,26 @@ import (
 	"github.com/ml-intern/ml-intern/internal/engine/agent/conversation"
 )
 
-// hear appends what a person has said.
-func (w *Worker) hear(ctx context.Context, in event.UserInput) {
+// hear appends what a person has said, and reports whether a hook lets it. begins
+// says that the turn begins with it.
+func (w *Worker) hear(ctx context.Context, submission string, in event.UserInput, begins bool) bool {
+	if !w.hooks.Prompt(ctx, w.teller(), submission, in.Text, begins) {
+		return false
+	}
 	w.sources.Asked()
-	w.Tell(ctx, w.conversation.Hear(conversation.Person(in), event.Said{TurnID: w.turnID(), Shown: in.Shown}))
+	heard := w.conversation.Hear(conversation.Person(in), event.Said{TurnID: w.turnID(), Shown: in.Shown})
+	w.Tell(ctx, append([]event.Payload{heard}, w.hooked(ctx)...)...)
+	return true
+}
+
+// hooked takes what hooks have for the model into the conversation and returns the
+// events that tell it.
+func (w *Worker) hooked(ctx context.Context) []event.Payload {
+	text, ps := w.hooks.Take(ctx)
+	if text != "" {
+		ps = append(ps, w.conversation.Add(llm.Message{Role: llm.User, Text: text, Synthetic: true}))
+	}
+	return ps
 }
 
 // remember appends m to the history and tells it.

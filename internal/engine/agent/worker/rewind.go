@@ -52,18 +52,10 @@ func (w *Worker) Rewind(ctx context.Context, op event.Rewind) {
 	case w.checkpoints == nil:
 		done.Problem = notRecorded
 	default:
-		done.Restored = w.checkpoints.Undo(ctx, turnIDs(cut))
+		done.Restored = w.checkpoints.Undo(ctx, history.TurnIDs(cut))
 	}
 	files := len(done.Files)+len(done.Conflicts) > 0
 	w.cut(ctx, history.ReasonUndo, at, history.Undone{Begun: cut, Turns: done.Turns, Files: files}, done)
-}
-
-func turnIDs(turns []history.Begun) []string {
-	ids := make([]string, len(turns))
-	for i, t := range turns {
-		ids[i] = t.TurnID
-	}
-	return ids
 }
 
 // Truncate removes the n-th message of a person and what follows.
@@ -96,19 +88,8 @@ func (w *Worker) cut(ctx context.Context, reason string, at int, undone history.
 	if plan == nil && len(undone.Begun) > 0 { // its call may have been condensed
 		plan = undone.Begun[0].Plan
 	}
-	ps := w.replan(plan)
+	ps := w.plan.Replace(plan)
 	w.Tell(ctx, append(append([]event.Payload{w.wholeHistory(reason)}, ps...), done)...)
-}
-
-// replan replaces the plan and returns the event that tells it; none where it
-// is the same.
-func (w *Worker) replan(plan []event.PlanItem) []event.Payload {
-	plan = append([]event.PlanItem{}, plan...)
-	if slices.Equal(plan, w.plan.Items()) {
-		return nil
-	}
-	w.plan.Set(plan)
-	return []event.Payload{event.PlanUpdate{Plan: plan}}
 }
 
 // Redo takes the newest undo back.
@@ -125,13 +106,13 @@ func (w *Worker) Redo(ctx context.Context) {
 	case last.Files && w.checkpoints == nil:
 		done.Problem = notRecorded
 	case last.Files:
-		done.Restored = w.checkpoints.Redo(ctx, turnIDs(last.Begun))
+		done.Restored = w.checkpoints.Redo(ctx, history.TurnIDs(last.Begun))
 	}
 	var ps []event.Payload
 	if len(last.Messages) > 0 {
 		w.conversation.Restore(last.Messages, last.Said)
 		w.inForce = slices.Concat(w.inForce, last.Begun)
-		plan := w.replan(last.Plan)
+		plan := w.plan.Replace(last.Plan)
 		ps = append([]event.Payload{w.wholeHistory(history.ReasonRedo)}, plan...)
 	}
 	w.Tell(ctx, append(ps, done)...)

@@ -43,7 +43,10 @@ func (w *Worker) Input(ctx context.Context, submission string, in event.UserInpu
 	})
 	w.permit(ctx)
 	w.ensureSystem(ctx)
-	w.hear(ctx, in)
+	if !w.hear(ctx, submission, in, true) {
+		w.turn = nil
+		return
+	}
 	w.segment(ctx)
 }
 
@@ -138,9 +141,10 @@ func (w *Worker) iterate(ctx context.Context) outcome {
 func (w *Worker) joinTexts(ctx context.Context) {
 	for _, sub := range w.inbox.Steers() {
 		if op, ok := sub.Operation.(event.Steer); ok {
-			w.hear(ctx, event.UserInput(op))
+			w.hear(ctx, sub.ID, event.UserInput(op), false)
 		}
 	}
+	w.Tell(ctx, w.hooked(ctx)...)
 	if text := w.notices.Take(); text != "" {
 		w.rememberSynthetic(ctx, text)
 	}
@@ -210,6 +214,10 @@ func (w *Worker) answered(ctx context.Context, text string) outcome {
 		return goOn
 	}
 	if w.inbox.HasSteer() {
+		return goOn
+	}
+	if say := w.hooks.Stop(ctx, w.teller(), text); say != "" {
+		w.rememberSynthetic(ctx, say)
 		return goOn
 	}
 	if w.set().UsageGates {

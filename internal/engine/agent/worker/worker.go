@@ -22,6 +22,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/engine/agent/conversation"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/delegate"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/hooking"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/inbox"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/progress"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/record"
@@ -62,6 +63,7 @@ type Worker struct {
 	budget       *budget.Budget
 	sources      *sources.Sources
 	capacity     *capacity.Capacity
+	hooks        *hooking.Hooks
 	turns        int
 	gates        int
 	warned       map[string]bool
@@ -99,6 +101,7 @@ func New(o Options, s setup.Opened, keepSystem bool, failed func(error)) *Worker
 	if w.freshSystem {
 		messages[0] = llm.Message{Role: llm.System, Text: w.opts.System()}
 	}
+	w.hooks = hooking.New(w.opts, w.id, w.set)
 	w.plan.Set(state.Plan)
 	w.conversation = conversation.New(w.toolbox.Specs(), messages, state.Said, state.MessageIDs)
 	w.capacity = capacity.New(capacity.Options{
@@ -166,10 +169,10 @@ func (w *Worker) noteOnce(ctx context.Context, line string) {
 // session is what running calls see of it. A call that outlives its turn
 // stays with the journal and the budget it began with.
 func (w *Worker) session(ctx context.Context) *execution.Session {
-	record, money, found, turnID := w.record, w.budget, w.sources, w.turnID()
+	money, found, turnID := w.budget, w.sources, w.turnID()
 	s := &execution.Session{
 		SessionID: w.id,
-		Append:    func(ps ...event.Payload) error { return record.Append(ctx, turnID, ps...) },
+		Append:    w.teller(),
 		Plan:      w.plan.Items,
 		SetPlan:   w.plan.Set,
 		Reserve: func(callID string, cost tool.Cost) ([]event.Payload, *event.Block) {
@@ -187,11 +190,21 @@ func (w *Worker) session(ctx context.Context) *execution.Session {
 	}
 	s.Evidence = func(e event.Evidence) string { return found.Note(e, s.Append).ID }
 	s.Heard = func(e event.Evidence) { found.Heard(e, s.Append) }
+	s.Finished = w.hooks.After(s.Append, "")
 	s.Delegate = delegate.Host{
-		Options: w.opts, Settings: w.set, Session: s, Money: money, Sources: found, Running: w.running,
+		Options: w.opts, Settings: w.set, Session: s, Money: money, Sources: found, Hooks: w.hooks, Running: w.running,
 	}.Run
 	return s
 }
+
+// teller appends events of the running turn, from any goroutine.
+func (w *Worker) teller() hooking.Teller {
+	record, turnID := w.record, w.turnID()
+	return func(ps ...event.Payload) error { return record.Append(context.Background(), turnID, ps...) }
+}
+
+// Hooks are those of the session.
+func (w *Worker) Hooks() *hooking.Hooks { return w.hooks }
 
 // Attach gives the tools that go on between calls this session, once.
 func (w *Worker) Attach(ctx context.Context) {
