@@ -56,7 +56,9 @@ type outlet func(o Options) (live.Follower, error)
 
 // list is the list of outlets; adding one is a line here.
 func list() []outlet {
-	return []outlet{}
+	return []outlet{
+		openTelemetry,
+	}
 }
 
 // Followers are the outlets of one session. One that cannot be made is left out
