@@ -45,6 +45,9 @@ type Command struct {
 	Dir string
 	// Env is its whole environment; PWD is set to Dir.
 	Env []string
+	// Input is what the program reads; empty is the null device. What it leaves
+	// unread is no fault.
+	Input []byte
 	// Output gets standard output and standard error in the order of arrival,
 	// from one goroutine, and is closed after the last of them. Its errors are
 	// ignored: the program goes on.
@@ -73,6 +76,10 @@ type Process struct {
 	cmd   *exec.Cmd
 	group Group
 	pipe  *os.File
+	// input is what the program reads from, fed is closed when it has all; nil
+	// where it reads nothing.
+	input *os.File
+	fed   chan struct{}
 	began time.Time
 	// heard is when output came last, in nanoseconds after began.
 	heard atomic.Int64
@@ -111,7 +118,7 @@ func Start(c Command) (*Process, error) {
 	p.cmd = c.build(out)
 	closeOnExec()
 	p.began = time.Now()
-	if err := p.cmd.Start(); err != nil {
+	if err := p.feed(c.Input); err != nil {
 		if p.pipe != nil {
 			p.pipe.Close()
 		}
@@ -135,6 +142,32 @@ func (c Command) build(out *os.File) *exec.Cmd {
 	}
 }
 
+// feed starts the command with input to read. The pipe is closed when all of it
+// was taken or the program has ended, whoever else may hold the other end.
+func (p *Process) feed(input []byte) error {
+	if len(input) == 0 {
+		return p.cmd.Start()
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("make a pipe: %w", err)
+	}
+	p.cmd.Stdin = r
+	err = p.cmd.Start()
+	_ = r.Close()
+	if err != nil {
+		_ = w.Close()
+		return err
+	}
+	p.input, p.fed = w, make(chan struct{})
+	go func() {
+		defer close(p.fed)
+		_, _ = w.Write(input)
+		_ = w.Close()
+	}()
+	return nil
+}
+
 // follow starts the goroutines that read the output and wait for the end.
 func (p *Process) follow(out io.WriteCloser) {
 	if p.pipe == nil {
@@ -147,6 +180,10 @@ func (p *Process) follow(out io.WriteCloser) {
 	}
 	go func() {
 		err := p.cmd.Wait()
+		if p.input != nil {
+			_ = p.input.Close() // it may be closed already
+			<-p.fed
+		}
 		p.exit = exitOf(p.cmd.ProcessState, err)
 		close(p.exited)
 		p.settle()

@@ -337,3 +337,31 @@ func ExampleGroup_String() {
 	fmt.Println(proc.Group{ID: 1234, Start: "567890-0a1b2c3d"})
 	// Output: pgid:1234@567890-0a1b2c3d
 }
+
+// fed runs a script that has something to read.
+func fed(t *testing.T, script string, input []byte) (string, proc.Exit) {
+	t.Helper()
+	out := new(output)
+	p, err := proc.Start(proc.Command{Path: "/bin/sh", Args: []string{"-c", script}, Dir: t.TempDir(), Env: os.Environ(), Input: input, Output: out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, script, p.Exited(), 10*time.Second)
+	<-p.Stop()
+	p.Wait()
+	return out.String(), p.Exit()
+}
+
+func TestInputIsRead(t *testing.T) {
+	large := []byte(strings.Repeat("0123456789", 100_000))
+	if got, exit := fed(t, "cat | wc -c", large); strings.TrimSpace(got) != "1000000" || !exit.OK() {
+		t.Errorf("read %q, exit %+v", got, exit)
+	}
+	if got, exit := fed(t, "echo no", large); got != "no\n" || !exit.OK() {
+		t.Errorf("unread: %q, exit %+v", got, exit)
+	}
+	// A child left behind may hold the pipe without reading.
+	if got, exit := fed(t, "sleep 60 <&0 >/dev/null 2>&1 & echo left; exit 3", large); got != "left\n" || exit.Code != 3 {
+		t.Errorf("left: %q, exit %+v", got, exit)
+	}
+}
