@@ -8,6 +8,7 @@ package messaging
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -56,6 +57,25 @@ type Message struct {
 	Posts int `json:"posts,omitempty"`
 	// Count is how often the same has happened; 0 and 1 are once.
 	Count int `json:"count,omitempty"`
+}
+
+// Document is the message as a receiver of JSON gets it.
+func (m Message) Document() ([]byte, error) {
+	facts := make(map[string]string, len(m.Fields))
+	for _, f := range m.Fields {
+		facts[f.Name] = f.Value
+	}
+	return json.Marshal(struct {
+		ID        string            `json:"id"`
+		Timestamp string            `json:"timestamp"`
+		Event     string            `json:"event_type"`
+		Severity  Severity          `json:"severity"`
+		Title     string            `json:"title"`
+		Text      string            `json:"message"`
+		Count     int               `json:"count"`
+		Session   string            `json:"session_id"`
+		Metadata  map[string]string `json:"metadata"`
+	}{m.ID, m.Time.UTC().Format(time.RFC3339), m.Event, m.Severity, m.Title, m.Text, max(1, m.Count), m.Session, facts})
 }
 
 // Gateway carries messages to one receiver. It is safe for concurrent use.

@@ -1,6 +1,7 @@
 package text_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -203,6 +204,38 @@ func FuzzMrkdwn(f *testing.F) {
 			if n := utf8.RuneCountInString(p); n > max(limit, 32) {
 				t.Errorf("%d characters of %d in %q", n, limit, p)
 			}
+		}
+	})
+}
+
+func TestHTML(t *testing.T) {
+	in := "# A *b*\n**c** ***d*** ~~e~~ `<f>&amp;` [g<](https://e.com/\"?a&b) <@U1>\n> q\n* item\n```py\nx < **y**\n```\n```\nopen"
+	want := "<b>A <i>b</i></b>\n<b>c</b> <b><i>d</i></b> <s>e</s> <code>&lt;f&gt;&amp;amp;</code> <a href=\"https://e.com/%22?a&amp;b\">g&lt;</a> &lt;@U1&gt;\n" +
+		"&gt; q\n• item\n<pre>\nx &lt; **y**\n</pre>\n<pre>\nopen\n</pre>"
+	if diff := cmp.Diff(want, text.HTML(in)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestTagsAreBalanced(t *testing.T) {
+	tag := regexp.MustCompile(`<(/?)(b|i|s|code|pre|a)( href="[^"<>]*")?>|<|>`)
+	rapid.Check(t, func(t *rapid.T) {
+		got := text.HTML(pieces().Draw(t, "text"))
+		var open []string
+		for _, m := range tag.FindAllStringSubmatch(got, -1) {
+			switch {
+			case m[2] == "":
+				t.Fatalf("a bare bracket in %q", got)
+			case m[1] == "":
+				open = append(open, m[2])
+			case len(open) == 0 || open[len(open)-1] != m[2]:
+				t.Fatalf("%s closes nothing in %q", m[0], got)
+			default:
+				open = open[:len(open)-1]
+			}
+		}
+		if len(open) > 0 {
+			t.Errorf("open tags %q in %q", open, got)
 		}
 	})
 }

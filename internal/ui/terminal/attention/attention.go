@@ -11,6 +11,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/ml-intern/ml-intern/internal/platform/desktop"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
@@ -127,7 +128,7 @@ func (a *Attention) Event(kind, text string) string {
 	case "bell":
 		return bell
 	case "native":
-		if argv := native(a.o.GOOS, program, text); len(argv) > 0 && a.o.Run != nil && !a.terminal.remote {
+		if argv := desktop.Notification(a.o.GOOS, program, text); len(argv) > 0 && a.o.Run != nil && !a.terminal.remote {
 			a.o.Run(argv)
 			return ""
 		}

@@ -1,14 +1,16 @@
-package attention
+// Package desktop knows the programs that show a notification on the desktops of
+// this world. It runs none of them.
+package desktop
 
 import (
 	"encoding/base64"
 	"unicode/utf16"
 )
 
-// native is the program that shows a notification on a desktop, with its
+// Notification is the program that shows a notification on a desktop, with its
 // arguments; nil where none is known. The texts are arguments, or data inside of
 // one, and never program text.
-func native(goos, title, text string) []string {
+func Notification(goos, title, text string) []string {
 	switch goos {
 	case "darwin":
 		return []string{

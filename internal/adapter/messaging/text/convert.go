@@ -1,6 +1,7 @@
 package text
 
 import (
+	"html"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,38 +12,89 @@ import (
 // is kept. & < > are escaped once. Unless mentions is true, nothing in the text
 // calls anybody.
 func Mrkdwn(markdown string, mentions bool) string {
-	c := converter{mentions: mentions}
+	code := func(s string) string { return s }
+	if !mentions {
+		code = uncalled
+	}
+	return convert(markdown, form{
+		bold: [2]string{"*", "*"}, italic: [2]string{"_", "_"}, struck: [2]string{"~", "~"},
+		link:   func(label, address string) string { return "<" + address + "|" + label + ">" },
+		inline: func(s string, _ int) string { return code(s) },
+		block:  code, begin: func(info string) string { return fence + info }, end: fence,
+		special: func(s string) int {
+			if !mentions && calls(s[1:]) {
+				return 0
+			}
+			return special(s)
+		},
+		quotes: true,
+	})
+}
+
+// HTML turns Markdown into the few tags that chats read. They are balanced
+// whatever the text is.
+func HTML(markdown string) string {
+	return convert(markdown, form{
+		bold: [2]string{"<b>", "</b>"}, italic: [2]string{"<i>", "</i>"}, struck: [2]string{"<s>", "</s>"},
+		link: func(label, address string) string { return `<a href="` + address + `">` + label + "</a>" },
+		inline: func(s string, marks int) string {
+			return "<code>" + html.EscapeString(s[marks:len(s)-marks]) + "</code>"
+		},
+		block: html.EscapeString, begin: func(string) string { return "<pre>" }, end: "</pre>",
+		special: func(string) int { return 0 },
+	})
+}
+
+// form is how a service writes what Markdown says.
+type form struct {
+	bold, italic, struck [2]string
+	link                 func(label, address string) string
+	// inline writes code with its marks, block a line of a block that begin and
+	// end enclose.
+	inline func(code string, marks int) string
+	block  func(line string) string
+	begin  func(info string) string
+	end    string
+	// special is the length of something in pointed brackets that stays as it is.
+	special func(s string) int
+	// quotes keeps the marks of quotes.
+	quotes bool
+}
+
+// convert writes Markdown in another form.
+func convert(markdown string, f form) string {
 	lines := strings.Split(markdown, "\n")
-	fence := ""
+	open := ""
 	for i, line := range lines {
-		mark, open := fenceMark(line)
+		mark, info, opens := fenceMark(line)
 		switch {
-		case fence == "" && open:
-			fence = mark
-			lines[i] = c.code(strings.Replace(line, mark, slackFence, 1))
-		case fence != "" && closes(line, fence):
-			fence = ""
-			lines[i] = slackFence
-		case fence != "":
-			lines[i] = c.code(line)
+		case open == "" && opens:
+			open = mark
+			lines[i] = f.begin(f.block(info))
+		case open != "" && closes(line, open):
+			open = ""
+			lines[i] = f.end
+		case open != "":
+			lines[i] = f.block(line)
 		default:
-			lines[i] = c.line(line)
+			lines[i] = f.line(line)
 		}
+	}
+	if open != "" && f.end != fence { // a fence is closed by whoever cuts
+		lines = append(lines, f.end)
 	}
 	return strings.Join(lines, "\n")
 }
 
-// slackFence is the only fence that Slack knows.
-const slackFence = "```"
-
-// fenceMark is the run of marks that opens a block of code on this line.
-func fenceMark(line string) (mark string, ok bool) {
+// fenceMark is the run of marks that opens a block of code on this line, and
+// what stands behind it.
+func fenceMark(line string) (mark, info string, ok bool) {
 	rest := strings.TrimLeft(line, " ")
 	if rest == "" || len(line)-len(rest) > 3 || rest[0] != '`' && rest[0] != '~' {
-		return "", false
+		return "", "", false
 	}
 	n := run(rest, rest[0])
-	return rest[:n], n >= 3 && !strings.Contains(rest[n:], "`")
+	return rest[:n], rest[n:], n >= 3 && !strings.Contains(rest[n:], "`")
 }
 
 // closes reports whether a line ends the block that mark has opened.
@@ -60,14 +112,9 @@ func run(s string, b byte) int {
 	return n
 }
 
-type converter struct{ mentions bool }
-
-// code keeps code, but for what would call somebody: Slack looks there too, and
-// shows the escaped form as it was.
-func (c converter) code(s string) string {
-	if c.mentions || !strings.Contains(s, "<") {
-		return s
-	}
+// uncalled keeps code, but for what would call somebody: Slack looks there too,
+// and shows the escaped form as it was.
+func uncalled(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
 		if s[i] == '<' && calls(s[i+1:]) {
@@ -85,10 +132,10 @@ func calls(s string) bool {
 }
 
 // line converts a line outside of code.
-func (c converter) line(line string) string {
+func (f form) line(line string) string {
 	rest := strings.TrimLeft(line, " \t")
 	indent := line[:len(line)-len(rest)]
-	for strings.HasPrefix(rest, ">") { // quotes, one inside another
+	for f.quotes && strings.HasPrefix(rest, ">") { // quotes, one inside another
 		n := 1
 		for n < len(rest) && rest[n] == ' ' {
 			n++
@@ -101,13 +148,13 @@ func (c converter) line(line string) string {
 			title = strings.TrimSpace(end)
 		}
 		if title != "" {
-			return indent + "*" + render(c.tokens(title), true) + "*"
+			return indent + f.bold[0] + f.render(f.tokens(title), true) + f.bold[1]
 		}
 	}
 	if len(rest) > 2 && (rest[0] == '*' || rest[0] == '+') && rest[1] == ' ' && strings.Trim(rest, "* ") != "" {
 		indent, rest = indent+"• ", strings.TrimLeft(rest[2:], " ")
 	}
-	return indent + render(c.tokens(rest), false)
+	return indent + f.render(f.tokens(rest), false)
 }
 
 // token is a piece of a line: text that is finished, or a run of marks that may
@@ -118,7 +165,7 @@ type token struct {
 }
 
 // tokens takes a line apart.
-func (c converter) tokens(s string) []token {
+func (f form) tokens(s string) []token {
 	var out []token
 	plain := strings.Builder{}
 	flush := func() {
@@ -129,7 +176,7 @@ func (c converter) tokens(s string) []token {
 	}
 	noCode := map[int]bool{} // lengths of runs of backticks that nothing closes
 	for i := 0; i < len(s); {
-		if atom, n := c.atom(s, i, noCode); n > 0 {
+		if atom, n := f.atom(s, i, noCode); n > 0 {
 			plain.WriteString(atom)
 			i += n
 			continue
@@ -162,14 +209,14 @@ func flanks(s string, from, to int) (opens, ends bool) {
 
 // atom is what stands at s[i] if it is to be taken as a whole: its form for
 // Slack and its length, 0 for a single character without meaning.
-func (c converter) atom(s string, i int, noCode map[int]bool) (string, int) {
+func (f form) atom(s string, i int, noCode map[int]bool) (string, int) {
 	rest := s[i:]
 	switch rest[0] {
 	case '`':
 		n := run(rest, '`')
 		if !noCode[n] {
 			if end := codeEnd(rest, n); end > 0 {
-				return c.code(rest[:end]), end
+				return f.inline(rest[:end], n), end
 			}
 		}
 		noCode[n] = true
@@ -179,7 +226,7 @@ func (c converter) atom(s string, i int, noCode map[int]bool) (string, int) {
 			return rest[1:2], 2
 		}
 	case '<':
-		if n := special(rest); n > 0 && (c.mentions || !calls(rest[1:])) {
+		if n := f.special(rest); n > 0 {
 			return rest[:n], n
 		}
 		return "&lt;", 1
@@ -194,7 +241,7 @@ func (c converter) atom(s string, i int, noCode map[int]bool) (string, int) {
 		return "&amp;", 1
 	case '!', '[':
 		if label, address, n := link(rest); n > 0 {
-			return "<" + address + "|" + label + ">", n
+			return f.link(label, address), n
 		}
 	case 'h':
 		if (i == 0 || !letter(s[i-1])) && (strings.HasPrefix(rest, "http://") || strings.HasPrefix(rest, "https://")) {
@@ -271,7 +318,7 @@ func link(s string) (label, address string, n int) {
 	if label == "" {
 		label = target
 	}
-	address = strings.NewReplacer("<", "%3C", ">", "%3E", "|", "%7C").Replace(target)
+	address = strings.NewReplacer("<", "%3C", ">", "%3E", "|", "%7C", `"`, "%22").Replace(target)
 	return escape(label), escape(address), off + middle + 1 + end + 1
 }
 
@@ -310,7 +357,7 @@ func escape(s string) string {
 
 // render joins tokens; marks that belong together become Slack's. Inside of bold
 // text further bold has no form of its own.
-func render(tokens []token, bold bool) string {
+func (f form) render(tokens []token, bold bool) string {
 	var b strings.Builder
 	none := map[string]bool{} // marks that nothing closes any more
 	for i := 0; i < len(tokens); i++ {
@@ -327,15 +374,15 @@ func render(tokens []token, bold bool) string {
 		}
 		inner := tokens[i+1 : i+1+end]
 		strong := t.text == "**" || t.text == "***"
-		text := render(inner, bold || strong)
+		text := f.render(inner, bold || strong)
 		switch t.text {
 		case "~~":
-			text = "~" + text + "~"
+			text = f.struck[0] + text + f.struck[1]
 		case "*", "***":
-			text = "_" + text + "_"
+			text = f.italic[0] + text + f.italic[1]
 		}
 		if strong && !bold {
-			text = "*" + text + "*"
+			text = f.bold[0] + text + f.bold[1]
 		}
 		b.WriteString(text)
 		i += 1 + end
