@@ -52,6 +52,9 @@ type Command struct {
 	// from one goroutine, and is closed after the last of them. Its errors are
 	// ignored: the program goes on.
 	Output io.WriteCloser
+	// Errors gets standard error in the place of Output, from a goroutine of its
+	// own; nil leaves it there.
+	Errors io.WriteCloser
 	// File takes the output instead of Output, without a pipe, so that the
 	// program can outlive us.
 	File *os.File
@@ -75,7 +78,7 @@ func (e Exit) OK() bool { return e.Code == 0 }
 type Process struct {
 	cmd   *exec.Cmd
 	group Group
-	pipe  *os.File
+	pipes []*os.File // of Output and of Errors, as far as there are
 	// input is what the program reads from, fed is closed when it has all; nil
 	// where it reads nothing.
 	input *os.File
@@ -96,8 +99,8 @@ type Process struct {
 
 // Start starts c. The error names the program or the directory.
 func Start(c Command) (*Process, error) {
-	if (c.Output == nil) == (c.File == nil) {
-		return nil, errors.New("start a program: exactly one of Output and File is needed")
+	if (c.Output == nil) == (c.File == nil) || c.Output == nil && c.Errors != nil {
+		return nil, errors.New("start a program: exactly one of Output and File is needed, and Errors only beside Output")
 	}
 	if !filepath.IsAbs(c.Path) || !filepath.IsAbs(c.Dir) {
 		return nil, fmt.Errorf("start a program: path %q and directory %q must be absolute", c.Path, c.Dir)
@@ -106,31 +109,51 @@ func Start(c Command) (*Process, error) {
 		exited: make(chan struct{}), drained: make(chan struct{}),
 		settled: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	out := c.File
-	if out == nil {
-		r, w, err := os.Pipe()
+	theirs := []*os.File{c.File, c.File}
+	if c.File == nil {
+		ends, err := p.open(c)
+		defer shut(ends)
 		if err != nil {
+			shut(p.pipes)
 			return nil, fmt.Errorf("start %s: make a pipe: %w", c.Path, err)
 		}
-		defer w.Close()
-		p.pipe, out = r, w
+		theirs = []*os.File{ends[0], ends[len(ends)-1]}
 	}
-	p.cmd = c.build(out)
+	p.cmd = c.build(theirs[0], theirs[1])
 	closeOnExec()
 	p.began = time.Now()
 	if err := p.feed(c.Input); err != nil {
-		if p.pipe != nil {
-			p.pipe.Close()
-		}
+		shut(p.pipes)
 		return nil, fmt.Errorf("start %s in %s: %w", c.Path, c.Dir, err)
 	}
 	p.group = GroupOf(p.cmd.Process.Pid)
-	p.follow(c.Output)
+	p.follow(c.Output, c.Errors)
 	return p, nil
 }
 
+// open makes the pipes for what a program writes and returns its ends of them.
+func (p *Process) open(c Command) (theirs []*os.File, err error) {
+	for _, out := range []io.WriteCloser{c.Output, c.Errors} {
+		if out == nil {
+			continue
+		}
+		r, w, err := os.Pipe()
+		if err != nil {
+			return theirs, err
+		}
+		p.pipes, theirs = append(p.pipes, r), append(theirs, w)
+	}
+	return theirs, nil
+}
+
+func shut(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
+}
+
 // build returns the command behind its fence and limits.
-func (c Command) build(out *os.File) *exec.Cmd {
+func (c Command) build(out, errs *os.File) *exec.Cmd {
 	argv := limited(append([]string{c.Path}, c.Args...))
 	if c.Sandbox != nil {
 		argv = c.Sandbox.wrap(argv)
@@ -138,7 +161,7 @@ func (c Command) build(out *os.File) *exec.Cmd {
 	env := slices.DeleteFunc(slices.Clone(c.Env), func(v string) bool { return strings.HasPrefix(v, "PWD=") })
 	return &exec.Cmd{
 		Path: argv[0], Args: argv, Dir: c.Dir, Env: append(env, "PWD="+c.Dir),
-		Stdout: out, Stderr: out, SysProcAttr: detached(), // a nil Stdin is the null device
+		Stdout: out, Stderr: errs, SysProcAttr: detached(), // a nil Stdin is the null device
 	}
 }
 
@@ -169,15 +192,15 @@ func (p *Process) feed(input []byte) error {
 }
 
 // follow starts the goroutines that read the output and wait for the end.
-func (p *Process) follow(out io.WriteCloser) {
-	if p.pipe == nil {
-		close(p.drained)
-	} else {
-		go func() {
-			defer close(p.drained)
-			p.read(out)
-		}()
+func (p *Process) follow(outs ...io.WriteCloser) {
+	var reading sync.WaitGroup
+	for i, pipe := range p.pipes {
+		reading.Go(func() { p.read(pipe, outs[i]) })
 	}
+	go func() {
+		reading.Wait()
+		close(p.drained)
+	}()
 	go func() {
 		err := p.cmd.Wait()
 		if p.input != nil {
@@ -191,16 +214,16 @@ func (p *Process) follow(out io.WriteCloser) {
 	}()
 }
 
-func (p *Process) read(out io.WriteCloser) {
+func (p *Process) read(pipe *os.File, out io.WriteCloser) {
 	buf := make([]byte, chunk)
 	for {
-		n, err := p.pipe.Read(buf)
+		n, err := pipe.Read(buf)
 		if n > 0 {
 			p.heard.Store(int64(time.Since(p.began)))
 			_, _ = out.Write(buf[:n])
 		}
 		if err != nil {
-			_ = p.pipe.Close()
+			_ = pipe.Close()
 			_ = out.Close()
 			return
 		}
@@ -281,7 +304,7 @@ func (p *Process) close() {
 	select {
 	case <-p.drained:
 	case <-time.After(drain):
-		_ = p.pipe.Close()
+		shut(p.pipes)
 	}
 }
 

@@ -365,3 +365,43 @@ func TestInputIsRead(t *testing.T) {
 		t.Errorf("left: %q, exit %+v", got, exit)
 	}
 }
+
+// Standard error can be had apart.
+func TestErrorsApart(t *testing.T) {
+	out, errs := new(output), new(output)
+	command := proc.Command{
+		Path: "/bin/sh", Args: []string{"-c", "echo good; echo bad >&2; cat"}, Dir: t.TempDir(), Env: os.Environ(), Input: []byte("read\n"), Output: out, Errors: errs,
+	}
+	p, err := proc.Start(command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, "the end", p.Settled(), 10*time.Second)
+	p.Wait()
+	if out.String() != "good\nread\n" || errs.String() != "bad\n" {
+		t.Errorf("out %q, errors %q", out.String(), errs.String())
+	}
+	// Whoever holds one of the pipes is ended with the group, whichever it is.
+	for _, script := range []string{"sleep 60 2>/dev/null & echo x", "sleep 60 >/dev/null & echo x"} {
+		command.Args = []string{"-c", script}
+		if p, err = proc.Start(command); err != nil {
+			t.Fatal(err)
+		}
+		within(t, script, p.Settled(), 10*time.Second)
+		select {
+		case <-p.Drained():
+			t.Errorf("%s: nobody holds a pipe", script)
+		default:
+		}
+		<-p.Stop()
+		p.Wait()
+	}
+	command.Path = "/nowhere/at/all"
+	command.Dir = "/nowhere"
+	if _, err := proc.Start(command); err == nil {
+		t.Error("a program in no folder was started")
+	}
+	if _, err := proc.Start(proc.Command{Path: "/bin/sh", Dir: "/", File: os.Stderr, Errors: errs}); err == nil {
+		t.Error("errors apart from a file were taken")
+	}
+}
