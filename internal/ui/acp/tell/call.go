@@ -330,11 +330,17 @@ func (t *Teller) locations(tool string, args json.RawMessage) []protocol.Locatio
 	return []protocol.Location{l}
 }
 
+// intended is what a call would make of a file, as far as its arguments tell.
+func (t *Teller) intended(tool string, args json.RawMessage) []protocol.Content {
+	return Intended(t.o.Dir, nil, tool, args)
+}
+
 // path is a path of a tool, absolute.
-func (t *Teller) path(name string) string {
-	name = filepath.FromSlash(plain.ForTerminal(name))
-	if t.o.Remote || filepath.IsAbs(name) {
+func (t *Teller) path(name string) string { return absolute(t.o.Dir, name) }
+
+func absolute(dir, name string) string {
+	if name = filepath.FromSlash(plain.ForTerminal(name)); filepath.IsAbs(name) {
 		return name
 	}
-	return filepath.Join(t.o.Dir, name)
+	return filepath.Join(dir, name)
 }

@@ -19,36 +19,59 @@ const (
 	partsMost = 100
 )
 
-// intended is what a call of write or edit would make of a file, as far as its
-// arguments tell.
-func (t *Teller) intended(tool string, args json.RawMessage) []protocol.Content {
+// Intended is what a call of write or edit would make of a file: with the whole
+// file where it can be read before the call runs, else as far as the arguments
+// tell. File may be nil.
+func Intended(dir string, file func(path string) (string, bool), tool string, args json.RawMessage) []protocol.Content {
 	if tool != "write" && tool != "edit" {
 		return nil
 	}
-	var in struct {
-		Path    string `json:"path"`
-		Content string `json:"content"`
-		Old     string `json:"old_str"`
-		New     string `json:"new_str"`
-		Mode    string `json:"mode"`
-	}
+	var in arguments
 	if json.Unmarshal(args, &in) != nil || in.Path == "" {
 		return nil
 	}
-	d := protocol.Diff{Path: t.path(in.Path), NewText: in.Content}
-	if tool == "edit" {
-		d.OldText, d.NewText = &in.Old, in.New
-		switch in.Mode {
-		case "append_after":
-			d.NewText = in.Old + in.New
-		case "prepend_before":
-			d.NewText = in.New + in.Old
+	d := protocol.Diff{Path: absolute(dir, in.Path), NewText: in.Content}
+	now, readable := "", false
+	if file != nil {
+		now, readable = file(in.Path)
+	}
+	switch {
+	case tool == "edit" && readable && strings.Contains(now, in.Old) && in.Old != "":
+		times := 1
+		if in.All || in.Mode == "replace_all" {
+			times = -1
 		}
+		d.OldText, d.NewText = &now, strings.Replace(now, in.Old, in.put(), times)
+	case tool == "edit":
+		d.OldText, d.NewText = &in.Old, in.put()
+	case readable:
+		d.OldText = &now
 	}
 	if len(d.NewText) > textMost || d.OldText != nil && len(*d.OldText) > textMost {
 		return nil
 	}
 	return []protocol.Content{shownDiff(d)}
+}
+
+// arguments are those of write and edit.
+type arguments struct {
+	Path    string `json:"path"`
+	Content string `json:"content"`
+	Old     string `json:"old_str"`
+	New     string `json:"new_str"`
+	Mode    string `json:"mode"`
+	All     bool   `json:"replace_all"`
+}
+
+// put is what stands in the place of the old text.
+func (a arguments) put() string {
+	switch a.Mode {
+	case "append_after":
+		return a.Old + a.New
+	case "prepend_before":
+		return a.New + a.Old
+	}
+	return a.New
 }
 
 // shownDiff is a difference without what could steer a screen.

@@ -129,6 +129,23 @@ func (m *money) answers() string {
 	return text
 }
 
+// Ways says of a request about money whether it can go on as things are, and
+// which round cap would do where the spending cap is reached, 0 where there is
+// none to raise. Ok is false for a request about calls.
+func Ways(gate event.ApprovalRequired) (goesOn bool, limit float64, ok bool) {
+	if len(gate.Tools) != 1 {
+		return false, 0, false
+	}
+	m := newMoney(gate, gate.Tools[0])
+	if m == nil {
+		return false, 0, false
+	}
+	if m.atCap {
+		limit = m.example()
+	}
+	return m.affordable(), limit, true
+}
+
 func (r *Review) answerMoney(text string) Step {
 	ap, limit, refuse := r.money.read(text)
 	if refuse != "" {
