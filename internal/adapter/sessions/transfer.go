@@ -15,6 +15,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/claude"
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/markdown"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/simple"
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/webpage"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
@@ -192,13 +193,14 @@ const (
 	FormatJSON     = "json"
 	FormatJSONL    = "jsonl"
 	FormatClaude   = "claude_code"
+	FormatSimple   = "sts"
 	FormatMarkdown = "markdown"
 	FormatHTML     = "html"
 )
 
 // Formats lists them.
 func Formats() []string {
-	return []string{FormatJSON, FormatJSONL, FormatClaude, FormatMarkdown, FormatHTML}
+	return []string{FormatJSON, FormatJSONL, FormatClaude, FormatSimple, FormatMarkdown, FormatHTML}
 }
 
 // Format returns the format that a name or a file's ending stands for.
@@ -213,8 +215,9 @@ func Format(name string) (format string, ok bool) {
 }
 
 // Export writes the session to w: as a session JSON, as the bytes of its
-// journal, in the form of Claude Code's session files, or to be read by people
-// as Markdown or as a web page, both with what was looked up as footnotes.
+// journal, in a form that trace viewers read (that of Claude Code's session
+// files, or the Session Trace Simple Format), or to be read by people as Markdown
+// or as a web page, both with what was looked up as footnotes.
 func (l *Library) Export(ctx context.Context, e Entry, format string, w io.Writer) error {
 	if format == FormatJSONL {
 		if !e.Journal {
@@ -236,6 +239,8 @@ func Write(w io.Writer, d document.Document, format string) error {
 		return d.Write(w, time.Now())
 	case FormatClaude:
 		return claude.Write(w, d)
+	case FormatSimple:
+		return simple.Write(w, d)
 	case FormatMarkdown:
 		return markdown.Write(w, d)
 	case FormatHTML:

@@ -24,7 +24,7 @@ type Document struct {
 	EndTime    string // of the save; empty while not saved
 	Model      string
 	Messages   []llm.Message
-	Events     []event.Event
+	Events     []event.Event     // without those that Messages repeat
 	Tools      []json.RawMessage // OpenAI function specs
 
 	// Ours.
@@ -48,6 +48,9 @@ type Document struct {
 	Notes   []string
 	// Unowned says that the file does not tell whose session it is.
 	Unowned bool
+	// Journal is every event of the session, nil where there is only a file; it
+	// is not saved.
+	Journal []event.Event
 	// Said tells what was typed for the messages of people, in order; it is not
 	// saved.
 	Said []event.Said
@@ -105,7 +108,7 @@ func Build(s *history.State, events []event.Event, about About) Document {
 	d := Document{
 		SessionID: s.SessionID, UserID: about.UserID, HFUsername: about.HFUsername, StartTime: s.Started,
 		Model: s.Model, Messages: s.Messages, Tools: about.Tools, Cwd: s.Cwd,
-		GitBranch: about.GitBranch, Title: s.Name(), AppVersion: about.AppVersion, Plan: s.Plan, PlanKnown: true, Said: s.Said,
+		GitBranch: about.GitBranch, Title: s.Name(), AppVersion: about.AppVersion, Plan: s.Plan, PlanKnown: true, Said: s.Said, Journal: events,
 	}
 	if d.Model == "" {
 		d.Model = about.Model

@@ -20,7 +20,7 @@ import (
 func Export(d *desk.Desk) dialog.Command {
 	return dialog.Command{
 		Name: "export", Args: "[md|html|json|jsonl] [file]", Help: "write this conversation to a file",
-		Complete: desk.Offers("md ", "html ", "json ", "jsonl ", "claude_code "),
+		Complete: desk.Offers("md ", "html ", "json ", "jsonl ", "claude_code ", "sts "),
 		Run: func(ctx context.Context, talk dialog.Talk, args string) error {
 			id := talk.Conversation().ID()
 			if id == "" {
@@ -59,6 +59,7 @@ func exportTo(ctx context.Context, d *desk.Desk, talk dialog.Talk, id, format, p
 func endings() map[string]string {
 	return map[string]string{
 		sessions.FormatMarkdown: "md", sessions.FormatHTML: "html", sessions.FormatJSON: "json", sessions.FormatJSONL: "jsonl", sessions.FormatClaude: "claude.jsonl",
+		sessions.FormatSimple: "sts.jsonl",
 	}
 }
 
@@ -75,7 +76,7 @@ func exportArgs(args, id string) (format, path string, err error) {
 	default:
 		path = args
 		if format, known = sessions.Format(strings.ToLower(strings.TrimPrefix(filepath.Ext(path), "."))); !known {
-			return "", "", fmt.Errorf("/export %s: the forms are md, html, json, jsonl and claude_code", args)
+			return "", "", fmt.Errorf("/export %s: the forms are md, html, json, jsonl, claude_code and sts", args)
 		}
 	}
 	if path = strings.Trim(path, `"`); path == "" {
