@@ -10,6 +10,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/hands"
 	"github.com/ml-intern/ml-intern/internal/app/hubtools"
 	"github.com/ml-intern/ml-intern/internal/app/lookups"
+	"github.com/ml-intern/ml-intern/internal/app/skillset"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/tools/plan"
 )
@@ -22,6 +23,7 @@ type kit struct {
 	look     *lookups.Tools
 	plan     *plan.Tool
 	hub      *hubtools.Tools
+	skill    tool.Tool
 }
 
 // toolList is the list of tools in the order the model sees them: adding one
@@ -58,6 +60,7 @@ func toolList(k *kit) []tool.Tool {
 		k.look.Leaderboard,
 		k.look.Search,
 		k.hub.Wait,
+		k.skill,
 	}
 	return slices.DeleteFunc(all, func(t tool.Tool) bool { return t == nil })
 }
@@ -96,6 +99,9 @@ func (a *App) kit(ctx context.Context, session string) (*kit, error) {
 	}
 	k.hands.Listen(k.hub.Artifacts.Made)
 	if k.look, err = a.lookups.Tools(); err != nil {
+		return nil, err
+	}
+	if k.skill, err = skillset.Tool(a.Loaded, a.spillDir(session), a.warn); err != nil {
 		return nil, err
 	}
 	if k.research, err = a.lookups.Research(func() []tool.Tool { return a.enabled(toolList(k)) }, k.hands.Bare, k.hands.Folders(a.workspace(session))...); err != nil {

@@ -81,7 +81,7 @@ type Entry struct {
 	file string // its file in the folder
 }
 
-// Problem is something that is wrong with a file.
+// Problem is something that is wrong with a file, in plain lines.
 type Problem struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
@@ -126,11 +126,12 @@ type loading struct {
 }
 
 func (l *loading) problem(path, format string, args ...any) {
-	l.Problems = append(l.Problems, Problem{Path: path, Reason: fmt.Sprintf(format, args...)})
+	l.Problems = append(l.Problems, Problem{Path: oneLine(path), Reason: oneLine(fmt.Sprintf(format, args...))})
 }
 
 func (l *loading) remark(path, format string, args ...any) {
-	l.Problems = append(l.Problems, Problem{Path: path, Reason: fmt.Sprintf(format, args...), Remark: true})
+	l.problem(path, format, args...)
+	l.Problems[len(l.Problems)-1].Remark = true
 }
 
 // add takes an entry that is sound in itself.
