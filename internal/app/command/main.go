@@ -18,6 +18,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/detached"
 	"github.com/ml-intern/ml-intern/internal/app/command/inspect"
 	"github.com/ml-intern/ml-intern/internal/app/command/library"
+	"github.com/ml-intern/ml-intern/internal/app/command/mcpserve"
 	"github.com/ml-intern/ml-intern/internal/app/command/sandboxes"
 	"github.com/ml-intern/ml-intern/internal/app/command/settings"
 	"github.com/ml-intern/ml-intern/internal/app/command/spending"
@@ -33,7 +34,7 @@ func commands() []constructor {
 	return []constructor{
 		library.Sessions, inspect.Models, inspect.Tools, settings.New, account.Login, account.Logout, account.Whoami,
 		audits.New, newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage,
-		detached.NewPs, newAttach, detached.NewTail, detached.NewStop, newVersion,
+		detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcpserve.Parent, newVersion,
 		newToolserver, detached.NewHost, // hidden
 	}
 }

@@ -35,6 +35,10 @@ type Request struct {
 	// Unattended says that nobody watches from the start: mode and cap are those
 	// of a headless run, and the session does not end with a terminal.
 	Unattended bool `json:"unattended,omitempty"`
+	// Headless says that whoever started it is a program: nobody can answer. Like
+	// a terminal, it takes the session with it when it goes, or not, as
+	// detach_on_hangup says.
+	Headless bool `json:"headless,omitempty"`
 	// Input is the first message; it is on disk when the host has started.
 	Input *event.UserInput `json:"input,omitempty"`
 	// Timeout ends the session; 0 is none. Idle is how long it stays with nothing

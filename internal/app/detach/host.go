@@ -101,7 +101,8 @@ func (w *work) open(ctx context.Context) (err error) {
 	}
 	r := w.request
 	w.app, err = app.New(ctx, app.Options{
-		Dir: w.host.Dir, Environ: w.host.Environ, Flags: r.Settings, Trust: r.Trust, NoStream: r.NoStream, Unattended: r.Unattended, Warn: w.warn,
+		Dir: w.host.Dir, Environ: w.host.Environ, Flags: r.Settings, Trust: r.Trust, NoStream: r.NoStream,
+		Unattended: r.Unattended, Headless: r.Headless, Warn: w.warn,
 	})
 	if err != nil {
 		return err

@@ -75,6 +75,7 @@ var Variables = []Variable{
 	{Name: "ML_INTERN_ARTIFACT_COLLECTION_CACHE", Redirects: true, Effect: "file with the artifact collection, for child shells"},
 	{Name: "TRACKIO_WRITE_TOKEN", Secret: true, Effect: "token of a self-hosted Trackio server"},
 	{Name: "ML_INTERN_CLI_CONFIG", Redirects: true, Effect: "path of the user's config file"},
+	{Name: "ML_INTERN_MCP_TOKEN", Secret: true, ProcessOnly: true, Effect: "bearer token of `ml-intern mcp serve --http`, where `--token-file` names none"},
 	{Name: "ML_INTERN_HOME", Default: "see places", ProcessOnly: true, Redirects: true, Effect: "one folder for `config`, `state` and `cache`"},
 	{Name: "XDG_CONFIG_HOME", Default: "`~/.config`", ProcessOnly: true, Redirects: true, Effect: "parent of the config folder"},
 	{Name: "XDG_STATE_HOME", Default: "`~/.local/state`", ProcessOnly: true, Redirects: true, Effect: "parent of the state folder"},

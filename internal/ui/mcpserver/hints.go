@@ -30,10 +30,14 @@ func (h Hints) annotations(title string) *mcp.ToolAnnotations {
 }
 
 // HintsOf derives hints from what a tool says about its risk, over all its
-// operations: the worst of them counts.
-func HintsOf(t tool.Tool) Hints {
+// operations: the worst of them counts. Where readOnly is set only those that
+// look are permitted, and count.
+func HintsOf(t tool.Tool, readOnly bool) Hints {
 	h := Hints{ReadOnly: true}
 	for _, r := range risks(t) {
+		if readOnly && !reads(r) {
+			continue
+		}
 		if !reads(r) {
 			h.ReadOnly = false
 			h.Destructive = h.Destructive || r.Effect == event.Once || r.Gate != tool.Open || len(r.Writes) > 0

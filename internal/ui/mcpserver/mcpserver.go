@@ -47,11 +47,12 @@ type Result struct {
 }
 
 // Offer makes a Tool of one of the agent's own: name, description and schema are
-// those that the model sees.
-func Offer(t tool.Tool, call Call) Tool {
+// those that the model sees. ReadOnly says that calls which change something are
+// refused.
+func Offer(t tool.Tool, readOnly bool, call Call) Tool {
 	spec := t.Spec()
 	return Tool{
-		Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters, Hints: HintsOf(t), Call: call,
+		Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters, Hints: HintsOf(t, readOnly), Call: call,
 	}
 }
 

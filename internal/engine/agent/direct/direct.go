@@ -96,7 +96,9 @@ type Outcome struct {
 	// Invalid says that the arguments, or the name, were wrong.
 	Invalid bool
 	// Refused is the judgement of a call that may not run here; nil for others.
+	// Capped says that it is about what is left under the cap.
 	Refused *policy.Verdict
+	Capped  bool
 }
 
 // Call makes one call. Log receives its progress lines, from one goroutine at a
@@ -109,9 +111,9 @@ func (s *Session) Call(ctx context.Context, name string, args json.RawMessage, l
 	if p.Failure != "" {
 		return Outcome{Output: p.Failure, Invalid: true}
 	}
-	if v := s.judge(p); v.Action != policy.Run {
+	if v, capped := s.judge(p); v.Action != policy.Run {
 		v.Hint = "" // it speaks of a conversation
-		return Outcome{Output: approval.Refusal(p, v), Refused: &v}
+		return Outcome{Output: approval.Refusal(p, v), Refused: &v, Capped: capped}
 	}
 	leave, err := s.enter(ctx, p.Risk.Lane)
 	if err != nil {
@@ -141,9 +143,10 @@ func (s *Session) number() string {
 	return fmt.Sprintf("call_%d", s.calls)
 }
 
-func (s *Session) judge(p *execution.Call) policy.Verdict {
-	money := s.budget.Batch(s.cap())
-	return approval.Judge(s.opts.Policy, p, s.sources, "", money, map[string]*event.Block{})
+func (s *Session) judge(p *execution.Call) (v policy.Verdict, capped bool) {
+	blocks := map[string]*event.Block{}
+	v = approval.Judge(s.opts.Policy, p, s.sources, "", s.budget.Batch(s.cap()), blocks)
+	return v, blocks[p.ID] != nil && !v.Always
 }
 
 // enter waits for a place among the calls that run, and for those of its lane.
