@@ -141,6 +141,9 @@ func Success(output string) Result { return Result{Output: output, OK: true} }
 // Env is what a running call may use of its session.
 type Env interface {
 	SessionID() string
+	// TurnID is the turn of the call, unique in the session; empty outside of
+	// conversations.
+	TurnID() string
 	CallID() string
 	// Log emits one progress line.
 	Log(line string)

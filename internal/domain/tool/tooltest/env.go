@@ -16,6 +16,7 @@ import (
 // The zero value works.
 type Env struct {
 	Session string
+	Turn    string
 	Call    string
 	// Left makes Recover look without waiting.
 	Left bool
@@ -45,6 +46,9 @@ func (e *Env) SessionID() string {
 	}
 	return e.Session
 }
+
+// TurnID is Turn, or a fixed one.
+func (e *Env) TurnID() string { return cmp.Or(e.Turn, "turn_1") }
 
 // CallID is Call, or a fixed one.
 func (e *Env) CallID() string {

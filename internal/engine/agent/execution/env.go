@@ -31,6 +31,7 @@ type environment struct {
 var _ tool.Env = (*environment)(nil)
 
 func (e *environment) SessionID() string { return e.session.SessionID }
+func (e *environment) TurnID() string    { return e.session.TurnID }
 func (e *environment) CallID() string    { return e.call.ID }
 
 func (e *environment) close() {

@@ -171,10 +171,10 @@ func (w *Worker) noteOnce(ctx context.Context, line string) {
 func (w *Worker) session(ctx context.Context) *execution.Session {
 	money, found, turnID := w.budget, w.sources, w.turnID()
 	s := &execution.Session{
-		SessionID: w.id,
-		Append:    w.teller(),
-		Plan:      w.plan.Items,
-		SetPlan:   w.plan.Set,
+		SessionID: w.id, TurnID: turnID,
+		Append:  w.teller(),
+		Plan:    w.plan.Items,
+		SetPlan: w.plan.Set,
 		Reserve: func(callID string, cost tool.Cost) ([]event.Payload, *event.Block) {
 			return money.Reserve(callID, cost, w.set().CapMicroUSD)
 		},
