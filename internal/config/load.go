@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/config/environ"
@@ -115,7 +116,7 @@ func locate(o Options) (*Loaded, error) {
 	}
 	l.Trusted = o.Trust
 	if !l.Trusted {
-		if l.Trusted, err = place.OpenTrust(l.Places.TrustFile()).Trusted(l.root()); err != nil {
+		if l.Trusted, err = place.OpenTrust(l.Places.TrustFile()).Trusted(l.Root()); err != nil {
 			l.Warnings = append(l.Warnings, Warning{Where: l.Places.TrustFile(), Reason: "no folder is trusted: " + err.Error()})
 		}
 	}
@@ -132,8 +133,8 @@ func (l *Loaded) envFile(path string, trusted bool) {
 	}
 }
 
-// root is the folder that trust is given to.
-func (l *Loaded) root() string {
+// Root is the folder that trust is given to.
+func (l *Loaded) Root() string {
 	if l.RepoRoot != "" {
 		return l.RepoRoot
 	}
@@ -141,7 +142,7 @@ func (l *Loaded) root() string {
 }
 
 // ProjectFile is the project's settings file, which need not exist.
-func (l *Loaded) ProjectFile() string { return filepath.Join(l.root(), ".ml-intern", "config.json") }
+func (l *Loaded) ProjectFile() string { return filepath.Join(l.Root(), ".ml-intern", "config.json") }
 
 // userFile merges the user's settings and gives the file's path.
 func (r *reader) userFile(places place.Places) string {
@@ -191,7 +192,32 @@ func (r *reader) projectFile(path string, trusted bool) {
 		}
 	}
 	r.addRules(object)
+	ours := r.addHooks(object)
 	r.Tree.Merge(object, layer.Source{Layer: "project", Name: path})
+	for _, pointer := range layer.Sorted(ours) {
+		r.Tree.Attribute(pointer, ours[pointer])
+	}
+}
+
+// addHooks puts the user's hooks in front of a project's, as addRules does with
+// rules, and returns the places and sources of the user's.
+func (r *reader) addHooks(object map[string]any) map[string]layer.Source {
+	sources := map[string]layer.Source{}
+	hooks, _ := object["hooks"].(map[string]any)
+	for event, value := range hooks {
+		theirs, ok := value.([]any)
+		found, _ := r.Tree.Find("hooks." + event)
+		ours, isList := found.([]any)
+		if !ok || !isList {
+			continue
+		}
+		hooks[event] = append(slices.Clone(ours), theirs...)
+		at := layer.Join("/hooks", event)
+		for i := range ours {
+			sources[layer.Join(at, strconv.Itoa(i))] = r.Tree.Source(at)
+		}
+	}
+	return sources
 }
 
 // addRules puts the user's permission rules in front of a project's: other lists
@@ -297,7 +323,7 @@ func (r *reader) variableWhere(name string) string {
 
 // finish fills what follows from folders.
 func (l *Loaded) finish() {
-	l.Workspace = l.root()
+	l.Workspace = l.Root()
 	if l.Config.WorkspaceRoot != "" {
 		l.Workspace = l.Config.WorkspaceRoot
 	}

@@ -66,7 +66,7 @@ func (l *Loaded) Guidance() (string, []string, error) {
 
 // GuidanceFile is the project's file of guidance: that of the repository's root,
 // or of the working directory outside of one; exists says whether it is there.
-func (l *Loaded) GuidanceFile() (path string, exists bool) { return place.GuidanceFile(l.root()) }
+func (l *Loaded) GuidanceFile() (path string, exists bool) { return place.GuidanceFile(l.Root()) }
 
 // GuidanceFiles are the files that Guidance reads, or would where they are not
 // there yet: the user's own first, then one a folder down to the working

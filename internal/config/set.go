@@ -54,7 +54,7 @@ func (l *Loaded) AllowInProject(ctx context.Context, rule string) error {
 	if !l.Trusted {
 		return fmt.Errorf("%s was not changed: this folder is not trusted (ml-intern trust)", path)
 	}
-	if !inside(path, l.root()) {
+	if !inside(path, l.Root()) {
 		return fmt.Errorf("%s was not changed: it is a link to a place outside the project", path)
 	}
 	old, err := os.ReadFile(path)

@@ -80,6 +80,10 @@ func (t *Tree) Source(pointer string) Source {
 	return Source{Layer: "default"}
 }
 
+// Attribute says where a part of a value came from, where that is another place
+// than the value's.
+func (t *Tree) Attribute(pointer string, source Source) { t.from[pointer] = source }
+
 // Set puts one value at a dotted key.
 func (t *Tree) Set(key string, value any, source Source) {
 	names := strings.Split(key, ".")

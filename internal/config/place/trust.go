@@ -21,6 +21,8 @@ func OpenTrust(path string) Trust { return Trust{path} }
 
 type trustFile struct {
 	Folders []string `json:"folders"`
+	// Hooks is, by folder, the mark of the project's hooks that were seen last.
+	Hooks map[string]string `json:"hooks,omitempty"`
 }
 
 // Trusted says whether a folder is on the list. A list that cannot be read
@@ -39,46 +41,77 @@ func (t Trust) Trusted(dir string) (bool, error) {
 
 // Folders lists the trusted folders, sorted.
 func (t Trust) Folders() ([]string, error) {
+	list, err := t.read()
+	return list.Folders, err
+}
+
+func (t Trust) read() (list trustFile, err error) {
 	data, err := os.ReadFile(t.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return list, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read trusted folders: %w", err)
+		return list, fmt.Errorf("read trusted folders: %w", err)
 	}
-	var list trustFile
 	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, fmt.Errorf("read trusted folders in %s: %w", t.path, err)
+		return trustFile{}, fmt.Errorf("read trusted folders in %s: %w", t.path, err)
 	}
-	return list.Folders, nil
+	return list, nil
 }
 
 // Trust puts a folder on the list.
 func (t Trust) Trust(dir string) error {
-	return t.change(dir, func(folders []string, real string) []string {
-		return append(folders, real)
-	})
+	return t.change(dir, func(list *trustFile, real string) { list.Folders = append(list.Folders, real) })
 }
 
 // Revoke takes a folder off the list.
 func (t Trust) Revoke(dir string) error {
-	return t.change(dir, func(folders []string, real string) []string {
-		return slices.DeleteFunc(folders, func(f string) bool { return f == real })
+	return t.change(dir, func(list *trustFile, real string) {
+		list.Folders = slices.DeleteFunc(list.Folders, func(f string) bool { return f == real })
+		delete(list.Hooks, real)
 	})
 }
 
-func (t Trust) change(dir string, edit func([]string, string) []string) error {
+// Known is the mark of a trusted folder's hooks that were seen last, empty for
+// none.
+func (t Trust) Known(dir string) (mark string, err error) {
+	list, err := t.read()
+	if err != nil || len(list.Hooks) == 0 {
+		return "", err
+	}
+	real, err := realPath(dir)
+	if err != nil {
+		return "", err
+	}
+	return list.Hooks[real], nil
+}
+
+// Know keeps the mark of a folder's hooks, if the folder is trusted.
+func (t Trust) Know(dir, mark string) error {
+	return t.change(dir, func(list *trustFile, real string) {
+		if !slices.Contains(list.Folders, real) {
+			return
+		}
+		if list.Hooks == nil {
+			list.Hooks = map[string]string{}
+		}
+		list.Hooks[real] = mark
+	})
+}
+
+func (t Trust) change(dir string, edit func(list *trustFile, real string)) error {
 	real, err := realPath(dir)
 	if err != nil {
 		return err
 	}
-	folders, err := t.Folders()
+	list, err := t.read()
 	if err != nil {
 		return err
 	}
-	folders = edit(folders, real)
-	slices.Sort(folders)
-	data, err := json.MarshalIndent(trustFile{slices.Compact(folders)}, "", "  ")
+	edit(&list, real)
+	slices.Sort(list.Folders)
+	list.Folders = slices.Compact(list.Folders)
+	data, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -146,7 +146,9 @@ const (
 type Hook struct {
 	Matcher string `json:"matcher,omitempty"`
 	Command string `json:"command"`
-	Timeout int    `json:"timeout"` // seconds
+	Timeout int    `json:"timeout"`         // seconds
+	Async   bool   `json:"async,omitempty"` // nobody waits for it
+	Layer   string `json:"-"`               // the one it comes from: "user", "project", …
 }
 
 // Messaging is where one-way notifications go.

@@ -243,7 +243,7 @@ var Keys = []Key{
 		at:     func(c *Config) any { return &c.MCPServers }, object: readServers,
 	},
 	{
-		Name: "hooks", Kind: Object, Default: `{}`, Effect: "commands beside events: a list of `matcher`, `command`, `timeout` for each event name",
+		Name: "hooks", Kind: Object, Default: `{}`, Effect: "commands beside moments of a session: a list of `matcher`, `command`, `timeout`, `async` for each ([extending.md](extending.md))",
 		at: func(c *Config) any { return &c.Hooks }, object: readHooks,
 	},
 	{

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/config/layer"
@@ -298,46 +297,6 @@ func readWindows(r *Reader, pointer string, value any) {
 	r.Config.ModelContextTokens = windows
 }
 
-// hookEvents are the moments a hook can run beside.
-var hookEvents = []string{
-	"PreToolUse", "PostToolUse", "UserPromptSubmit", "SessionStart", "SessionEnd", "Stop", "Notification", "PreCompact", "JobFinished",
-}
-
-func readHooks(r *Reader, pointer string, value any) {
-	object, ok := value.(map[string]any)
-	if !ok {
-		r.Fail(pointer, "must be an object, not %s", typeName(value))
-		return
-	}
-	hooks := map[string][]Hook{}
-	for _, event := range layer.Sorted(object) {
-		at := layer.Join(pointer, event)
-		list, isList := object[event].([]any)
-		switch {
-		case !slices.Contains(hookEvents, event):
-			r.Fail(at, "unknown event; must be one of %s", quoteAll(hookEvents))
-			continue
-		case !isList && object[event] != nil:
-			r.Fail(at, "must be a list of objects, not %s", typeName(object[event]))
-			continue
-		}
-		for i, member := range list {
-			r.each(at, map[string]any{strconv.Itoa(i): member}, func(_ string, f *fields) {
-				hooks[event] = append(hooks[event], f.hook())
-			})
-		}
-	}
-	r.Config.Hooks = hooks
-}
-
-func (f *fields) hook() Hook {
-	h := Hook{Matcher: f.text("matcher"), Command: f.text("command"), Timeout: f.seconds("timeout", hookTimeout)}
-	if h.Command == "" {
-		f.fail("command", "is required and must not be empty")
-	}
-	return h
-}
-
 // seconds reads a time of up to an hour.
 func (f *fields) seconds(name string, otherwise int) int {
 	v, ok := f.take(name)
@@ -348,9 +307,6 @@ func (f *fields) seconds(name string, otherwise int) int {
 	f.bad = f.bad || !ok
 	return n
 }
-
-// hookTimeout is how long a hook may run unless it says otherwise, in seconds.
-const hookTimeout = 30
 
 // serverTimeout is how long a call to a server may go on without a word unless its
 // entry says otherwise, in seconds.

@@ -15,6 +15,9 @@ import (
 // controlling terminal.
 func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
+// spelled changes nothing: a program gets its arguments one by one.
+func spelled(attr *syscall.SysProcAttr, _ string) *syscall.SysProcAttr { return attr }
+
 // limits is run by sh and becomes the program: no core files, and at most
 // 65,536 open files (10,240 where the system allows no more, else what we have).
 const limits = `ulimit -c 0; ulimit -n 65536 2>/dev/null || ulimit -n 10240 2>/dev/null; exec "$@"`

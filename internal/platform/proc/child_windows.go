@@ -13,6 +13,13 @@ func detached() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | windows.CREATE_NO_WINDOW}
 }
 
+// spelled gives the child a command line as it is; empty leaves it to the
+// arguments.
+func spelled(attr *syscall.SysProcAttr, line string) *syscall.SysProcAttr {
+	attr.CmdLine = line
+	return attr
+}
+
 // limited changes nothing: there are neither core files nor a limit to set.
 func limited(argv []string) []string { return argv }
 

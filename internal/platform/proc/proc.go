@@ -41,6 +41,9 @@ type Command struct {
 	// Path is the program, absolute. Args are its arguments without its name.
 	Path string
 	Args []string
+	// Line is, on Windows, the whole command line as the program gets it, in the
+	// place of Args: cmd.exe does not read what is quoted for other programs.
+	Line string
 	// Dir is the directory it runs in, absolute.
 	Dir string
 	// Env is its whole environment; PWD is set to Dir.
@@ -161,7 +164,7 @@ func (c Command) build(out, errs *os.File) *exec.Cmd {
 	env := slices.DeleteFunc(slices.Clone(c.Env), func(v string) bool { return strings.HasPrefix(v, "PWD=") })
 	return &exec.Cmd{
 		Path: argv[0], Args: argv, Dir: c.Dir, Env: append(env, "PWD="+c.Dir),
-		Stdout: out, Stderr: errs, SysProcAttr: detached(), // a nil Stdin is the null device
+		Stdout: out, Stderr: errs, SysProcAttr: spelled(detached(), c.Line), // a nil Stdin is the null device
 	}
 }
 
