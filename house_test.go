@@ -80,6 +80,11 @@ var rooms = map[string][]string{
 	"internal/ui/headless": {"internal/domain", "internal/platform", "internal/ui/agents", "internal/ui/sentence"},
 	// The terminal is one product in parts.
 	"internal/ui/terminal": {"internal/domain", "internal/platform", "internal/ui/attach", "internal/ui/terminal", "internal/ui/agents", "internal/ui/sentence"},
+	// An editor is told in the terminal's words, and asked by its sheets.
+	"internal/ui/acp": {
+		"internal/domain", "internal/platform", "internal/ui/attach", "internal/ui/acp", "internal/ui/sentence", "internal/ui/terminal/approve",
+		"internal/ui/terminal/transcript/meaning", "internal/ui/terminal/transcript/status",
+	},
 	// The simulator: time, accounts and answers are the ground; repositories
 	// stand on git and content, everything that shows or runs them on those.
 	"internal/hubsim":            {"internal/platform"},

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ml-intern/ml-intern/internal/app/command/account"
+	"github.com/ml-intern/ml-intern/internal/app/command/acp"
 	"github.com/ml-intern/ml-intern/internal/app/command/audits"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/command/detached"
@@ -34,7 +35,7 @@ func commands() []constructor {
 	return []constructor{
 		library.Sessions, inspect.Models, inspect.Tools, settings.New, account.Login, account.Logout, account.Whoami,
 		audits.New, newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage,
-		detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcpserve.Parent, newVersion,
+		detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcpserve.Parent, acp.New, newVersion,
 		newToolserver, detached.NewHost, // hidden
 	}
 }

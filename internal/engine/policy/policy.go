@@ -37,6 +37,17 @@ const (
 // Modes lists the modes, from the most careful to the least.
 func Modes() []Mode { return []Mode{ModePlan, ModeAsk, ModeAutoEdit, ModeUpstream, ModeYolo} }
 
+// Means says what the mode comes to, for a person.
+func (m Mode) Means() string {
+	return map[Mode]string{
+		ModePlan:     "look only: whatever changes something is refused",
+		ModeAsk:      "ask before what is dangerous, paid or seen by others",
+		ModeAutoEdit: "as ask, but files outside the workspace may be written",
+		ModeUpstream: "ask where the Python original did: no local commands",
+		ModeYolo:     "ask before scheduled jobs only",
+	}[m]
+}
+
 // check returns an error that lists the modes when m is none of them.
 func (m Mode) check() error {
 	if slices.Contains(Modes(), m) {

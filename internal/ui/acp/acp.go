@@ -67,6 +67,8 @@ type Opened struct {
 	Difference func(ctx context.Context, sessionID, before, after string) (string, error)
 	// Watch takes every event of the session; nil for nobody.
 	Watch func(ev event.Event)
+	// Done is called when the session is left; nil for nothing.
+	Done func()
 }
 
 // Command is something that a prompt can ask for with a slash.

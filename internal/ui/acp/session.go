@@ -349,6 +349,9 @@ func (one *session) gone(err error) {
 	<-one.ended
 	one.work.Wait()
 	one.server.forget(one)
+	if one.opened.Done != nil {
+		one.opened.Done()
+	}
 }
 
 // waiter waits for the end of an operation.

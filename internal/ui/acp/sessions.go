@@ -131,6 +131,7 @@ func (s *Server) revive(one *session) (*session, error) {
 		return nil, err
 	}
 	again.begin()
+	one.gone(one.opened.Session.Close())
 	return again, nil
 }
 

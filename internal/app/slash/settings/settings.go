@@ -59,13 +59,7 @@ func Effort() dialog.Command {
 func modes() [][2]string {
 	var out [][2]string
 	for _, m := range policy.Modes() {
-		out = append(out, [2]string{string(m), map[policy.Mode]string{
-			policy.ModePlan:     "look only: whatever changes something is refused",
-			policy.ModeAsk:      "ask before what is dangerous, paid or seen by others",
-			policy.ModeAutoEdit: "as ask, but files outside the workspace may be written",
-			policy.ModeUpstream: "ask where the Python original did: no local commands",
-			policy.ModeYolo:     "ask before scheduled jobs only",
-		}[m]})
+		out = append(out, [2]string{string(m), m.Means()})
 	}
 	return out
 }
