@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/domain/workspace"
 	"github.com/ml-intern/ml-intern/internal/lab/curve"
@@ -30,6 +31,8 @@ const (
 	// looksPerSecond bounds the lines that are looked at while a call waits: a
 	// flood must not be held up.
 	looksPerSecond = 2000
+	// toldCommand is how much of a command its end repeats, in characters.
+	toldCommand = 500
 )
 
 // watcher looks at the numbers that commands print. It tells people as an event
@@ -107,6 +110,7 @@ func (w *watcher) watch(place workspace.Workspace, session string, j workspace.S
 		return in, info.Size, err
 	})
 	line := func(text string, _ int64) { w.tell(run.Line(time.Now(), text), nil) }
+	began := time.Now().Add(-j.Age)
 	ticker := time.NewTicker(w.every)
 	defer ticker.Stop()
 	for failed := 0; failed < lookTries; {
@@ -115,7 +119,7 @@ func (w *watcher) watch(place workspace.Workspace, session string, j workspace.S
 		case <-w.ctx.Done():
 			return
 		}
-		runs, err := alive(w.ctx, place, session, j.ID)
+		now, err := status(w.ctx, place, session, j.ID)
 		if err == nil {
 			_, err = log.Poll(w.ctx, line)
 		}
@@ -123,21 +127,41 @@ func (w *watcher) watch(place workspace.Workspace, session string, j workspace.S
 			failed++
 			continue
 		}
-		if failed = 0; !runs {
+		if failed = 0; !now.Alive {
 			log.Rest(line)
+			w.over(j, now, time.Since(began))
 			return
 		}
 		w.tell(run.Tick(time.Now()), nil)
 	}
 }
 
-// alive reports whether anything of a background command runs.
-func alive(ctx context.Context, place workspace.Workspace, session, id string) (bool, error) {
+// over tells that a background command has ended. now is empty where its end has
+// been forgotten.
+func (w *watcher) over(j, now workspace.Status, took time.Duration) {
+	done := event.CommandEnded{ID: j.ID, Command: excerpt.Head(j.Command, toldCommand), Log: j.Log, WallTimeS: took.Round(time.Millisecond).Seconds()}
+	if now.ID != "" {
+		if done.Signal = now.Exit.Signal; done.Signal == "" {
+			done.ExitCode = &now.Exit.Code
+		}
+	}
+	w.mu.Lock()
+	session := w.session
+	w.mu.Unlock()
+	session.Emit(done)
+}
+
+// status is how a background command stands; empty where it is not known any more.
+func status(ctx context.Context, place workspace.Workspace, session, id string) (workspace.Status, error) {
 	jobs, err := place.Jobs(ctx, session)
 	if err != nil {
-		return false, err
+		return workspace.Status{}, err
 	}
-	return slices.ContainsFunc(jobs, func(j workspace.Status) bool { return j.ID == id && j.Alive }), nil
+	at := slices.IndexFunc(jobs, func(j workspace.Status) bool { return j.ID == id })
+	if at < 0 {
+		return workspace.Status{}, nil
+	}
+	return jobs[at], nil
 }
 
 // glance looks at the output of a command that a call waits for.

@@ -66,7 +66,7 @@ func (s *stage) Jobs(context.Context, string) ([]workspace.Status, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.looks++
-	return []workspace.Status{{ID: "bg1", PID: 7, Log: "/spill/bg1.log", Alive: s.alive, Running: s.alive}}, nil
+	return []workspace.Status{{ID: "bg1", PID: 7, Log: "/spill/bg1.log", Alive: s.alive, Running: s.alive, Exit: workspace.Exit{Code: 3}}}, nil
 }
 
 func (s *stage) Read(_ context.Context, path string, o workspace.ReadOptions) (io.ReadCloser, workspace.Info, error) {
@@ -99,6 +99,7 @@ func (p process) Wait(context.Context) (workspace.Outcome, error) {
 func watched(t *testing.T, background bool, dir string, script ...printed) (notices, logs []string, looks int) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{script: script}
+		var ended []event.CommandEnded
 		sh, err := shell.New(shell.Options{Workspace: s.open, Dir: dir})
 		if err != nil {
 			t.Fatal(err)
@@ -117,13 +118,29 @@ func watched(t *testing.T, background bool, dir string, script ...printed) (noti
 		if err := sh.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		found := 0
 		for _, p := range session.Emitted() {
-			if f, ok := p.(event.Finding); !ok || !slices.Contains(session.Notices(), f.String()) {
-				t.Errorf("%+v was not told to the model", p)
+			switch p := p.(type) {
+			case event.Finding:
+				if found++; !slices.Contains(session.Notices(), p.String()) {
+					t.Errorf("%+v was not told to the model", p)
+				}
+			case event.CommandEnded:
+				ended = append(ended, p)
+			default:
+				t.Errorf("%+v was told", p)
 			}
 		}
-		if len(session.Emitted()) != len(session.Notices()) {
-			t.Errorf("%d events, %d notices", len(session.Emitted()), len(session.Notices()))
+		if found != len(session.Notices()) {
+			t.Errorf("%d findings, %d notices", found, len(session.Notices()))
+		}
+		if (len(ended) == 1) != background {
+			t.Errorf("the end was told as %+v", ended)
+		}
+		for _, e := range ended {
+			if e.ID != "bg1" || e.Log != "/spill/bg1.log" || e.ExitCode == nil || *e.ExitCode != 3 || e.WallTimeS <= 0 {
+				t.Errorf("the end was told as %+v", e)
+			}
 		}
 		notices, looks = session.Notices(), s.looks
 		for _, l := range env.Logs() {
