@@ -23,6 +23,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/config/environ"
 	"github.com/ml-intern/ml-intern/internal/config/layer"
 	"github.com/ml-intern/ml-intern/internal/config/place"
+	"github.com/ml-intern/ml-intern/internal/config/problem"
 	"github.com/ml-intern/ml-intern/internal/config/schema"
 )
 
@@ -56,9 +57,9 @@ type Loaded struct {
 // The settings and their faults, as the table describes them.
 type (
 	Config   = schema.Config
-	Problem  = schema.Problem
-	Problems = schema.Problems
-	Warning  = schema.Warning
+	Problem  = problem.Problem
+	Problems = problem.Problems
+	Warning  = problem.Warning
 )
 
 // Load reads all layers, later ones win: built-in defaults, the user's file, the

@@ -283,7 +283,7 @@ func TestCheck8_Slack(t *testing.T) {
 	}
 	t.Run("default", func(t *testing.T) {
 		m := slack(t).must().Config.Messaging
-		want := schema.Messaging{Enabled: true, AutoEventTypes: []string{"approval_required", "error", "turn_complete"}, Destinations: map[string]schema.Destination{
+		want := schema.Messaging{Enabled: true, LongTurnMinutes: 10, AutoEventTypes: []string{"approval_required", "error", "turn_complete"}, Destinations: map[string]schema.Destination{
 			"slack.default": {Provider: "slack", Token: "xoxb-1${A}", Channel: "C1", AllowAgentTool: true, AllowAutoEvents: true},
 		}}
 		if diff := cmp.Diff(want, m); diff != "" {

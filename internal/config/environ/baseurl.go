@@ -49,6 +49,7 @@ var BaseURLs = []BaseURL{
 	{Variable: "ML_INTERN_TAVILY_URL", Default: "https://api.tavily.com", Effect: "Tavily search: `/search`"},
 	{Variable: "ML_INTERN_WEB_FETCH_URL", Effect: "stand-in for fetched web pages: `/HOST/PATH`"},
 	{Variable: "ML_INTERN_SLACK_API_URL", Default: "https://slack.com/api", Effect: "Slack"},
+	{Variable: "ML_INTERN_TELEGRAM_API_URL", Default: "https://api.telegram.org", Effect: "Telegram's bots"},
 	{Variable: "ML_INTERN_SPACE_HOST_TEMPLATE", Default: "https://{subdomain}.hf.space", Template: true, Effect: "address of a Space"},
 	{Variable: "ML_INTERN_JOB_HOST_TEMPLATE", Default: "https://{job_id}--{port}.hf.jobs", Template: true, Effect: "address of a job's port"},
 }

@@ -153,9 +153,10 @@ type Hook struct {
 
 // Messaging is where one-way notifications go.
 type Messaging struct {
-	Enabled        bool
-	AutoEventTypes []string
-	Destinations   map[string]Destination
+	Enabled         bool
+	AutoEventTypes  []string
+	LongTurnMinutes int
+	Destinations    map[string]Destination
 }
 
 // Destination is one receiver of notifications. Which fields count follows from
@@ -172,6 +173,7 @@ type Destination struct {
 	AllowAutoEvents bool     `json:"allow_auto_events"`
 	AllowMentions   bool     `json:"allow_mentions,omitempty"`
 	FullReply       bool     `json:"full_reply,omitempty"`
+	Thread          bool     `json:"thread,omitempty"` // messages of a session follow its first
 	Username        string   `json:"username,omitempty"`
 	IconEmoji       string   `json:"icon_emoji,omitempty"`
 }

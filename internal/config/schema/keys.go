@@ -297,11 +297,15 @@ var Keys = []Key{
 		at:      func(c *Config) any { return &c.Messaging.AutoEventTypes },
 	},
 	{
-		Name: "messaging.destinations", Kind: Object, Default: `{}`, Effect: "receivers by name: `provider` and its `token`, `channel`, `url`, …; `allow_agent_tool`, `allow_auto_events`",
+		Name: "messaging.long_turn_minutes", Kind: Int, Default: `10`, Min: 1, Max: 1440, Effect: "minutes without an answer after which `turn_started_long` is sent",
+		at: func(c *Config) any { return &c.Messaging.LongTurnMinutes },
+	},
+	{
+		Name: "messaging.destinations", Kind: Object, Default: `{}`, Effect: "receivers by name: `provider` and its `token`, `channel`, `url`, …; `allow_agent_tool`, `allow_auto_events`, `allow_mentions`, `thread`, `full_reply` (see notifications.md)",
 		at: func(c *Config) any { return &c.Messaging.Destinations }, object: readDestinations,
 	},
 	{
-		Name: "notify_min_seconds", Kind: Int, Default: `10`, Min: 0, Max: 86_400, Open: true, Effect: "work shorter than so many seconds is not announced while the terminal is watched",
+		Name: "notify_min_seconds", Kind: Int, Default: `20`, Min: 0, Max: 86_400, Open: true, Effect: "work shorter than so many seconds is not announced while the terminal is watched",
 		at: func(c *Config) any { return &c.NotifyMinSeconds },
 	},
 	{

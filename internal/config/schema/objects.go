@@ -8,6 +8,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/config/layer"
 	"github.com/ml-intern/ml-intern/internal/config/place"
+	"github.com/ml-intern/ml-intern/internal/config/problem"
 )
 
 // fields reads the members of one object by name. What was not asked for in the
@@ -143,7 +144,7 @@ func (f *fields) rest() {
 			continue
 		}
 		text := "unknown key, ignored"
-		if near := nearest(name, f.known); near != "" {
+		if near := problem.Nearest(name, f.known); near != "" {
 			text = fmt.Sprintf("unknown key, ignored; did you mean %s?", near)
 		}
 		f.r.Warn(layer.Join(f.pointer, name), "%s", text)
@@ -231,7 +232,7 @@ func readDestinations(r *Reader, pointer string, value any) {
 			Provider: f.text("provider"), Token: Secret(f.text("token")), Channel: f.text("channel"), ChatID: f.text("chat_id"),
 			URL: Secret(f.text("url")), Secret: Secret(f.text("secret")), Argv: f.list("argv"),
 			AllowAgentTool: f.flag("allow_agent_tool"), AllowAutoEvents: f.flag("allow_auto_events"),
-			AllowMentions: f.flag("allow_mentions"), FullReply: f.flag("full_reply"), Username: f.text("username"), IconEmoji: f.text("icon_emoji"),
+			AllowMentions: f.flag("allow_mentions"), FullReply: f.flag("full_reply"), Thread: f.flag("thread"), Username: f.text("username"), IconEmoji: f.text("icon_emoji"),
 		}
 		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
 			f.fail("", "a destination's name has only a-z, 0-9, \".\", \"_\" and \"-\"")

@@ -11,6 +11,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/config/environ"
 	"github.com/ml-intern/ml-intern/internal/config/layer"
 	"github.com/ml-intern/ml-intern/internal/config/place"
+	"github.com/ml-intern/ml-intern/internal/config/problem"
 )
 
 // Reader turns a merged tree into a Config and gathers every fault on the way.
@@ -21,20 +22,20 @@ type Reader struct {
 	Dir      string // what relative paths are relative to
 	Home     string // the user's home folder
 	Config   Config
-	Problems Problems
-	Warnings []Warning
+	Problems problem.Problems
+	Warnings []problem.Warning
 
 	lost bool // a destination was disabled
 }
 
 // Fail reports a fault at a JSON pointer.
 func (r *Reader) Fail(pointer, format string, args ...any) {
-	r.Problems = append(r.Problems, Problem{r.Tree.Source(pointer).Where(), pointer, fmt.Sprintf(format, args...)})
+	r.Problems = append(r.Problems, problem.Problem{Where: r.Tree.Source(pointer).Where(), Pointer: pointer, Reason: fmt.Sprintf(format, args...)})
 }
 
 // Warn reports what does not stop the start.
 func (r *Reader) Warn(pointer, format string, args ...any) {
-	r.Warnings = append(r.Warnings, Warning{r.Tree.Source(pointer).Where(), pointer, fmt.Sprintf(format, args...)})
+	r.Warnings = append(r.Warnings, problem.Warning{Where: r.Tree.Source(pointer).Where(), Pointer: pointer, Reason: fmt.Sprintf(format, args...)})
 }
 
 // Defaults fills tree and Config from the table. endpoint is the Hub's address.
@@ -111,7 +112,7 @@ func UnknownText(name string) string {
 	for i, k := range Keys {
 		names[i] = k.Name
 	}
-	if near := nearest(name, names); near != "" {
+	if near := problem.Nearest(name, names); near != "" {
 		return fmt.Sprintf("unknown key, ignored; did you mean %s?", near)
 	}
 	return "unknown key, ignored"

@@ -1,4 +1,6 @@
-package schema
+// Package problem words what is wrong with settings: where, which key, why, and what
+// may have been meant.
+package problem
 
 import (
 	"sort"
@@ -62,9 +64,9 @@ func (p Problems) Err() error {
 	return p
 }
 
-// nearest finds the name most like a mistyped one, "" when none is close: at
+// Nearest finds the name most like a mistyped one, "" when none is close: at
 // most a third of the letters may differ.
-func nearest(name string, names []string) string {
+func Nearest(name string, names []string) string {
 	best, limit := "", len(name)/3+1
 	for _, n := range names {
 		if d := distance(strings.ToLower(name), strings.ToLower(n)); d < limit {
