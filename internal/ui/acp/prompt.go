@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
+	"github.com/ml-intern/ml-intern/internal/ui/acp/content"
 	"github.com/ml-intern/ml-intern/internal/ui/acp/protocol"
 	"github.com/ml-intern/ml-intern/internal/ui/acp/wire"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
@@ -121,19 +123,23 @@ func (one *session) say(ctx context.Context, p *prompt, blocks []protocol.Block)
 		return again.say(ctx, again.enqueue(), blocks)
 	default:
 	}
-	text, err := one.read(blocks)
+	reader := content.Reader{Dir: one.request.Dir, Expand: one.opened.Expand}
+	text, err := reader.Read(blocks)
 	if err != nil {
 		return "", err
 	}
-	if c, args := one.command(text.typed); c != nil {
+	if c, args := one.command(text.Typed); c != nil {
 		return one.run(p, c, args)
 	}
-	in, err := one.compose(p.ctx, text)
+	in, notes, err := reader.Compose(p.ctx, text)
 	switch {
 	case p.cancelled():
 		return protocol.Cancelled, nil
 	case err != nil:
 		return "", err
+	}
+	for _, note := range notes {
+		one.notice("info", note)
 	}
 	if err := one.submit(p, in); err != nil {
 		return "", err
@@ -310,3 +316,6 @@ func (v *voice) Do(ctx context.Context, op event.Operation, ends ...event.Type) 
 }
 
 func (v *voice) Busy() bool { return v.one.busy() }
+
+// clean takes out of a text what could steer a screen.
+func clean(text string) string { return plain.ForTerminal(text) }
