@@ -36,11 +36,10 @@ func shared() []string { return []string{".agents", ".claude"} }
 func Load(l *config.Loaded) *Set {
 	o := Options(nil)
 	s := &Set{}
-	root := cmp.Or(l.RepoRoot, l.Dir)
 	for _, dir := range place.Between(l.Dir, l.RepoRoot) {
 		for i, name := range append([]string{own}, shared()...) {
 			at := func(kind string) skills.Place {
-				return skills.Place{Dir: filepath.Join(dir, name, kind), Origin: skills.Project, Within: root}
+				return skills.Place{Dir: filepath.Join(dir, name, kind), Origin: skills.Project, Within: root(l)}
 			}
 			s.project(l, &o.Skills, at("skills"))
 			if i == 0 {
@@ -71,17 +70,21 @@ func Options(places []skills.Place) skills.Options {
 	}}
 }
 
-// UserSkills and UserCommands are the person's own folders, ProjectSkills is the
-// one of the project; none need exist.
+// UserSkills is the person's own folder of skills, and the others accordingly.
+// None need exist.
 func UserSkills(l *config.Loaded) string { return filepath.Join(l.Places.Config, "skills") }
 
 // UserCommands is the person's own folder of commands.
 func UserCommands(l *config.Loaded) string { return filepath.Join(l.Places.Config, "commands") }
 
 // ProjectSkills is the project's folder of skills.
-func ProjectSkills(l *config.Loaded) string {
-	return filepath.Join(cmp.Or(l.RepoRoot, l.Dir), own, "skills")
-}
+func ProjectSkills(l *config.Loaded) string { return filepath.Join(root(l), own, "skills") }
+
+// ProjectCommands is the project's folder of commands.
+func ProjectCommands(l *config.Loaded) string { return filepath.Join(root(l), own, "commands") }
+
+// root is the folder that trust is given to.
+func root(l *config.Loaded) string { return cmp.Or(l.RepoRoot, l.Dir) }
 
 // Warnings are lines for the person: what is left out and why. A project that
 // others have written for is told of only where it has something of this

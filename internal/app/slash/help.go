@@ -74,9 +74,12 @@ func help(list []dialog.Command, plain bool) dialog.Command {
 				talk.Print(desk.Table([][2]string{row}, columns))
 				return nil
 			}
-			var rows [][2]string
+			var rows, called [][2]string
 			for _, c := range list {
-				if !c.Hidden {
+				switch {
+				case c.Message:
+					called = append(called, [2]string{title(c), c.Help})
+				case !c.Hidden:
 					rows = append(rows, [2]string{title(c), meaning(c, plain)})
 				}
 			}
@@ -84,7 +87,11 @@ func help(list []dialog.Command, plain bool) dialog.Command {
 			if plain {
 				more = lines()
 			}
-			talk.Print(desk.Table(rows, columns) + "\n\n" + desk.Table(append(more, signs()...), columns))
+			text := desk.Table(rows, columns)
+			if len(called) > 0 {
+				text += "\n\nSkills, and commands of yours and the project's:\n" + desk.Table(called, columns)
+			}
+			talk.Print(text + "\n\n" + desk.Table(append(more, signs()...), columns))
 			return nil
 		},
 	}

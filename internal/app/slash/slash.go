@@ -13,6 +13,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/slash/project"
 	"github.com/ml-intern/ml-intern/internal/app/slash/sessions"
 	"github.com/ml-intern/ml-intern/internal/app/slash/settings"
+	"github.com/ml-intern/ml-intern/internal/app/slash/shelf"
 	"github.com/ml-intern/ml-intern/internal/app/slash/turns"
 	"github.com/ml-intern/ml-intern/internal/app/slash/view"
 	"github.com/ml-intern/ml-intern/internal/platform/clipboard"
@@ -23,7 +24,7 @@ import (
 type Desk = desk.Desk
 
 // Commands is the list of all commands, in the order of /help; adding one is a
-// line here.
+// line here, and a name that nothing else may take in package skillset.
 func Commands(d *Desk) []dialog.Command {
 	list := []dialog.Command{
 		{}, // help, which lists the others
@@ -54,6 +55,8 @@ func Commands(d *Desk) []dialog.Command {
 		view.Copy(),
 		project.Init(d),
 		project.Memory(d),
+		shelf.Skills(d),
+		shelf.Commands(d),
 		project.MCP(d),
 		project.Login(d),
 		project.Doctor(d),
@@ -64,6 +67,7 @@ func Commands(d *Desk) []dialog.Command {
 		own.Remember(d),
 		own.Picture(d, clipboard.Options{GOOS: runtime.GOOS, Env: d.Env}),
 	}
+	list = append(list, shelf.Called(d)...)
 	list[0] = help(list, d.Plain)
 	return list
 }

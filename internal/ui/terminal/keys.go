@@ -190,7 +190,13 @@ func (m *model) enter(text string, steer bool) tea.Cmd {
 			line = "/help"
 		}
 	}
-	if name, args, ok := dialog.Slash(line); ok {
+	name, args, slash := dialog.Slash(line)
+	sends := slash && dialog.Sends(m.o.Commands, name)
+	switch {
+	case sends && m.review != nil:
+		m.warn("/" + name + " begins a turn: answer the approval first")
+		return nil
+	case slash && !sends:
 		m.transcript.Typed(m.shown(line))
 		return m.runCommand(name, args)
 	}

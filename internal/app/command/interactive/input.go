@@ -8,6 +8,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/mention"
+	"github.com/ml-intern/ml-intern/internal/app/skillset"
 	"github.com/ml-intern/ml-intern/internal/app/slash"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 	"github.com/ml-intern/ml-intern/internal/ui/chart"
@@ -18,9 +19,10 @@ import (
 )
 
 // commands are the slash commands.
-func (r *run) commands() []dialog.Command {
+func (r *run) commands(set *skillset.Set) []dialog.Command {
 	return slash.Commands(&slash.Desk{
 		App: r.app, Version: app.Version(), Plain: r.lines(), ASCII: r.options.ASCII, Paint: painter(r.look(r.app.Config().UI.Theme != "light")), Environ: r.environ(),
+		Skills: set,
 	})
 }
 
@@ -41,14 +43,6 @@ func painter(th *theme.Theme) func(chart.Part, string) string {
 // seen remembers repositories that were mentioned.
 func (r *run) seen() *mention.Seen {
 	return mention.OpenSeen(filepath.Join(r.app.Loaded.Places.Cache, "mentioned.json"))
-}
-
-// reader reads what messages mention.
-func (r *run) reader() *mention.Reader {
-	a := r.app
-	return mention.New(mention.Options{
-		Dir: a.Loaded.Dir, Home: a.Loaded.Places.Home, Own: a.Loaded.Places.Sessions(), Hub: a.OpenHub, Seen: r.seen(), Scrub: a.Scrub, Pictures: r.pictures,
-	})
 }
 
 // sources complete what is typed.

@@ -19,6 +19,8 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/detach"
+	"github.com/ml-intern/ml-intern/internal/app/message"
+	"github.com/ml-intern/ml-intern/internal/app/skillset"
 	"github.com/ml-intern/ml-intern/internal/app/welcome"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
@@ -121,7 +123,8 @@ func (r *run) conversation(ctx context.Context) (o terminal.Options, release fun
 	a, c := r.app, r.app.Config()
 	hangup, terminate, release := signals(ctx)
 	dark := c.UI.Theme != "light"
-	commands := r.commands()
+	set := skillset.Load(a.Loaded)
+	commands := r.commands(set)
 	first := r.banner
 	if c.UI.Banner == "off" {
 		first = nil
@@ -133,7 +136,7 @@ func (r *run) conversation(ctx context.Context) (o terminal.Options, release fun
 		Input: composer.Options{
 			History: r.history(), Dir: a.Loaded.Dir, Sources: r.sources(commands),
 		},
-		Expand: r.reader().Expand,
+		Expand: message.New(message.Options{App: a, Skills: set, Seen: r.seen(), Pictures: r.pictures}).Typed,
 		Approve: approve.Options{Options: sheet.Options{
 			Shown: a.Scrub, Secret: a.Secrets().Shown, Hub: a.Loaded.URL("HF_ENDPOINT").Value, File: r.file, Dir: a.Loaded.Dir,
 		}, NoProject: r.noProject()},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/saved"
+	"github.com/ml-intern/ml-intern/internal/app/skillset"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/ui/chart"
@@ -30,6 +31,8 @@ type Desk struct {
 	// nil leaves it.
 	ASCII bool
 	Paint func(chart.Part, string) string
+	// Skills are the skills and commands that can be called; nil for none.
+	Skills *skillset.Set
 	// Environ is the environment of the person's own commands.
 	Environ []string
 }

@@ -40,6 +40,9 @@ type Command struct {
 	Help string
 	// Hidden commands work and are not listed.
 	Hidden bool
+	// Message says that the line is sent as it was typed: what makes messages of
+	// lines knows what it means. Run is then nil.
+	Message bool
 	// Complete offers values for the argument typed so far; nil offers none.
 	Complete func(ctx context.Context, args string) []Option
 	// Run does it. Its error is shown as one line. It ends soon after ctx is

@@ -28,6 +28,12 @@ func Find(commands []Command, name string) *Command {
 	return &commands[at]
 }
 
+// Sends reports whether a name calls something whose line is a message.
+func Sends(commands []Command, name string) bool {
+	c := Find(commands, name)
+	return c != nil && c.Message
+}
+
 // Guarded runs a command; a panic of it is its error: the conversation goes on.
 func Guarded(ctx context.Context, run func(ctx context.Context) error) (err error) {
 	defer func() {

@@ -324,11 +324,13 @@ func (m *mode) enter(text string) {
 		return
 	}
 	m.armed = time.Time{}
-	if name, args, ok := dialog.Slash(line); ok {
-		m.command(name, args)
-		return
-	}
+	name, args, slash := dialog.Slash(line)
+	sends := slash && dialog.Sends(m.o.Commands, name)
 	switch {
+	case sends && m.review != nil:
+		m.warn("/" + name + " begins a turn: answer the approval first")
+	case slash && !sends:
+		m.command(name, args)
 	case m.review != nil:
 		m.follows(m.review.Answer(line))
 	case strings.HasPrefix(line, dialog.Shell), strings.HasPrefix(line, dialog.Remember):
