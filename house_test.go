@@ -61,6 +61,7 @@ var rooms = map[string][]string{
 	// These stand on the others.
 	"internal/adapter/hub/artifact": {"internal/adapter/hub"},
 	"internal/adapter/hub/trackio":  {"internal/adapter/hub"},
+	"internal/adapter/hub/traceset": {"internal/adapter/hub", "internal/platform"},
 	"internal/adapter/compute":      {"internal/domain", "internal/platform", "internal/adapter/hub", "internal/adapter/compute"},
 	"internal/adapter/hub/space":    {"internal/domain", "internal/platform", "internal/adapter/hub/wire", "internal/adapter/hub/job"},
 	"internal/adapter/hub/price":    {"internal/adapter/hub/job"},

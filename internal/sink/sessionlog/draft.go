@@ -118,9 +118,9 @@ func (d *draft) encode(m llm.Message, known map[digest]piece) (piece, error) {
 }
 
 // save writes the file.
-func (d *draft) save(path, session string, about document.About, now time.Time) error {
+func (d *draft) save(path, session string, about document.About, uploads document.Uploads, now time.Time) error {
 	doc := document.Build(&d.state, nil, about)
-	doc.SessionID = session
+	doc.SessionID, doc.Uploads = session, uploads
 	return doc.SaveEncoded(path, now, document.Encoded{
 		Messages: inOrder{d}, Events: allEvents{d}, Usage: d.meter.Summary(session),
 	})

@@ -21,7 +21,7 @@ func (d *Draft) Take(ev event.Event) error {
 
 // Save writes the file.
 func (d *Draft) Save(path string) error {
-	return d.d.save(path, "s", document.About{}, time.Now())
+	return d.d.save(path, "s", document.About{}, document.Uploads{}, time.Now())
 }
 
 // Stored is how many bytes of messages were ever encoded.

@@ -33,6 +33,9 @@ type Options struct {
 	// About is asked at every save for what events do not say. It may be left
 	// out, and is called from the log's own goroutine.
 	About func() document.About
+	// Uploads is asked at every save for what became of uploads, and holds that
+	// until done is called; nil where there are none.
+	Uploads func() (state document.Uploads, done func())
 	// Log is told of saves that failed.
 	Log *slog.Logger
 }
@@ -71,6 +74,9 @@ func New(opts Options) (*Log, error) {
 	}
 	if opts.About == nil {
 		opts.About = func() document.About { return document.About{} }
+	}
+	if opts.Uploads == nil {
+		opts.Uploads = func() (document.Uploads, func()) { return document.Uploads{}, func() {} }
 	}
 	return &Log{
 		opts: opts, due: make(chan struct{}, 1), fresh: make(chan struct{}, 1), draft: newDraft(opts.Dir),
@@ -197,9 +203,11 @@ func (l *Log) save() error {
 			return err
 		}
 	}
+	uploads, done := l.opts.Uploads()
+	defer done()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.draft.save(path, l.opts.SessionID, about, now); err != nil {
+	if err := l.draft.save(path, l.opts.SessionID, about, uploads, now); err != nil {
 		return err
 	}
 	l.changed = false

@@ -51,6 +51,8 @@ type Document struct {
 	// Journal is every event of the session, nil where there is only a file; it
 	// is not saved.
 	Journal []event.Event
+	// Uploads is what became of the session's uploads; it is only written.
+	Uploads Uploads
 	// Said tells what was typed for the messages of people, in order; it is not
 	// saved.
 	Said []event.Said

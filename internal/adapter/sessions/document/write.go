@@ -102,8 +102,7 @@ func (d Document) write(out *writer, now time.Time, sums usage.Summary, lists fu
 	out.member("app_version", d.AppVersion)
 	lists()
 	list(out, "tools", d.Tools, appendItem)
-	out.member("upload_status", "pending")
-	out.member("upload_url", nil)
+	d.Uploads.members(out)
 	out.member("last_save_time", saved)
 	return out.end()
 }

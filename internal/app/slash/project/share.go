@@ -13,7 +13,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/claude"
 	"github.com/ml-intern/ml-intern/internal/app/saved"
 	"github.com/ml-intern/ml-intern/internal/app/slash/desk"
-	"github.com/ml-intern/ml-intern/internal/app/traces"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/traceset"
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 )
@@ -64,7 +64,7 @@ type sharing struct {
 	d    *desk.Desk
 	talk dialog.Talk
 	hub  *hub.Client
-	own  traces.Set // the user's data set
+	own  traceset.Set // the user's data set
 }
 
 // open checks what sharing needs, in the order in which it can be mended.
@@ -86,7 +86,7 @@ func open(ctx context.Context, d *desk.Desk, talk dialog.Talk) (*sharing, error)
 	if d.App.Token() == "" {
 		return nil, errors.New("/share-traces: there is no Hub token; /login logs in")
 	}
-	name, err := traces.Name(c.PersonalTraceRepoTemplate, *who)
+	name, err := traceset.Name(c.PersonalTraceRepoTemplate, *who)
 	if err != nil {
 		return nil, fmt.Errorf("/share-traces: personal_trace_repo_template: %w", err)
 	}
@@ -94,7 +94,7 @@ func open(ctx context.Context, d *desk.Desk, talk dialog.Talk) (*sharing, error)
 	if err != nil {
 		return nil, err
 	}
-	return &sharing{d: d, talk: talk, hub: client, own: traces.Set{Hub: client, Repo: name, Scrub: d.App.Secrets().Scrubber()}}, nil
+	return &sharing{d: d, talk: talk, hub: client, own: traceset.Set{Hub: client, Repo: name, Scrub: d.App.Secrets().Scrubber()}}, nil
 }
 
 // show tells who sees the data set.
@@ -140,15 +140,15 @@ func (s *sharing) public(ctx context.Context) error {
 }
 
 // hits are the secrets that were found.
-func hits(h traces.Hits) string {
+func hits(h traceset.Hits) string {
 	text := ""
 	if len(h.Removed) > 0 {
-		text += "\nSecrets that were removed: " + traces.Top(h.Removed) + "."
+		text += "\nSecrets that were removed: " + traceset.Top(h.Removed) + "."
 	} else {
 		text += "\nNo secret was removed."
 	}
 	if len(h.Left) > 0 {
-		text += "\nWARNING: still in there, by today's patterns: " + traces.Top(h.Left) + "."
+		text += "\nWARNING: still in there, by today's patterns: " + traceset.Top(h.Left) + "."
 	}
 	return text
 }
@@ -209,7 +209,7 @@ func (s *sharing) this(ctx context.Context) error {
 	found := public.Examine(rows.Bytes())
 	content := scrubbed(public, rows.Bytes())
 	s.talk.Print(fmt.Sprintf("This session has %s, %s.", amount.Count(bytes.Count(content, []byte("\n")), "row"), amount.Bytes(int64(len(content)))) +
-		hits(traces.Hits{Removed: found.Removed}) + "\nEverybody will see its prompts, code, outputs and paths, at " + public.URL())
+		hits(traceset.Hits{Removed: found.Removed}) + "\nEverybody will see its prompts, code, outputs and paths, at " + public.URL())
 	if err := typedYes(ctx, s.talk, "Type yes to publish it"); err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (s *sharing) this(ctx context.Context) error {
 	if begun, err := time.Parse(time.RFC3339, doc.StartTime); err == nil {
 		day = begun
 	}
-	done, err := public.Publish(ctx, day.Format(time.DateOnly), id, content)
+	done, err := public.Put(ctx, traceset.Session{Day: day.Format(time.DateOnly), ID: id, Content: content}, traceset.Card(), false)
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (s *sharing) this(ctx context.Context) error {
 
 // publicSet is the data set for single sessions. Everything in it is public: one
 // that is private is not touched.
-func (s *sharing) publicSet(ctx context.Context) (*traces.Set, error) {
+func (s *sharing) publicSet(ctx context.Context) (*traceset.Set, error) {
 	set := s.own
 	set.Repo += "-public"
 	state, err := set.State(ctx)
@@ -244,7 +244,7 @@ func (s *sharing) publicSet(ctx context.Context) (*traces.Set, error) {
 }
 
 // scrubbed is the session without the secrets that are known today.
-func scrubbed(set *traces.Set, rows []byte) []byte {
+func scrubbed(set *traceset.Set, rows []byte) []byte {
 	var out bytes.Buffer
 	for row := range bytes.Lines(rows) {
 		clean, _, err := set.Scrub.JSON(row)
@@ -266,7 +266,7 @@ func (s *sharing) remove(ctx context.Context, id string) error {
 	public.Repo += "-public"
 	var menu dialog.Menu
 	var places []func() error
-	for _, set := range []traces.Set{s.own, public} {
+	for _, set := range []traceset.Set{s.own, public} {
 		files, err := set.Find(ctx, id)
 		if err != nil {
 			return err

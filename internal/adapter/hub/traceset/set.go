@@ -1,8 +1,8 @@
-// Package traces is the user's own data set of session traces on the Hub: whether
+// Package traceset is the user's own data set of session traces on the Hub: whether
 // it is there and who can see it, what is in it, and the publishing of a single
 // session. It acts only where it is told to; who may be asked what is not its
 // business.
-package traces
+package traceset
 
 import (
 	"bytes"
@@ -201,19 +201,41 @@ func (s *Set) Contents(ctx context.Context) (Contents, error) {
 	return c, nil
 }
 
-// Publish puts one session into it, under its day (2026-01-31), with a card
-// where there is none.
-func (s *Set) Publish(ctx context.Context, day, id string, content []byte) (commit.Result, error) {
-	ops := []commit.Operation{commit.Add{Path: path.Join(sessions, day, id+".jsonl"), Data: content}}
-	entries, err := s.Hub.Repos.Paths(ctx, s.ref(), "main", []string{"README.md"}, false)
-	if err != nil {
-		return commit.Result{}, err
+// Session is one file of a data set.
+type Session struct {
+	Day     string // 2026-01-31
+	ID      string
+	Content []byte
+}
+
+// Put writes one session in one commit. The card is written with it where there
+// is none, or one of ours that nobody has changed; "" writes none. With create a
+// data set that is not there is made, private; who sees one that is there stays
+// as it is.
+func (s *Set) Put(ctx context.Context, f Session, card string, create bool) (commit.Result, error) {
+	out, err := s.put(ctx, f, card)
+	if !create || !errors.Is(err, wire.RepoNotFound) {
+		return out, err
 	}
-	if len(entries) == 0 {
-		ops = append(ops, commit.Add{Path: "README.md", Data: []byte(Card())})
+	if _, err := s.Hub.Repos.Ensure(ctx, repo.CreateSpec{Ref: s.ref(), Visibility: "private"}); err != nil {
+		return out, err
+	}
+	return s.put(ctx, f, card)
+}
+
+func (s *Set) put(ctx context.Context, f Session, card string) (commit.Result, error) {
+	ops := []commit.Operation{commit.Add{Path: path.Join(sessions, f.Day, f.ID+".jsonl"), Data: f.Content}}
+	if card != "" {
+		due, err := s.cardDue(ctx, card)
+		if err != nil {
+			return commit.Result{}, err
+		}
+		if due {
+			ops = append(ops, commit.Add{Path: cardPath, Data: []byte(card)})
+		}
 	}
 	return s.Hub.Commits.Commit(ctx, commit.Request{
-		Target: commit.Target{Type: wire.Dataset, Repo: s.Repo}, Operations: ops, Summary: "Add session " + id,
+		Target: commit.Target{Type: wire.Dataset, Repo: s.Repo}, Operations: ops, Summary: "Add session " + f.ID,
 	})
 }
 
