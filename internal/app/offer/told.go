@@ -46,6 +46,7 @@ func (t *told) event(ev event.Event) {
 		if o, err := event.Decode[event.ToolOutput](ev); err == nil {
 			t.output(o)
 		}
+	case event.TypeShutdown: // the result says it
 	default:
 		for _, line := range sentence.Of(ev) {
 			t.report(line.Text)

@@ -104,7 +104,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	sdk := mcp.ServerOptions{Capabilities: &mcp.ServerCapabilities{}}
+	sdk := mcp.ServerOptions{Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}}} // the list stays as it is
 	if o.SDK != nil {
 		sdk = *o.SDK
 	}

@@ -93,7 +93,7 @@ type Outcome struct {
 	// Output is the result, or why there is none.
 	Output string
 	OK     bool
-	// Invalid says that the arguments, or the name, were wrong.
+	// Invalid says that the name or the arguments were wrong.
 	Invalid bool
 	// Refused is the judgement of a call that may not run here; nil for others.
 	// Capped says that it is about what is left under the cap.
@@ -109,7 +109,7 @@ func (s *Session) Call(ctx context.Context, name string, args json.RawMessage, l
 	defer cancel()
 	p := s.box.Prepare(ctx, llm.ToolCall{ID: s.number(), Name: name, Arguments: string(args)})
 	if p.Failure != "" {
-		return Outcome{Output: p.Failure, Invalid: true}
+		return Outcome{Output: p.Failure, Invalid: p.Args == nil} // else what they name was not found
 	}
 	if v, capped := s.judge(p); v.Action != policy.Run {
 		v.Hint = "" // it speaks of a conversation
