@@ -37,9 +37,12 @@ func (a *App) Hub() (*hub.Client, error) {
 }
 
 // OpenHub makes a client for whoever is logged in now. Close it when done.
-func (a *App) OpenHub() (*hub.Client, error) {
+func (a *App) OpenHub() (*hub.Client, error) { return a.OpenHubAs(a.Token()) }
+
+// OpenHubAs makes a client for the owner of a token.
+func (a *App) OpenHubAs(token string) (*hub.Client, error) {
 	return hub.New(hub.Options{
-		HTTP: a.http, Endpoint: a.Loaded.URL("HF_ENDPOINT").Value, Token: a.Token(),
+		HTTP: a.http, Endpoint: a.Loaded.URL("HF_ENDPOINT").Value, Token: token,
 		Offline: a.Loaded.EnvFlag("HF_HUB_OFFLINE"),
 		Warn:    func(_, message string) { a.warn(message) },
 		Wait: func(ctx context.Context, d time.Duration, why string) error {

@@ -39,7 +39,7 @@ const mostBytes = 256 << 20
 func Parse(raw []byte) (Document, error) {
 	var in map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &in); err != nil {
-		if err = json.Unmarshal(finite(raw), &in); err != nil {
+		if err = json.Unmarshal(Finite(raw), &in); err != nil {
 			return Document{}, fmt.Errorf("it is no JSON object: %w", err)
 		}
 	}
@@ -153,9 +153,9 @@ func readTime(s string) (time.Time, bool) {
 	return t.UTC(), err == nil
 }
 
-// finite puts null in the place of NaN, Infinity and -Infinity, which Python
+// Finite puts null in the place of NaN, Infinity and -Infinity, which Python
 // writes and JSON does not know.
-func finite(raw []byte) []byte {
+func Finite(raw []byte) []byte {
 	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); {
 		if raw[i] == '"' {
