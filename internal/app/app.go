@@ -22,6 +22,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/debuglog"
 	"github.com/ml-intern/ml-intern/internal/app/demo"
 	"github.com/ml-intern/ml-intern/internal/app/fit"
+	"github.com/ml-intern/ml-intern/internal/app/hooks"
 	"github.com/ml-intern/ml-intern/internal/app/limitlog"
 	"github.com/ml-intern/ml-intern/internal/app/login"
 	"github.com/ml-intern/ml-intern/internal/app/lookups"
@@ -85,6 +86,7 @@ type App struct {
 	login                                       *login.Login
 	hub                                         hubDoor
 	lookups                                     lookups.Door
+	hooks                                       hooks.Desk
 	fleet                                       fleetDoor
 	simulation                                  *simulation.Simulation
 	debugLog                                    *debuglog.Log
@@ -125,6 +127,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if a.store, err = store.New(store.Options{Root: loaded.Places.Sessions()}); err != nil {
 		return nil, err
 	}
+	a.hooks.Loaded, a.hooks.Closed, a.hooks.Transcript, a.hooks.Warn = loaded, o.Simulation != nil, a.transcript, a.warn
 	if err := a.models(); err != nil {
 		return nil, &UsageError{Err: err}
 	}
@@ -140,6 +143,7 @@ func (a *App) Config() *config.Config { return &a.Loaded.Config }
 // Close ends background work.
 func (a *App) Close() error {
 	a.once.Do(func() {
+		a.hooks.Close()
 		a.background.Close()
 		if err := a.lookups.Close(); err != nil {
 			a.Debug(err.Error())

@@ -107,10 +107,16 @@ func (s *Session) another(ctx context.Context, ref, current string) (*live.Chapt
 
 // saved is the journal of a session in which something was said.
 func (a *App) saved(id string) string {
-	path, err := a.store.JournalPath(id)
-	if err == nil {
-		_, err = os.Stat(path)
+	path := a.transcript(id)
+	if _, err := os.Stat(path); err != nil {
+		return ""
 	}
+	return path
+}
+
+// transcript is where the journal of a session lies, empty where none is kept.
+func (a *App) transcript(id string) string {
+	path, err := a.store.JournalPath(id)
 	if err != nil || a.memory != nil {
 		return ""
 	}

@@ -152,7 +152,7 @@ func (s *Session) build(chapter *live.Chapter, tools []tool.Tool) (*agent.Agent,
 	var ag *agent.Agent
 	ag, err = agent.New(agent.Options{
 		SessionID: s.ID, Journal: chapter.Journal, State: state, Caller: caller, Describe: a.Models.Describe, Count: a.Models.Count,
-		Tools: tools, Policy: rules, Settings: settings, Sessions: s.Sessions(), Checkpoints: chapter.Checkpoints,
+		Tools: tools, Policy: rules, Settings: settings, Sessions: s.Sessions(), Checkpoints: chapter.Checkpoints, Hooks: a.hooks.Session(),
 		System: func() string {
 			if !ready { // a later session gets one of its own time
 				if fresh, err := a.systemPrompt(s.Tools, ag.Settings(), rules.Mode()); err == nil {

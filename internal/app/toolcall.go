@@ -35,7 +35,7 @@ func (a *App) CallTools(ctx context.Context, run oneshot.Run) error {
 	}
 	model := oneshot.NewScript(run.Calls)
 	ag, err := agent.New(agent.Options{
-		SessionID: id, Journal: events, Describe: model.Describe, Tools: tools, Policy: rules, Debug: a.Debug,
+		SessionID: id, Journal: events, Describe: model.Describe, Tools: tools, Policy: rules, Hooks: a.hooks.Calls(), Debug: a.Debug,
 		Caller:   inference.New(inference.Options{Model: model, Describe: model.Describe, Estimate: window.Text}),
 		System:   func() string { return "Calls from the command line." },
 		Settings: a.callSettings(oneshot.Model, !run.Approve),
@@ -62,7 +62,7 @@ func (a *App) Direct(ctx context.Context, readOnly bool) (*direct.Session, error
 		return nil, err
 	}
 	return direct.New(agent.Options{
-		SessionID: id, Describe: a.Models.Describe, Tools: tools, Policy: rules, Debug: a.Debug,
+		SessionID: id, Describe: a.Models.Describe, Tools: tools, Policy: rules, Hooks: a.hooks.Calls(), Debug: a.Debug,
 		Caller: inference.New(inference.Options{
 			Model: a.Models, Describe: a.Models.Describe, Estimate: window.Text, MaxRetries: a.retries(),
 		}),

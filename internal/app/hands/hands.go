@@ -74,7 +74,7 @@ func Local(ctx context.Context, l *config.Loaded, session string, spillDir func(
 		Dir: l.Dir, Root: l.Workspace, Confine: local.Confine(c.ConfineFiles),
 		Extra: []string{spillDir(session)}, Home: l.Places.Home, Python: python(l),
 		SpillDir: spillDir, Environ: vars, ForwardHFToken: c.BashForwardHFToken,
-		AllowEnv: c.BashEnvAllow, DropEnv: secretVariables(), Sandbox: fence,
+		AllowEnv: c.BashEnvAllow, DropEnv: environ.SecretNames(), Sandbox: fence,
 	}
 	here, err := local.New(place)
 	if err != nil {
@@ -125,18 +125,6 @@ func build(commands shell.Options, access files.Options, h *Hands) (*Hands, erro
 		}
 	}
 	return h, nil
-}
-
-// secretVariables names the variables whose values are secrets, which not every
-// name tells: commands do not have them.
-func secretVariables() []string {
-	var names []string
-	for _, v := range environ.Variables {
-		if v.Secret {
-			names = append(names, v.Name)
-		}
-	}
-	return names
 }
 
 // python finds the interpreter that checks Python files: nil is the usual

@@ -11,6 +11,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
+	"github.com/ml-intern/ml-intern/internal/app/hooks"
 	"github.com/ml-intern/ml-intern/internal/app/live"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/engine/agent"
@@ -45,6 +46,8 @@ type Options struct {
 	// session runs with.
 	About    func() document.About
 	Settings func() agent.Settings
+	// Hooks are the user's commands beside moments of a session; nil for none.
+	Hooks *hooks.Desk
 	// Warn tells a person a line, once.
 	Warn func(line string)
 	// Log is for operators.
@@ -58,6 +61,7 @@ type outlet func(o Options) (live.Follower, error)
 func list() []outlet {
 	return []outlet{
 		openTelemetry,
+		userHooks,
 	}
 }
 

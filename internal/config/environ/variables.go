@@ -161,6 +161,18 @@ func Redirects(name string) bool {
 	return false
 }
 
+// SecretNames lists the variables of the table whose values are secrets, which not
+// every name tells: commands do not have them.
+func SecretNames() []string {
+	var names []string
+	for _, v := range Variables {
+		if v.Secret {
+			names = append(names, v.Name)
+		}
+	}
+	return names
+}
+
 // Secret says whether a variable's value has to be kept out of everything the
 // program shows, stores or passes on. Unknown names are judged by their form.
 func Secret(name string) bool {

@@ -91,8 +91,10 @@ type Job struct {
 	Flavor string   `json:"flavor,omitempty"`
 	WallS  float64  `json:"wall_time_s,omitempty"`
 	USD    *float64 `json:"estimated_cost_usd,omitempty"`
-	Exit   *int     `json:"exit_code,omitempty"`
-	Log    string   `json:"log,omitempty"` // the file with a command's output
+	// Of a command: its line, its exit code, and the file with its output.
+	Command string `json:"command,omitempty"`
+	Exit    *int   `json:"exit_code,omitempty"`
+	Log     string `json:"log,omitempty"`
 }
 
 // Decision is what commands decide about a moment; empty leaves it as it is.
