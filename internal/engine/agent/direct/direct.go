@@ -23,6 +23,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/engine/agent/conversation"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/delegate"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/execution"
+	"github.com/ml-intern/ml-intern/internal/engine/agent/hooking"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/record"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/setup"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/sources"
@@ -39,6 +40,7 @@ type Session struct {
 	record  *record.Record
 	budget  *budget.Budget
 	sources *sources.Sources
+	hooks   *hooking.Hooks
 	plan    conversation.Plan
 	slots   chan struct{}
 	running sync.WaitGroup // tool goroutines
@@ -68,6 +70,7 @@ func New(o setup.Options) (*Session, error) {
 		opts: o, box: box, record: record.New(nowhere{}, func(error) {}, nil), budget: budget.New(nil),
 		sources: sources.New(&history.State{}), slots: make(chan struct{}, o.Settings.MaxParallel), lanes: map[string]chan struct{}{},
 	}
+	s.hooks = hooking.New(&s.opts, o.SessionID, s.settings)
 	box.Attach(&companion.Session{SessionID: o.SessionID, Record: s.record, Money: s.budget, Cap: s.cap})
 	return s, nil
 }
@@ -81,6 +84,8 @@ func (nowhere) Append(context.Context, string, ...event.Payload) ([]event.Event,
 
 // Tools are the tools that can be called.
 func (s *Session) Tools() []tool.Tool { return s.opts.Tools }
+
+func (s *Session) settings() setup.Settings { return s.opts.Settings }
 
 func (s *Session) cap() int64 { return s.opts.Settings.CapMicroUSD }
 
@@ -111,6 +116,15 @@ func (s *Session) Call(ctx context.Context, name string, args json.RawMessage, l
 	if p.Failure != "" {
 		return Outcome{Output: p.Failure, Invalid: p.Args == nil} // else what they name was not found
 	}
+	told := &teller{log: log}
+	defer told.end()
+	seen, calls := s.session(told), []*execution.Call{p}
+	if !s.hooks.Before(ctx, s.box, seen.Append, "", calls) {
+		return Outcome{Output: name + " was not started: " + context.Cause(ctx).Error()}
+	}
+	if p = calls[0]; p.Failure != "" {
+		return Outcome{Output: p.Failure}
+	}
 	if v, capped := s.judge(p); v.Action != policy.Run {
 		v.Hint = "" // it speaks of a conversation
 		return Outcome{Output: approval.Refusal(p, v), Refused: &v, Capped: capped}
@@ -120,9 +134,7 @@ func (s *Session) Call(ctx context.Context, name string, args json.RawMessage, l
 		return Outcome{Output: name + " was not started: " + err.Error()}
 	}
 	defer leave()
-	told := &teller{log: log}
-	defer told.end()
-	r := execution.Run(ctx, s.session(told), []*execution.Call{p}, 1, &s.running)[0]
+	r := execution.Run(ctx, seen, calls, 1, &s.running)[0]
 	return Outcome{Output: r.Output, OK: r.OK}
 }
 
@@ -200,10 +212,10 @@ func (s *Session) session(told *teller) *execution.Session {
 		Debug:   s.opts.Debug,
 	}
 	out.Evidence = func(e event.Evidence) string { return s.sources.Note(e, out.Append).ID }
+	out.Finished = s.hooks.After(out.Append, "")
 	out.Heard = func(e event.Evidence) { s.sources.Heard(e, out.Append) }
 	out.Delegate = delegate.Host{
-		Options: &s.opts, Settings: func() setup.Settings { return s.opts.Settings }, Session: out, Money: s.budget,
-		Sources: s.sources, Running: &s.running,
+		Options: &s.opts, Settings: s.settings, Session: out, Money: s.budget, Sources: s.sources, Hooks: s.hooks, Running: &s.running,
 	}.Run
 	return out
 }
