@@ -76,7 +76,7 @@ func runDemo(ctx context.Context, s *console.Streams, keep string) error {
 		return err
 	}
 	o := &rootOptions{format: string(headless.Text), simulate: sim.Scenario.Name}
-	code, err := o.follow(ctx, s, a, session, demo.Prompt, nil, nil)
+	code, err := o.follow(ctx, s, a, session, event.UserInput{Text: demo.Prompt}, nil)
 	if err != nil || code != headless.ExitOK {
 		fmt.Fprintln(s.Err, "What was done so far is in "+dir)
 		return firstOf(err, console.Silent(code))

@@ -23,6 +23,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/mcpserve"
 	"github.com/ml-intern/ml-intern/internal/app/command/sandboxes"
 	"github.com/ml-intern/ml-intern/internal/app/command/settings"
+	"github.com/ml-intern/ml-intern/internal/app/command/skills"
 	"github.com/ml-intern/ml-intern/internal/app/command/spending"
 	"github.com/ml-intern/ml-intern/internal/app/crash"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
@@ -36,7 +37,7 @@ func commands() []constructor {
 	return []constructor{
 		library.Sessions, inspect.Models, inspect.Tools, settings.New, account.Login, account.Logout, account.Whoami,
 		audits.New, newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, export.New,
-		detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcpserve.Parent, acp.New, newVersion,
+		skills.New, detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcpserve.Parent, acp.New, newVersion,
 		newToolserver, detached.NewHost, // hidden
 	}
 }

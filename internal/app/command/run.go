@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/command/detached"
 	"github.com/ml-intern/ml-intern/internal/app/detach"
+	"github.com/ml-intern/ml-intern/internal/app/message"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
@@ -102,11 +104,29 @@ func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt
 		return 0, err
 	}
 	defer a.Close()
+	in, err := spelled(ctx, s, a, prompt)
+	if err != nil {
+		return 0, err
+	}
+	in.Images = append(images, in.Images...)
 	session, err := a.OpenSession(ctx, request)
 	if err != nil {
 		return 0, err
 	}
-	return o.follow(ctx, s, a, session, prompt, images, check)
+	return o.follow(ctx, s, a, session, in, check)
+}
+
+// spelled is the message of a prompt: one that calls a skill or a command of the
+// user's by name is spelled out.
+func spelled(ctx context.Context, s *console.Streams, a *app.App, prompt string) (event.UserInput, error) {
+	in, notes, err := message.New(message.Options{App: a}).Prompt(ctx, strings.TrimSpace(prompt))
+	if err != nil {
+		return in, console.Usage("%w", err)
+	}
+	for _, note := range notes {
+		fmt.Fprintln(s.Err, note)
+	}
+	return in, nil
 }
 
 // inBackground hands the run to a process of its own.
@@ -148,14 +168,15 @@ func (o *rootOptions) checkFile(s *console.Streams) error {
 	return nil
 }
 
-func (o *rootOptions) follow(ctx context.Context, s *console.Streams, a *app.App, session *app.Session, prompt string, images []event.Image, check func(string) (string, error)) (int, error) {
+func (o *rootOptions) follow(ctx context.Context, s *console.Streams, a *app.App, session *app.Session, in event.UserInput, check func(string) (string, error)) (int, error) {
 	stop, release := console.StopSignals(ctx, o.timeout)
 	defer release()
 	last := &lastMessage{path: o.lastFile}
 	set := session.Settings()
 	code := headless.Run(ctx, session, headless.Options{
 		Stdout: s.Out, Stderr: s.Err, TTY: s.OutTTY, Format: headless.Format(o.format), Quiet: o.quiet,
-		Verbose: o.verbose, Prompt: strings.TrimSpace(prompt), Images: images, Shown: a.Scrub(strings.TrimSpace(prompt)), After: session.After, Check: check, Stop: stop,
+		Verbose: o.verbose, Prompt: in.Text, Typed: in.Shown, Terms: in.Terms, Images: in.Images, Shown: a.Scrub(cmp.Or(in.Shown, in.Text)),
+		After: session.After, Check: check, Stop: stop,
 		Once: o.simulate != "", Evidence: session.Evidence, Final: last.write, Saved: func() string { return saved(a, session) },
 		Init: headless.Init{
 			SessionID: session.ID, Model: set.Model, Workdir: set.Workdir, Runtime: set.Runtime, Tools: session.Tools,

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/message"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
@@ -115,15 +116,36 @@ func (w *work) open(ctx context.Context) (err error) {
 	if !w.app.Config().SaveSessions {
 		return &app.UsageError{Err: errors.New("save_sessions is false: a session that is not saved ends with its terminal and cannot be detached")}
 	}
+	if err := w.spell(ctx); err != nil {
+		return err
+	}
 	if w.session, err = w.app.OpenSession(ctx, r.Session); err != nil {
 		return err
 	}
 	if err := w.listen(); err != nil {
 		return err
 	}
-	if r.Input != nil {
-		return w.session.Submit(ctx, event.Submission{Operation: *r.Input})
+	if w.request.Input != nil {
+		return w.session.Submit(ctx, event.Submission{Operation: *w.request.Input})
 	}
+	return nil
+}
+
+// spell makes the message of what was typed, where that was not done before.
+func (w *work) spell(ctx context.Context) error {
+	in := w.request.Input
+	if in == nil || in.Shown != "" || in.Terms != nil {
+		return nil
+	}
+	made, notes, err := message.New(message.Options{App: w.app}).Prompt(ctx, in.Text)
+	if err != nil {
+		return &app.UsageError{Err: err}
+	}
+	for _, line := range notes {
+		w.app.Debug(line)
+	}
+	made.Images = append(in.Images, made.Images...)
+	w.request.Input = &made
 	return nil
 }
 

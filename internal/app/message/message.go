@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/skills"
 	"github.com/ml-intern/ml-intern/internal/app"
@@ -22,7 +23,7 @@ import (
 // Options of a Maker.
 type Options struct {
 	App *app.App
-	// Skills are what can be called; nil reads them.
+	// Skills are what can be called; nil reads them when they are needed.
 	Skills *skillset.Set
 	// Seen remembers repositories that were mentioned; nil remembers none.
 	Seen *mention.Seen
@@ -32,17 +33,21 @@ type Options struct {
 
 // Maker makes messages. It is safe for concurrent use.
 type Maker struct {
-	o        Options
+	app      *app.App
+	skills   func() *skillset.Set
 	mentions *mention.Reader
 }
 
 // New returns a Maker.
 func New(o Options) *Maker {
 	a := o.App
-	if o.Skills == nil {
-		o.Skills = skillset.Load(a.Loaded)
-	}
-	return &Maker{o, mention.New(mention.Options{
+	set := sync.OnceValue(func() *skillset.Set {
+		if o.Skills != nil {
+			return o.Skills
+		}
+		return skillset.Load(a.Loaded)
+	})
+	return &Maker{a, set, mention.New(mention.Options{
 		Dir: a.Loaded.Dir, Home: a.Loaded.Places.Home, Own: a.Loaded.Places.Sessions(), Hub: a.OpenHub, Seen: o.Seen, Scrub: a.Scrub, Pictures: o.Pictures,
 	})}
 }
@@ -74,12 +79,12 @@ func (m *Maker) Called(ctx context.Context, text string) (in event.UserInput, no
 	if !ok {
 		return in, nil, false, nil
 	}
-	e, ok := m.o.Skills.Called(name)
+	e, ok := m.skills().Called(name)
 	if !ok {
 		return in, nil, false, nil
 	}
 	if e.Model != "" {
-		if err := m.o.App.Models.Validate(e.Model); err != nil {
+		if err := m.app.Models.Validate(e.Model); err != nil {
 			return in, nil, true, fmt.Errorf("/%s asks for a model that cannot be used: %w (it stands in %s)", name, err, plain.ForTerminal(e.Path))
 		}
 	}
@@ -138,7 +143,7 @@ func (m *Maker) note(e skills.Entry) string {
 	where := string(e.Origin)
 	if e.Path != "" {
 		where = e.Path
-		if rest, err := filepath.Rel(m.o.App.Loaded.Dir, e.Path); err == nil && filepath.IsLocal(rest) {
+		if rest, err := filepath.Rel(m.app.Loaded.Dir, e.Path); err == nil && filepath.IsLocal(rest) {
 			where = rest
 		}
 	}

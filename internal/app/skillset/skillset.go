@@ -64,7 +64,7 @@ func (s *Set) project(l *config.Loaded, into *[]skills.Place, p skills.Place) {
 
 // Options are how skills and commands are read and checked, whoever they are of.
 func Options(places []skills.Place) skills.Options {
-	return skills.Options{Skills: places, Reserved: reserved, Rules: func(rules []string) error {
+	return skills.Options{Skills: places, Reserved: Reserved, Rules: func(rules []string) error {
 		_, err := policy.New(policy.Options{Mode: policy.ModeAsk, Allow: rules})
 		return err
 	}}
@@ -108,8 +108,8 @@ func (s *Set) Warnings() []string {
 	return lines
 }
 
-// reserved are the program's own commands in a conversation.
-func reserved(name string) bool {
+// Reserved reports names of the program's own commands in a conversation.
+func Reserved(name string) bool {
 	return slices.Contains(strings.Fields(`help ? new clear resume sessions fork rename export undo redo rewind diff compact model effort
 		permissions yolo budget status cost context jobs plan tools verbose copy init memory skills commands mcp login doctor
 		share-traces detach quit exit picture`), name)
