@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -111,6 +112,22 @@ func TestStoreIsPrivate(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// Several sessions of one workspace may begin at the same moment.
+func TestSessionsBeginTogether(t *testing.T) {
+	p := open(t)
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			points := checkpoint.New(checkpoint.Options{
+				Workspace: p.dir, Store: p.store, Log: fmt.Sprintf("%s-%d", p.log, i), Session: fmt.Sprint("s", i),
+				Warn: func(text string) { t.Error(text) }, Debug: func(text string) { t.Error(text) },
+			})
+			points.Begin(t.Context(), "turn_1", tool.Risk{Effect: event.Once, Command: "x"}, "call_1")(t.Context(), "bash")
+		})
+	}
+	wait.Wait()
 }
 
 func TestUndoAndRedo(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 const (
@@ -67,6 +69,9 @@ type git struct {
 	tree      string // of the newest snapshot
 }
 
+// lockAgain is how often a store is tried for that somebody else makes.
+const lockAgain = 10 * time.Millisecond
+
 // openGit makes the store where there is none.
 func openGit(ctx context.Context, o Options) (*git, error) {
 	program, err := exec.LookPath("git")
@@ -74,10 +79,15 @@ func openGit(ctx context.Context, o Options) (*git, error) {
 		return nil, errors.New("git is not installed")
 	}
 	g := &git{program: program, workspace: o.Workspace, environ: environ(o)}
+	if err := os.MkdirAll(o.Store, 0o700); err != nil {
+		return nil, err
+	}
+	lock := flock.New(filepath.Join(o.Store, "making.lock")) // several sessions of a workspace may begin at once
+	if _, err := lock.TryLockContext(ctx, lockAgain); err != nil {
+		return nil, fmt.Errorf("lock the store: %w", err)
+	}
+	defer func() { _ = lock.Unlock() }()
 	if _, err := os.Stat(filepath.Join(o.Store, "HEAD")); err != nil {
-		if err := os.MkdirAll(o.Store, 0o700); err != nil {
-			return nil, err
-		}
 		if _, err := g.run(ctx, nil, "init", "-q", "--template="); err != nil {
 			return nil, err
 		}

@@ -80,9 +80,6 @@ func (one *session) begin() {
 			commands = append(commands, c.Command)
 		}
 		one.send(protocol.Commands{Kind: "available_commands_update", Commands: commands})
-		if title := one.at().Title; title != "" {
-			one.send(protocol.InfoChange{Kind: "session_info_update", Title: clean(title)})
-		}
 		for _, note := range one.opened.Notes {
 			one.notice("warning", note)
 		}

@@ -54,6 +54,10 @@ func (d *door) Open(ctx context.Context, r acp.Request) (*acp.Opened, error) {
 	return o.opened(ctx, session, warnings), nil
 }
 
+// idle is how long a session stays that has nothing to do when its editor has
+// gone: an editor is closed without a word.
+const idle = 15 * time.Second
+
 // session opens the session that is asked for. One that runs already is attached
 // to.
 func (o *beside) session(ctx context.Context, r acp.Request) (attach.Session, []string, error) {
@@ -78,7 +82,7 @@ func (o *beside) session(ctx context.Context, r acp.Request) (attach.Session, []
 	started, err := detach.Start(ctx, detach.Command{
 		Environ: o.environ(), Dir: a.Loaded.Dir, Log: a.Loaded.Places.DebugLog(),
 	}, detach.Request{
-		Session: request, Settings: o.door.options.settings(), Trust: o.door.options.trust, NoStream: o.door.options.noStream,
+		Session: request, Settings: o.door.options.settings(), Trust: o.door.options.trust, NoStream: o.door.options.noStream, Idle: idle,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -5,6 +5,7 @@
 package tell
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -45,6 +46,7 @@ type Teller struct {
 	board status.Board
 	usage protocol.Usage
 	title string
+	first string // what was said first: the title of a session that has none
 
 	waiting map[string]event.InputAccepted // texts whose turn has not begun
 	entered bool                           // the text that the turn began with is in the history
@@ -254,13 +256,11 @@ func (t *Teller) begin(in event.TurnStarted) []protocol.Update {
 
 // person tells what a person has said, unless the editor shows it by itself.
 func (t *Teller) person(in event.InputAccepted) []protocol.Update {
+	t.first = cmp.Or(t.first, history.Cut(history.Line(plain.ForTerminal(cmp.Or(in.Shown, in.Text))), titleMost))
 	if !t.past && t.o.Mine != nil && t.o.Mine(in.SubmissionID) {
 		return nil
 	}
-	said := in.Shown
-	if said == "" {
-		said = in.Text
-	}
+	said := cmp.Or(in.Shown, in.Text)
 	for _, image := range in.Images {
 		said += "\n[" + image.MediaType + "]"
 	}
@@ -427,9 +427,9 @@ func planOf(items []event.PlanItem) protocol.Plan {
 func (t *Teller) sums() []protocol.Update {
 	now := t.board.Values(t.at)
 	var all []protocol.Update
-	if now.Title != t.title {
-		t.title = now.Title
-		all = append(all, protocol.InfoChange{Kind: "session_info_update", Title: plain.ForTerminal(now.Title)})
+	if title := cmp.Or(plain.ForTerminal(now.Title), t.first); title != t.title {
+		t.title = title
+		all = append(all, protocol.InfoChange{Kind: "session_info_update", Title: title})
 	}
 	use := protocol.Usage{Kind: "usage_update", Used: now.ContextTokens, Size: now.Window}
 	if use.Size == 0 || use.Used == 0 {
