@@ -52,6 +52,9 @@ var rooms = map[string][]string{
 	"internal/adapter/hub/settings":   {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
 	"internal/adapter/hub/account":    {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
 	"internal/adapter/hub/job":        {"internal/domain", "internal/platform", "internal/adapter/hub/wire"},
+	// Servers of the model context protocol: one connection stands on its link, its
+	// login and what it lists; logins are renewed as that of the Hub is.
+	"internal/adapter/mcp": {"internal/domain", "internal/platform", "internal/adapter/mcp", "internal/adapter/hub/account/oauth"},
 	// Reading, writing and finding sessions stand on one document.
 	"internal/adapter/sessions": {"internal/domain", "internal/platform", "internal/adapter/sessions"},
 	// Each gateway stands on the port and on what texts and posts share.
