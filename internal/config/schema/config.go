@@ -70,6 +70,7 @@ type Config struct {
 	SessionDatasetRepo        string
 	ShareTraces               bool
 	PersonalTraceRepoTemplate string
+	TraceFormat               string // claude_code or sts
 	AutoSaveInterval          int // user turns, <= 0 = off
 	HeartbeatIntervalS        int // seconds, <= 0 = off
 	TelemetryShared           bool

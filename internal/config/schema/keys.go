@@ -271,6 +271,11 @@ var Keys = []Key{
 		at: func(c *Config) any { return &c.PersonalTraceRepoTemplate },
 	},
 	{
+		Name: "trace_format", Kind: String, Default: `"claude_code"`, Allowed: []string{"claude_code", "sts"},
+		Effect: "form of the traces in that dataset: `claude_code` or `sts` (Session Trace Simple Format)",
+		at:     func(c *Config) any { return &c.TraceFormat },
+	},
+	{
 		Name: "auto_save_interval", Kind: Int, Default: `1`, Min: -unbounded, Max: unbounded, Effect: "save and upload every so many user turns; 0 or less = off",
 		at: func(c *Config) any { return &c.AutoSaveInterval },
 	},
