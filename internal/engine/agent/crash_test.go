@@ -182,13 +182,16 @@ type reporter interface {
 
 // crashAt plays the story on a store that dies after k events, and then once
 // more on what is left. It reports false when the story ends before k events.
-func crashAt(t *testing.T, rep reporter, story []round, k int, leave, torn bool) bool {
+func crashAt(t *testing.T, rep reporter, story []round, k int, leave, torn bool, also ...func(*setup)) bool {
 	t.Helper()
 	w := newWorld()
 	store := &mortal{Memory: journal.NewMemory(), left: k, torn: torn}
 	m := storyModel(story)
 	set := func(s *setup) {
 		s.tools, s.store, s.policy.Mode, s.settings.CapMicroUSD = w.tools(), store, policy.ModeUpstream, 1e9
+		for _, change := range also {
+			change(s)
+		}
 	}
 	r := start(t, m, set)
 	accepted := r.agent.Submit(context.Background(), event.Submission{ID: "sub_a", Operation: event.UserInput{Text: "the task"}}) == nil

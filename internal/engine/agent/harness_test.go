@@ -182,6 +182,7 @@ type setup struct {
 	policy   policy.Options
 	tools    []tool.Tool
 	joining  func(ctx context.Context) []tool.Tool
+	hooks    agent.Hooks
 	store    journal.Store
 	state    *history.State
 	resume   bool
@@ -245,7 +246,7 @@ func start(t *testing.T, model *script, change func(*setup)) *rig {
 			}
 			return "you are a test"
 		},
-		Sessions: s.sessions, ScrubStream: s.filter, Checkpoints: s.checkpoints,
+		Sessions: s.sessions, ScrubStream: s.filter, Checkpoints: s.checkpoints, Hooks: s.hooks,
 	})
 	if err != nil {
 		t.Fatal(err)

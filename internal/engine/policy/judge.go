@@ -81,6 +81,9 @@ func (p *Policy) verdict(f *facts, m Mode) Verdict {
 	if reasons := f.outward(); len(reasons) > 0 {
 		return p.base(f, m, reasons...)
 	}
+	if f.Permitted {
+		return Verdict{Action: Run, Reason: "a hook allows it"}
+	}
 	if text, ok := permits(p.permitting(), f); ok {
 		return Verdict{Action: Run, Rule: text, Reason: "the rule " + text + " allows it"}
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -18,6 +19,9 @@ import (
 // the steps without a model are taken.
 const maxForced = 2
 
+// countLimit bounds how long the provider may take to count a request.
+const countLimit = 5 * time.Second
+
 // Options say what a Capacity works with.
 type Options struct {
 	Describe func(ctx context.Context, id string) (llm.Info, error)
@@ -25,7 +29,7 @@ type Options struct {
 	Summarise func(ctx context.Context, messages []llm.Message, maxTokens int) (string, error)
 	Facts     func() compact.Facts
 	// Count asks the provider how many tokens the next request has, where that
-	// is free; ok is false where it cannot tell. It may be nil.
+	// is free; ok is false where it cannot tell. It has five seconds. It may be nil.
 	Count func(ctx context.Context) (tokens int, ok bool)
 	// Learned are the windows that refusals have taught, by model id; nil begins
 	// with none.
@@ -61,6 +65,8 @@ func (r *Capacity) Size(ctx context.Context, model string) int {
 func (r *Capacity) Crowded(ctx context.Context, model string, meter *window.Meter) bool {
 	size := r.Size(ctx, model)
 	if size > 0 && r.o.Count != nil && meter.Tokens()*5 > size*4 {
+		ctx, cancel := context.WithTimeout(ctx, countLimit)
+		defer cancel()
 		if n, ok := r.o.Count(ctx); ok {
 			meter.Measured(n)
 		}

@@ -18,7 +18,7 @@ const hookedNote = "[A hook changed the arguments before the call ran; this outp
 // ask, or with other arguments. Those pass the tool's schema like the model's own.
 func (h *Toolbox) Hooked(ctx context.Context, c *Call, d event.Hook) *Call {
 	if d.Decision == string(hook.Deny) {
-		c.Failure = "Refused: " + c.Name + " was not run, a hook of the user's forbids it: " + stop(d.Reason)
+		c.Failure = "Refused: " + c.Name + " was not run, a hook of the user's forbids it: " + d.Reason
 		c.hear(hook.PreToolUse, d.Context)
 		return c
 	}
@@ -37,17 +37,9 @@ func (h *Toolbox) Hooked(ctx context.Context, c *Call, d event.Hook) *Call {
 	case string(hook.Allow):
 		out.Permitted = true
 	case string(hook.Ask):
-		out.Asks = visible("a hook asks: " + stop(d.Reason))
+		out.Asks = visible("a hook asks: " + d.Reason)
 	}
 	return out
-}
-
-// stop is a reason as the end of a sentence.
-func stop(reason string) string {
-	if reason = strings.TrimSpace(reason); reason == "" {
-		return "it gives no reason."
-	}
-	return reason
 }
 
 // hear keeps what the model is told behind the result.

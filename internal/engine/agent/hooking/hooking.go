@@ -49,6 +49,12 @@ func (h *Hooks) ask(ctx context.Context, tell Teller, in hook.Input) hook.Answer
 	set := h.settings()
 	in.SessionID, in.Cwd, in.Model, in.Mode = h.session, set.Workdir, set.Model, string(h.opts.Policy.Mode())
 	a := h.opts.Hooks.Ask(ctx, in)
+	if ctx.Err() != nil { // nobody waits for a decision any more
+		a = hook.Answer{Warnings: a.Warnings}
+	}
+	if a.Decision != "" && a.Reason == "" {
+		a.Reason = "no reason was given"
+	}
 	if a.UpdatedInput != nil {
 		var object map[string]json.RawMessage
 		var line bytes.Buffer

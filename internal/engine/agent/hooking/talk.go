@@ -107,24 +107,25 @@ func (h *Hooks) Take(ctx context.Context) (text string, ps []event.Payload) {
 	return text, ps
 }
 
-// Stop asks about an answer that would end the turn, and returns what sends the
-// agent on instead; empty ends the turn.
-func (h *Hooks) Stop(ctx context.Context, tell Teller, answer string) (say string) {
-	if h.none() || ctx.Err() != nil {
-		return ""
+// Stop asks about an answer that would end the turn, and reports whether the turn
+// is over; say sends the agent on. A turn that was not decided about when the
+// program ends goes on in the next run.
+func (h *Hooks) Stop(ctx context.Context, tell Teller, answer string) (say string, over bool) {
+	if h.none() {
+		return "", true
 	}
 	in := hook.Input{Moment: hook.Stop, Text: answer, Again: h.sent > 0}
 	a := h.ask(ctx, tell, in)
 	if a.Decision != hook.Deny {
-		return ""
+		return "", ctx.Err() == nil || tool.Interrupted(ctx)
 	}
 	if h.sent == maxSent {
 		_ = tell(event.ToolLog{Tool: "system", Log: fmt.Sprintf("a Stop hook has sent the agent on %d times in a row: the turn ends", maxSent)})
-		return ""
+		return "", true
 	}
 	h.sent++
 	_ = tell(told(in, a)) // the session knows and ends
-	return "[SYSTEM: HOOK] A hook of the user's wants you to go on: " + words(a)
+	return "[SYSTEM: HOOK] A hook of the user's wants you to go on: " + words(a), false
 }
 
 // Compact asks what stands beside the condensing of the conversation and returns

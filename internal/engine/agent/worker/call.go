@@ -25,11 +25,8 @@ func (w *Worker) callModel(ctx context.Context, choice llm.ToolChoice) (inferenc
 	if w.conversation.Mend() {
 		w.Tell(ctx, w.wholeHistory("repair"))
 	}
-	set := w.set()
-	req := llm.Request{
-		Model: set.Model, Kind: llm.KindMain, SessionID: w.id, Messages: w.conversation.Messages(), Tools: w.toolbox.Specs(),
-		Choice: choice, Effort: set.Effort, LongWaits: w.longWait,
-	}
+	set, req := w.set(), w.request()
+	req.Choice, req.LongWaits = choice, w.longWait
 	v := w.observe(ctx, set.Stream)
 	r, err := w.opts.Caller.Do(ctx, req, v)
 	v.Flush()
@@ -54,6 +51,14 @@ func (w *Worker) callModel(ctx context.Context, choice llm.ToolChoice) (inferenc
 		}
 	}
 	return progress.WithoutCutCalls(r), nil
+}
+
+// request is the next main call.
+func (w *Worker) request() llm.Request {
+	set := w.set()
+	return llm.Request{
+		Model: set.Model, Kind: llm.KindMain, SessionID: w.id, Messages: w.conversation.Messages(), Tools: w.toolbox.Specs(), Effort: set.Effort,
+	}
 }
 
 func (w *Worker) observe(ctx context.Context, stream bool) *observer.Observer {

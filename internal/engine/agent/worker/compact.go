@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
@@ -41,21 +40,12 @@ func (w *Worker) compactIfNeeded(ctx context.Context) bool {
 	return res.Fits
 }
 
-// countLimit bounds how long the provider may take to count a request.
-const countLimit = 5 * time.Second
-
 // count asks the provider for the size of the next request.
 func (w *Worker) count(ctx context.Context) (int, bool) {
 	if w.opts.Count == nil {
 		return 0, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, countLimit)
-	defer cancel()
-	set := w.set()
-	return w.opts.Count(ctx, llm.Request{
-		Model: set.Model, Kind: llm.KindMain, SessionID: w.id, Messages: w.conversation.Messages(),
-		Tools: w.toolbox.Specs(), Effort: set.Effort,
-	})
+	return w.opts.Count(ctx, w.request())
 }
 
 // condense runs the compactor over the history.

@@ -127,7 +127,7 @@ func (w *Worker) reenter(ctx context.Context, reason string) bool {
 	w.ensureSystem(ctx)
 	if in := t.Input; !t.Entered && in != nil &&
 		!w.hear(ctx, in.SubmissionID, event.UserInput{Text: in.Text, Shown: in.Shown, Images: in.Images}, true) {
-		w.turn = nil
+		w.end(ctx)
 		return false
 	}
 	return true

@@ -44,7 +44,7 @@ func (w *Worker) Input(ctx context.Context, submission string, in event.UserInpu
 	w.permit(ctx)
 	w.ensureSystem(ctx)
 	if !w.hear(ctx, submission, in, true) {
-		w.turn = nil
+		w.end(ctx)
 		return
 	}
 	w.segment(ctx)
@@ -216,8 +216,10 @@ func (w *Worker) answered(ctx context.Context, text string) outcome {
 	if w.inbox.HasSteer() {
 		return goOn
 	}
-	if say := w.hooks.Stop(ctx, w.teller(), text); say != "" {
-		w.rememberSynthetic(ctx, say)
+	if say, over := w.hooks.Stop(ctx, w.teller(), text); !over {
+		if say != "" {
+			w.rememberSynthetic(ctx, say)
+		}
 		return goOn
 	}
 	if w.set().UsageGates {
