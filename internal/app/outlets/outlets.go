@@ -13,6 +13,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
 	"github.com/ml-intern/ml-intern/internal/app/hooks"
 	"github.com/ml-intern/ml-intern/internal/app/live"
+	"github.com/ml-intern/ml-intern/internal/app/traces"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/engine/agent"
 	"github.com/ml-intern/ml-intern/internal/platform/redact"
@@ -31,6 +32,8 @@ type Options struct {
 	Token func(ctx context.Context) string
 	// User is the user's name on the Hub as far as it is known without asking.
 	User func() string
+	// Traces are the uploads of this user's sessions.
+	Traces func() (*traces.Desk, error)
 	// Scrubber knows the secrets this process holds now.
 	Scrubber func() *redact.Scrubber
 	// Store keeps sessions and the cursors of their followers.
@@ -62,6 +65,7 @@ func list() []outlet {
 	return []outlet{
 		openTelemetry,
 		userHooks,
+		traceUploads,
 	}
 }
 

@@ -13,22 +13,15 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/otlp"
 	"github.com/ml-intern/ml-intern/internal/app/live"
 	"github.com/ml-intern/ml-intern/internal/sink/telemetry"
 )
-
-// collector is where one of the two signals goes.
-type collector struct {
-	url     string
-	headers map[string]string
-}
 
 // openTelemetry tells a collector of the session, where one is set. In a
 // simulation nothing leaves.
@@ -50,7 +43,7 @@ func openTelemetry(o Options) (live.Follower, error) {
 	return func(ctx context.Context, c *live.Chapter) error {
 		t, err := describe(o, c)
 		if err == nil {
-			err = errors.Join(sendTraces(ctx, &t, traces), sendMetrics(ctx, &t, metrics))
+			err = send(ctx, o, &t, traces, metrics)
 		}
 		if err != nil {
 			return err
@@ -60,7 +53,7 @@ func openTelemetry(o Options) (live.Follower, error) {
 }
 
 // signal says where one signal goes; nil is nowhere.
-func signal(o Options, name string) (*collector, error) {
+func signal(o Options, name string) (*otlp.Collector, error) {
 	env := func(suffix string) string {
 		return strings.TrimSpace(cmp.Or(o.Loaded.Env("OTEL_EXPORTER_OTLP_"+name+"_"+suffix), o.Loaded.Env("OTEL_EXPORTER_OTLP_"+suffix)))
 	}
@@ -71,18 +64,18 @@ func signal(o Options, name string) (*collector, error) {
 	if !slices.Contains(kinds, "otlp") {
 		return nil, fmt.Errorf("OTEL_%s_EXPORTER is %q: only otlp and none are known, no telemetry is sent", name, strings.Join(kinds, ","))
 	}
-	c := &collector{url: strings.TrimSpace(o.Loaded.Env("OTEL_EXPORTER_OTLP_" + name + "_ENDPOINT"))}
-	if c.url == "" {
-		c.url = strings.TrimRight(env("ENDPOINT"), "/") + "/v1/" + strings.ToLower(name)
+	c := &otlp.Collector{URL: strings.TrimSpace(o.Loaded.Env("OTEL_EXPORTER_OTLP_" + name + "_ENDPOINT"))}
+	if c.URL == "" {
+		c.URL = strings.TrimRight(env("ENDPOINT"), "/") + "/v1/" + strings.ToLower(name)
 	}
-	if u, err := url.Parse(c.url); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	if u, err := url.Parse(c.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_%s_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT is no address such as http://localhost:4318: no telemetry is sent", name)
 	}
 	if protocol := env("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
 		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %q: only http/protobuf is spoken (port 4318 of a collector), no telemetry is sent", protocol)
 	}
 	var err error
-	if c.headers, err = pairs(env("HEADERS")); err != nil {
+	if c.Headers, err = pairs(env("HEADERS")); err != nil {
 		return nil, fmt.Errorf("the headers for %s in OTEL_EXPORTER_OTLP_HEADERS are not name=value,…: no telemetry is sent", strings.ToLower(name))
 	}
 	return c, nil
@@ -147,37 +140,24 @@ func parent(text string) trace.SpanContext {
 	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
 }
 
-// untilTheEnd is how long a collector that is busy is asked again; the end of the
-// session ends it earlier.
-const untilTheEnd = 24 * time.Hour
-
-// sendTraces makes the sender of spans, where there is a collector for them.
-func sendTraces(ctx context.Context, t *telemetry.Options, to *collector) error {
-	if to == nil {
+// send makes the senders of what has a collector.
+func send(ctx context.Context, o Options, t *telemetry.Options, traces, metrics *otlp.Collector) error {
+	if metrics != nil {
+		metrics.HTTP = o.HTTP
+		t.Metrics = metric.NewPeriodicReader(otlp.Metrics(*metrics))
+	}
+	if traces == nil {
 		return nil
 	}
-	sender, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(to.url), otlptracehttp.WithHeaders(to.headers),
-		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: true, InitialInterval: time.Second, MaxInterval: 30 * time.Second, MaxElapsedTime: untilTheEnd}))
-	if err != nil {
-		return fmt.Errorf("reach the collector of traces: %w", err)
+	traces.HTTP = o.HTTP
+	var err error
+	t.Spans, err = otlp.Traces(ctx, *traces)
+	t.Again = func(err error) (time.Duration, bool) {
+		var busy *otlp.BusyError
+		if errors.As(err, &busy) {
+			return busy.Wait, true
+		}
+		return 0, false
 	}
-	t.Spans = sender
-	t.Again = func(err error) bool { // the sender repeats what the collector refuses for now
-		var lost *url.Error
-		return errors.As(err, &lost)
-	}
-	return nil
-}
-
-// sendMetrics makes the sender of metrics, where there is a collector for them.
-func sendMetrics(ctx context.Context, t *telemetry.Options, to *collector) error {
-	if to == nil {
-		return nil
-	}
-	sender, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(to.url), otlpmetrichttp.WithHeaders(to.headers))
-	if err != nil {
-		return fmt.Errorf("reach the collector of metrics: %w", err)
-	}
-	t.Metrics = metric.NewPeriodicReader(sender)
-	return nil
+	return err
 }

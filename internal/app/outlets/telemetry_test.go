@@ -25,6 +25,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/engine/journal"
+	"github.com/ml-intern/ml-intern/internal/platform/httpx"
 )
 
 const session = "11111111-2222-4333-8444-555555555555"
@@ -116,10 +117,15 @@ func options(t *testing.T, environ ...string) (outlets.Options, *[]string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { kept.Close() })
+	client, err := httpx.New(httpx.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
 	var warned []string
 	return outlets.Options{
 		Loaded: loaded, Version: "1.2.3", Store: kept, Kept: true, Warn: func(line string) { warned = append(warned, line) },
-		Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler), HTTP: client,
 	}, &warned
 }
 

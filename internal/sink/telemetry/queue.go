@@ -39,10 +39,11 @@ func (q *queue) flush() {
 			break
 		}
 		q.o.Log.Warn("spans were not taken", "spans", len(q.spans), "error", err)
-		if !q.o.Again(err) && q.ctx.Err() == nil {
+		asked, again := q.o.Again(err)
+		if !again && q.ctx.Err() == nil {
 			break
 		}
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(max(wait, asked))
 		select {
 		case <-timer.C:
 		case <-q.ctx.Done():

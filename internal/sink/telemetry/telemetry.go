@@ -31,9 +31,10 @@ type Options struct {
 	SessionID string
 	Version   string // the program's
 	// Spans receives finished spans; nil sends none. An error for which Again is
-	// true is tried again, with the same spans, until the session has ended.
+	// true is tried again, with the same spans, until the session has ended, and
+	// not before the wait that it asks for.
 	Spans sdktrace.SpanExporter
-	Again func(error) bool
+	Again func(error) (wait time.Duration, again bool)
 	// Metrics collects the metrics; nil counts nothing.
 	Metrics  metric.Reader
 	Resource *resource.Resource
@@ -72,7 +73,7 @@ func (o *Options) check() error {
 		o.Patience = patience
 	}
 	if o.Again == nil {
-		o.Again = func(error) bool { return false }
+		o.Again = func(error) (time.Duration, bool) { return 0, false }
 	}
 	if o.Resource == nil {
 		o.Resource = resource.Empty()

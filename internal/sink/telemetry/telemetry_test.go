@@ -326,6 +326,8 @@ func TestTellingGoesOn(t *testing.T) {
 
 var errBusy = errors.New("busy")
 
+func busy(err error) (time.Duration, bool) { return 0, errors.Is(err, errBusy) }
+
 // A collector that fails now and then gets every span once and in order; one that
 // refuses a batch for good does not stop what comes behind.
 func TestRepetition(t *testing.T) {
@@ -340,7 +342,7 @@ func TestRepetition(t *testing.T) {
 			}
 			return nil
 		}}
-		o := telemetry.Options{Spans: c, Again: func(err error) bool { return errors.Is(err, errBusy) }, Patience: time.Minute}
+		o := telemetry.Options{Spans: c, Again: busy, Patience: time.Minute}
 		run(t, o, store)
 		if got := len(c.spans); got != 10 || c.asked != 6 {
 			t.Errorf("%d spans after %d tries", got, c.asked)
@@ -373,7 +375,7 @@ func TestDeadCollector(t *testing.T) {
 				saved := int64(0)
 				done := make(chan error, 1)
 				o := fill(telemetry.Options{
-					Spans: c, Again: func(err error) bool { return errors.Is(err, errBusy) },
+					Spans: c, Again: busy,
 					Save: func(seq int64) error { saved = seq; return nil },
 				})
 				go func() { done <- telemetry.Run(t.Context(), o, j.Follow) }()
