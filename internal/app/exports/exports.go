@@ -18,14 +18,15 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/exports/target"
 	"github.com/ml-intern/ml-intern/internal/lab/anonymous"
 	"github.com/ml-intern/ml-intern/internal/lab/trajectory"
+	"github.com/ml-intern/ml-intern/internal/platform/redact"
 )
 
 // Options are what every export is made with.
 type Options struct {
 	Source source.Source
 	Target target.Target
-	// Scrub removes secrets from a line of JSON.
-	Scrub func(line []byte) ([]byte, error)
+	// Scrubber removes secrets from all that is written.
+	Scrubber *redact.Scrubber
 	// Strict also removes what tells who somebody is; Names are known beside those
 	// that a session holds.
 	Strict bool
@@ -132,7 +133,7 @@ func (e *export) put(ctx context.Context, f target.File) error {
 
 // clean is a line of a session without secrets and, where that is wanted, without names.
 func (e *export) clean(s *trajectory.Session, line []byte) ([]byte, error) {
-	out, err := e.Scrub(line)
+	out, _, err := e.Scrubber.JSON(line)
 	if err != nil {
 		return nil, fmt.Errorf("remove the secrets of session %s: %w", s.ID, err)
 	}

@@ -8,20 +8,23 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/row"
+	"github.com/ml-intern/ml-intern/internal/adapter/sessions/transcript"
 	"github.com/ml-intern/ml-intern/internal/app/exports/source"
 	"github.com/ml-intern/ml-intern/internal/app/exports/target"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/domain/usage"
 	"github.com/ml-intern/ml-intern/internal/lab/trajectory"
+	"github.com/ml-intern/ml-intern/internal/platform/redact"
+	"github.com/ml-intern/ml-intern/internal/sink/trace"
 )
 
 // Rows says which sessions become rows of telemetry.
 type Rows struct {
 	// From and To bound the days on which the sessions began; zero is no bound.
 	From, To time.Time
-	// Counters, where it is set, leaves nothing in a row of what was said and done, and
-	// gives what stands in the place of the user's name.
-	Counters func(user string) string
+	// Counters, where it is set, is how shared telemetry renders a session of a user:
+	// rows are then what it would send, and sessions it would not send are left out.
+	Counters func(user string) trace.Render
 }
 
 // Sessions writes a file of one row a session.
@@ -32,12 +35,16 @@ func (r Rows) Sessions(ctx context.Context, o Options) (Summary, error) {
 			e.sum.LeftOut++
 			return nil
 		}
-		line, err := r.line(found.Session)
-		if err == nil {
+		line, err := r.line(found.Session, e.Scrubber)
+		if err == nil && line != nil {
 			line, err = e.clean(found.Session, line)
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			return e.unfit(found, err)
+		case line == nil:
+			e.sum.LeftOut++
+			return nil
 		}
 		name := fileName(found.ID)
 		return e.put(ctx, target.File{Path: "sessions/" + found.Day + "/" + name + ".jsonl", Data: line, Message: "Add session " + name})
@@ -45,18 +52,24 @@ func (r Rows) Sessions(ctx context.Context, o Options) (Summary, error) {
 	return e.sum, err
 }
 
-// line is the row of a session. The sums that came with it count where they are sound.
-func (r Rows) line(s *trajectory.Session) ([]byte, error) {
-	out, err := row.New(documentOf(s))
+// line is the row of a session, nil for one that is left out. The sums that came with it
+// count where they are sound.
+func (r Rows) line(s *trajectory.Session, scrubber *redact.Scrubber) ([]byte, error) {
+	d := documentOf(s)
+	if r.Counters != nil {
+		if !transcript.Of(d).Answered() {
+			return nil, nil
+		}
+		content, err := r.Counters(s.User)(d, scrubber)
+		return content.Bytes, err
+	}
+	out, err := row.New(d)
 	if err != nil {
 		return nil, err
 	}
 	var compact bytes.Buffer
 	if sums, ok := usage.Parse(s.Usage); ok && json.Compact(&compact, s.Usage) == nil {
 		out.UsageMetrics, out.Scalars = compact.String(), sums.Scalars()
-	}
-	if r.Counters != nil {
-		out = out.Counters(r.Counters(s.User))
 	}
 	return out.Line()
 }

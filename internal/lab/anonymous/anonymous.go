@@ -230,7 +230,7 @@ func (s *Session) text(raw []byte, depth int) []byte {
 	if json.Unmarshal(raw, &text) != nil {
 		return raw
 	}
-	clean := text
+	var clean string
 	if inside := strings.TrimSpace(text); depth < mostNested && inside != "" && (inside[0] == '{' || inside[0] == '[') && json.Valid([]byte(text)) {
 		clean = string(s.value([]byte(text), depth+1))
 	} else {

@@ -79,12 +79,25 @@ func parsed(t testing.TB, in object) *trajectory.Session {
 	return s
 }
 
+// digests are sessions as a rollup takes them.
+func digests(t testing.TB, o kpi.Options, sessions ...object) (out []*kpi.Digest) {
+	t.Helper()
+	for _, s := range sessions {
+		out = append(out, kpi.Read(parsed(t, s), o))
+	}
+	return out
+}
+
 // rolled is the row of a window by its columns; nil where there is none.
 func rolled(t testing.TB, w kpi.Window, o kpi.Options, sessions ...object) map[string]string {
 	t.Helper()
+	return row(w, o, digests(t, o, sessions...))
+}
+
+func row(w kpi.Window, o kpi.Options, sessions []*kpi.Digest) map[string]string {
 	r := kpi.New(w, o)
-	for _, s := range sessions {
-		r.Add(kpi.Read(parsed(t, s), o))
+	for _, d := range sessions {
+		r.Add(d)
 	}
 	row, ok := r.Row()
 	if !ok {
@@ -351,12 +364,12 @@ var additive = strings.Fields(`turns llm_calls tokens_prompt tokens_completion t
 
 func TestHoursAddUpToTheDay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		all := sessions(rt)
+		all := digests(t, kpi.Options{}, sessions(rt)...)
 		day := kpi.Day(trajectory.Time("2026-04-24"))
-		want := rolled(t, day, kpi.Options{}, all...)
+		want := row(day, kpi.Options{}, all)
 		sums := map[string]int{}
 		for at := day.From; at.Before(day.To); at = at.Add(time.Hour) {
-			row := rolled(t, kpi.Hour(at), kpi.Options{}, all...)
+			row := row(kpi.Hour(at), kpi.Options{}, all)
 			for _, column := range additive {
 				n, _ := strconv.Atoi(row[column])
 				sums[column] += n
@@ -372,10 +385,10 @@ func TestHoursAddUpToTheDay(t *testing.T) {
 
 func TestOrderOfSessionsDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		all := sessions(rt)
 		o := kpi.Options{Compat: rapid.Bool().Draw(rt, "compat")}
+		all := digests(t, o, sessions(rt)...)
 		day := kpi.Day(trajectory.Time("2026-04-24"))
-		if diff := cmp.Diff(rolled(t, day, o, all...), rolled(t, day, o, rapid.Permutation(all).Draw(rt, "order")...)); diff != "" {
+		if diff := cmp.Diff(row(day, o, all), row(day, o, rapid.Permutation(all).Draw(rt, "order"))); diff != "" {
 			rt.Errorf("(-one order +the other):\n%s", diff)
 		}
 	})

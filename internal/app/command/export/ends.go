@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,6 +30,8 @@ type ends struct {
 	target, out   string
 	redact        string
 	compat        bool
+	// hint says which flags choose another time.
+	hint string
 }
 
 // defaultOut is the folder that takes files where nothing else is said.
@@ -42,26 +43,28 @@ const (
 	redactStrict  = "strict"
 )
 
-func (e *ends) flags(cmd *cobra.Command, texts bool) {
+func (e *ends) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&e.source, "source", "", "read a folder of session or trace `FILES`, or a data set: hf:NS/NAME (default the sessions on this machine)")
 	f.StringVar(&e.store, "store", "", "read the state `DIR` of another installation")
 	f.StringVar(&e.target, "target", "", "upload to the data set `hf:NS/NAME`, made private where it is not there")
 	f.StringVarP(&e.out, "out", "o", "", "write to this `DIR`; - is standard output (default "+defaultOut+")")
-	f.BoolVar(&e.compat, "compat", false, "follow the Python original to the letter, mistakes included")
-	if texts {
-		f.StringVar(&e.redact, "redact", redactSecrets, "remove `WHAT`: secrets, or strict for e-mail and IP addresses, telephone numbers, user and host names too")
-	}
 }
 
-// repoID is the form of a data set's name.
-const repoID = `^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$`
+// texts are the flags of exports that hold what was said.
+func (e *ends) texts(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&e.redact, "redact", redactSecrets, "remove `WHAT`: secrets, or strict for e-mail and IP addresses, telephone numbers, user and host names too")
+}
+
+// rules are the flags of exports that the Python original has too.
+func (e *ends) rules(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&e.compat, "compat", false, "follow the Python original to the letter, mistakes included")
+}
 
 // dataset is the name in hf:NS/NAME, or in NS/NAME as the Python original has it.
 func dataset(text string) (name string, ok bool) {
 	name = strings.TrimPrefix(text, "hf:")
-	matched, err := regexp.MatchString(repoID, name)
-	return name, err == nil && matched && wire.CheckFullRepoID("name", name) == nil
+	return name, wire.CheckFullRepoID("name", name) == nil
 }
 
 func (e *ends) check() error {
@@ -92,9 +95,12 @@ type desk struct {
 	options exports.Options
 }
 
+// work does an export whose ends are open.
+type work func(ctx context.Context, d *desk) (exports.Summary, error)
+
 // run opens both ends, does the export, and tells what came of it. columns says that
 // files begin with a line of columns.
-func (e *ends) run(ctx context.Context, s *console.Streams, writeToken string, columns bool, do func(context.Context, exports.Options) (exports.Summary, error)) error {
+func (e *ends) run(ctx context.Context, s *console.Streams, writeToken string, columns bool, do work) error {
 	if err := e.check(); err != nil {
 		return err
 	}
@@ -113,10 +119,10 @@ func (e *ends) run(ctx context.Context, s *console.Streams, writeToken string, c
 	return errors.Join(err, a.Close())
 }
 
-func (d *desk) do(ctx context.Context, do func(context.Context, exports.Options) (exports.Summary, error)) error {
+func (d *desk) do(ctx context.Context, do work) error {
 	ctx, release := console.StopSignals(ctx, 0)
 	defer release()
-	sum, err := do(ctx, d.options)
+	sum, err := do(ctx, d)
 	d.meter.clear()
 	if ctx.Err() != nil {
 		fmt.Fprintf(d.streams.Err, "stopped: %s\n", sum)
@@ -126,6 +132,9 @@ func (d *desk) do(ctx context.Context, do func(context.Context, exports.Options)
 		return fmt.Errorf("%w (%s)", err, sum)
 	}
 	fmt.Fprintf(d.streams.Err, "%s of %s; to %s\n", sum, console.OneLine(d.options.Source.String()), console.OneLine(d.options.Target.String()))
+	if sum.Read == 0 {
+		fmt.Fprintln(d.streams.Err, "there are no sessions of that time: "+d.ends.hint)
+	}
 	if sum.Failed > 0 {
 		fmt.Fprintln(d.streams.Err, "what could not be stored is tried again by the same command")
 		return console.Silent(1)
@@ -136,11 +145,7 @@ func (d *desk) do(ctx context.Context, do func(context.Context, exports.Options)
 // open opens both ends.
 func (d *desk) open(ctx context.Context, columns bool) error {
 	d.options = exports.Options{
-		Scrub: func(line []byte) ([]byte, error) {
-			out, _, err := d.Secrets().Scrubber().JSON(line)
-			return out, err
-		},
-		Strict: d.ends.redact == redactStrict, Compat: d.ends.compat, Progress: d.meter.read,
+		Scrubber: d.Secrets().Scrubber(), Strict: d.ends.redact == redactStrict, Compat: d.ends.compat, Progress: d.meter.read,
 		Warn: func(line string) {
 			d.meter.clear()
 			fmt.Fprintln(d.streams.Err, console.OneLine(d.Scrub(line)))

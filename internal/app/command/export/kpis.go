@@ -37,8 +37,8 @@ nothing happened has no file. Without a flag it is the hour that ended last.`,
 			if e.out == "-" { // one table, the oldest first
 				slices.Reverse(buckets)
 			}
-			return e.run(ctx, s, "HF_KPI_WRITE_TOKEN", true, func(ctx context.Context, o exports.Options) (exports.Summary, error) {
-				return exports.KPIs(ctx, o, buckets)
+			return e.run(ctx, s, "HF_KPI_WRITE_TOKEN", true, func(ctx context.Context, d *desk) (exports.Summary, error) {
+				return exports.KPIs(ctx, d.options, buckets)
 			})
 		}),
 	}
@@ -46,7 +46,9 @@ nothing happened has no file. Without a flag it is the hour that ended last.`,
 	f.IntVar(&hours, "hours", 1, "the last `N` hours that are over")
 	f.StringVar(&hour, "datetime", "", "one `HOUR` (UTC), as in 2026-01-31T14")
 	f.StringVar(&day, "daily-backfill", "", "one `DAY` (UTC), as in 2026-01-31")
-	e.flags(cmd, false)
+	e.hint = "--hours, --datetime and --daily-backfill choose another"
+	e.flags(cmd)
+	e.rules(cmd)
 	return cmd
 }
 

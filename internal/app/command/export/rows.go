@@ -2,12 +2,14 @@ package export
 
 import (
 	"context"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/exports"
+	"github.com/ml-intern/ml-intern/internal/sink/trace"
 )
 
 func newRows(s *console.Streams) *cobra.Command {
@@ -29,11 +31,31 @@ telemetry would send, which is off unless you turn it on.`,
 			if r.From, r.To, err = d.span(time.Now()); err != nil {
 				return err
 			}
-			return e.run(ctx, s, "HF_SESSION_UPLOAD_TOKEN", false, r.Sessions)
+			return e.run(ctx, s, "HF_SESSION_UPLOAD_TOKEN", false, func(ctx context.Context, desk *desk) (exports.Summary, error) {
+				if counters {
+					r.Counters = desk.counters(ctx)
+				}
+				return r.Sessions(ctx, desk.options)
+			})
 		}),
 	}
 	d.flags(cmd, 0)
 	cmd.Flags().BoolVar(&counters, "counters", false, "leave out what was said and done, and the user's name")
-	e.flags(cmd, true)
+	e.hint = "--days 0 takes all, --date one day"
+	e.flags(cmd)
+	e.texts(cmd)
 	return cmd
+}
+
+// counters is how shared telemetry renders a session: for whoever is logged in, else for
+// the user that the session names.
+func (d *desk) counters(ctx context.Context) func(user string) trace.Render {
+	salt := filepath.Join(d.Loaded.Places.State, "uploads", "salt")
+	me := d.User(ctx, false)
+	return func(user string) trace.Render {
+		if me != nil {
+			user = *me
+		}
+		return trace.Counters(salt, user)
+	}
 }

@@ -86,7 +86,9 @@ func newTraining(s *console.Streams, name chatdata.Format) *cobra.Command {
 			if t.From, t.To, err = d.span(time.Now()); err != nil {
 				return err
 			}
-			return e.run(ctx, s, "HF_SFT_WRITE_TOKEN", false, t.Sessions)
+			return e.run(ctx, s, "HF_SFT_WRITE_TOKEN", false, func(ctx context.Context, d *desk) (exports.Summary, error) {
+				return t.Sessions(ctx, d.options)
+			})
 		}),
 	}
 	f := cmd.Flags()
@@ -96,6 +98,9 @@ func newTraining(s *console.Streams, name chatdata.Format) *cobra.Command {
 	}
 	f.StringVar(&t.Outcome, "min-outcome", "", "leave out sessions that came to less than this `OUTCOME`: "+strings.Join(tags.Outcomes(), ", "))
 	f.StringArrayVar(&t.Tags, "tag", nil, "only sessions with this `TAG`, as in task:training; repeatable, all must be there")
-	e.flags(cmd, true)
+	e.hint = "--days 0 takes all, --date one day"
+	e.flags(cmd)
+	e.texts(cmd)
+	e.rules(cmd)
 	return cmd
 }
