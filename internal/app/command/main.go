@@ -18,6 +18,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/command/detached"
 	"github.com/ml-intern/ml-intern/internal/app/command/export"
+	"github.com/ml-intern/ml-intern/internal/app/command/hooks"
 	"github.com/ml-intern/ml-intern/internal/app/command/inspect"
 	"github.com/ml-intern/ml-intern/internal/app/command/library"
 	"github.com/ml-intern/ml-intern/internal/app/command/mcpserve"
@@ -36,7 +37,7 @@ type constructor func(*console.Streams) *cobra.Command
 func commands() []constructor {
 	return []constructor{
 		library.Sessions, inspect.Models, inspect.Tools, settings.New, account.Login, account.Logout, account.Whoami,
-		audits.New, newDoctor, newTrust, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, export.New,
+		audits.New, newDoctor, newTrust, hooks.New, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, export.New,
 		skills.New, detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcpserve.Parent, acp.New, newVersion,
 		newToolserver, detached.NewHost, // hidden
 	}

@@ -58,6 +58,7 @@ func Commands(d *Desk) []dialog.Command {
 		shelf.Skills(d),
 		shelf.Commands(d),
 		project.MCP(d),
+		project.Hooks(d),
 		project.Login(d),
 		project.Doctor(d),
 		project.ShareTraces(d),

@@ -1,0 +1,57 @@
+package hooks
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ml-intern/ml-intern/internal/adapter/hooks"
+	"github.com/ml-intern/ml-intern/internal/domain/hook"
+)
+
+// Title says beside what a hook stands.
+func (r Row) Title() string {
+	if r.Matcher == "" {
+		return string(r.Moment)
+	}
+	return string(r.Moment) + " " + r.Matcher
+}
+
+// Text says what runs, and how.
+func (r Row) Text() string {
+	how := []string{}
+	if r.Layer != "user" {
+		how = append(how, r.Layer)
+	}
+	if r.Async {
+		how = append(how, "nobody waits for it")
+	}
+	if r.Timeout != int(hooks.DefaultTimeout.Seconds()) {
+		how = append(how, fmt.Sprintf("at most %d s", r.Timeout))
+	}
+	if len(how) == 0 {
+		return r.Command
+	}
+	return r.Command + " (" + strings.Join(how, ", ") + ")"
+}
+
+// Empty is what is said where there are none.
+const Empty = "No hook is configured: hooks is empty in the settings."
+
+// Moment is the moment of a name, in any letter case.
+func Moment(name string) (hook.Moment, bool) {
+	for _, m := range hook.Moments() {
+		if strings.EqualFold(string(m), name) {
+			return m, true
+		}
+	}
+	return "", false
+}
+
+// Names lists the moments, for messages.
+func Names() string {
+	var names []string
+	for _, m := range hook.Moments() {
+		names = append(names, string(m))
+	}
+	return strings.Join(names, ", ")
+}
