@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/skills"
+	"github.com/ml-intern/ml-intern/internal/adapter/skills/builtin"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/config/place"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
@@ -49,6 +50,7 @@ func Load(l *config.Loaded) *Set {
 	}
 	o.Skills = append(o.Skills, skills.Place{Dir: UserSkills(l), Origin: skills.User})
 	o.Commands = append(o.Commands, skills.Place{Dir: UserCommands(l), Origin: skills.User})
+	o.BuiltIn = builtin.Files()
 	s.Library = skills.Load(o)
 	return s
 }
