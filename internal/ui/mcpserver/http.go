@@ -37,6 +37,8 @@ const (
 	headerWait = 10 * time.Second
 	bodyWait   = 30 * time.Second
 	writeWait  = 30 * time.Second
+	// hangUp is how long the end of the server waits for requests that are no calls.
+	hangUp = time.Second
 	// idleConnection is how long a connection without requests stays.
 	idleConnection = 2 * time.Minute
 	// replayed is what is kept for clients that lose their connection in the
@@ -95,7 +97,7 @@ func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, o HTTP) error {
 	case err = <-ended:
 	case <-ctx.Done():
 		s.Close()
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUp)
 		defer cancel()
 		_ = web.Shutdown(late) // what is left open is cut off
 		_ = web.Close()
