@@ -271,13 +271,9 @@ func (a *App) systemPrompt(tools []string, set agent.Settings, mode policy.Mode)
 	if err != nil {
 		a.Debug("project guidance: " + err.Error())
 	}
-	userName := ""
-	if known := a.user(context.Background(), false); known != nil {
-		userName = *known
-	}
 	return prompt.Render(prompt.Session{
 		Tools: tools, Runtime: set.Runtime, Headless: a.unattended, Workdir: set.Workdir,
 		Mode: string(mode), CapUSD: policy.USD(set.CapMicroUSD), Now: time.Now(),
-		User: userName, Guidance: guidance, GuidanceFiles: files,
+		User: a.userName(), Guidance: guidance, GuidanceFiles: files,
 	})
 }

@@ -327,12 +327,34 @@ func (q *Queue) remove(ctx context.Context, session string) error {
 			return fmt.Errorf("clean the queue of uploads: %w", err)
 		}
 	}
-	_ = os.Remove(filepath.Join(q.dir, busy(session))) // it is open: not every system lets it go
+	for _, name := range []string{busy(session), written(session)} {
+		_ = os.Remove(filepath.Join(q.dir, name)) // it may be open: not every system lets it go
+	}
 	return nil
 }
 
 // busy is the lock of whoever sends a session.
 func busy(session string) string { return session + ".lock" }
+
+// holdTime is how long somebody else may keep a session's file.
+const holdTime = 5 * time.Second
+
+// Hold keeps others from writing the session's file until release is called.
+// Where that cannot be had the file is written all the same: what it tells of
+// uploads may then be old.
+func (q *Queue) Hold(session string) (release func()) {
+	if _, err := os.Stat(q.file(session)); err != nil {
+		return func() {} // nothing is told of it
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), holdTime)
+	defer cancel()
+	l := flock.New(filepath.Join(q.dir, written(session)), flock.SetPermissions(0o600))
+	_, _ = l.TryLockContext(ctx, lockRetry)
+	return func() { _ = l.Close() }
+}
+
+// written is the lock of whoever writes a session's file.
+func written(session string) string { return session + ".json.lock" }
 
 // Places returns how the data sets have answered, by their pages.
 func (q *Queue) Places() (map[string]Place, error) {
