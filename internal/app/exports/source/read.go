@@ -171,6 +171,9 @@ func journal(raw []byte) (*trajectory.Session, error) {
 			break
 		}
 	}
+	if len(events) == 0 {
+		return nil, errNoSession
+	}
 	return ofEvents(events)
 }
 
