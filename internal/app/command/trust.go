@@ -9,8 +9,10 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
+	"github.com/ml-intern/ml-intern/internal/app/hooks"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/config/place"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
 func newTrust(s *console.Streams) *cobra.Command {
@@ -58,6 +60,23 @@ func trust(ctx context.Context, s *console.Streams, dir string, revoke bool) err
 	if err := list.Trust(root); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.Out, "%s is trusted\n", root)
-	return err
+	fmt.Fprintf(s.Out, "%s is trusted\n", root)
+	return introduce(ctx, s, dir)
+}
+
+// introduce shows the commands that a project brings beside a session's moments.
+func introduce(ctx context.Context, s *console.Streams, dir string) error {
+	l, err := config.Load(ctx, config.Options{Dir: dir, Environ: s.Environ})
+	if l == nil {
+		return err
+	}
+	rows := hooks.Project(l) // with faulty settings, those that can be read
+	if len(rows) == 0 {
+		return nil
+	}
+	fmt.Fprintln(s.Out, "These commands of the project's run from now on:")
+	for _, r := range rows {
+		fmt.Fprintf(s.Out, "  %s: %s\n", plain.ForTerminal(r.Title()), plain.ForTerminal(console.OneLine(r.Command)))
+	}
+	return hooks.Know(l)
 }

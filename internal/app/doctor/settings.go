@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ml-intern/ml-intern/internal/app/hooks"
 	"github.com/ml-intern/ml-intern/internal/config"
+	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
 )
 
@@ -152,4 +154,17 @@ func (o Options) mcp(context.Context) []Finding {
 		out = append(out, Finding{Name: "mcp server", Status: OK, Detail: name + ": validated, not started in this version"})
 	}
 	return out
+}
+
+// hooks tells what runs beside a session's moments.
+func (o Options) hooks(context.Context) []Finding {
+	rows := hooks.List(o.Loaded)
+	if len(rows) == 0 {
+		return nil
+	}
+	detail := amount.Count(len(rows), "command") + " beside " + hooks.Of(rows)
+	if n := len(hooks.Project(o.Loaded)); n > 0 {
+		detail += fmt.Sprintf(", %s of this project's own", amount.Grouped(n))
+	}
+	return one("hooks", OK, detail+" (ml-intern hooks)")
 }

@@ -266,7 +266,7 @@ type (
 		UpdatedInput json.RawMessage `json:"updated_input,omitempty"`
 		Tool         string          `json:"tool,omitempty"`
 		ToolCallID   string          `json:"tool_call_id,omitempty"`
-		// SubmissionID is the message that was kept back.
+		// SubmissionID is the message that does not join the running turn.
 		SubmissionID string `json:"submission_id,omitempty"`
 		AgentID      string `json:"agent_id,omitempty"`
 	}

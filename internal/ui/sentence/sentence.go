@@ -14,6 +14,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
+	"github.com/ml-intern/ml-intern/internal/domain/hook"
 )
 
 // Tone is how a line is meant.
@@ -99,6 +100,10 @@ func ofWorld(ev event.Event) []Line {
 		})
 	case event.TypeFinding:
 		return with(ev, finding)
+	case event.TypeCommandEnded:
+		return with(ev, commandOver)
+	case event.TypeHook:
+		return with(ev, hooked)
 	}
 	return nil
 }
@@ -253,6 +258,46 @@ func jobOver(in event.JobComplete) []Line {
 		took = amount.Took(time.Duration(in.WallTimeS * float64(time.Second)))
 	}
 	return one(tone, "job "+line(in.JobID)+" is over: "+dotted(in.FinalStatus, took, cost(in.EstimatedCostUSD)))
+}
+
+// commandOver tells the end of a command in the background.
+func commandOver(in event.CommandEnded) []Line {
+	tone, how := Warning, "nobody has seen how"
+	switch {
+	case in.Signal != "":
+		how = "ended by " + line(in.Signal)
+	case in.ExitCode != nil:
+		how = fmt.Sprintf("exit code %d", *in.ExitCode)
+	}
+	if in.ExitCode != nil && *in.ExitCode == 0 {
+		tone = Quiet
+	}
+	took := ""
+	if in.WallTimeS > 0 && in.WallTimeS < 1e9 {
+		took = amount.Took(time.Duration(in.WallTimeS * float64(time.Second)))
+	}
+	return one(tone, "command "+line(in.ID)+" is over: "+dotted(how, took))
+}
+
+// hooked tells what hooks have decided where nothing else shows it: a refused call
+// tells by its result, a message that ends its turn by an error. Those of
+// sub-agents are theirs.
+func hooked(in event.Hook) []Line {
+	if in.AgentID != "" {
+		return nil
+	}
+	denied := in.Decision == string(hook.Deny)
+	switch moment := hook.Moment(in.Hook); {
+	case moment == hook.Stop && denied:
+		return one(Quiet, "a hook sends the agent on: "+line(in.Reason))
+	case moment == hook.UserPromptSubmit && in.SubmissionID != "":
+		return one(Warning, "a hook keeps the message back: "+line(in.Reason))
+	case moment == hook.PostToolUse && denied:
+		return one(Quiet, "a hook objects to "+line(in.Tool)+": "+line(in.Reason))
+	case moment == hook.PreToolUse && len(in.UpdatedInput) > 0:
+		return one(Quiet, "a hook changes the arguments of "+line(in.Tool))
+	}
+	return nil
 }
 
 func finding(in event.Finding) []Line {

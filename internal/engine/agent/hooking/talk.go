@@ -63,15 +63,15 @@ func (h *Hooks) Prompt(ctx context.Context, tell Teller, submission, text string
 		return true
 	}
 	ev := told(in, a)
-	ev.SubmissionID = submission
-	ps := []event.Payload{ev}
-	if begins {
-		ps = append(ps, event.Error{
-			Error: "a hook of yours keeps the message back: " + a.Reason, Code: "hook", Class: string(llm.ClassInvalidRequest),
-			Hint: "Nothing of it has entered the conversation. /hooks, or ml-intern hooks, lists what runs beside messages.",
-		})
+	if !begins {
+		ev.SubmissionID = submission
+		_ = tell(ev) // the session knows and ends
+		return false
 	}
-	_ = tell(ps...) // the session knows and ends
+	_ = tell(ev, event.Error{
+		Error: "a hook of yours keeps the message back: " + a.Reason, Code: "hook", Class: string(llm.ClassInvalidRequest),
+		Hint: "Nothing of it has entered the conversation. /hooks, or ml-intern hooks, lists what runs beside messages.",
+	})
 	return false
 }
 

@@ -1,19 +1,18 @@
 package transcript
 
 import (
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
-	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/markdown"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/waiting"
 )
 
 // answerIndent is the left margin of the model's words, in columns.
@@ -152,43 +151,17 @@ func (t *Transcript) joined(text string) {
 		t.turn.entered = true
 		return // the text the turn began with
 	}
-	for i, waiting := range t.waiting {
-		if waiting.Steer && waiting.Text == excerpt.Head(text, inputLimit) {
-			t.waiting = slices.Delete(slices.Clone(t.waiting), i, i+1)
-			t.user(waiting)
-			return
-		}
+	if in, ok := t.waiting.Join(text); ok {
+		t.user(in)
 	}
 }
 
 // accepted notes a text; it is shown when its turn begins.
 func (t *Transcript) accepted(in event.InputAccepted) {
-	for i := range in.Images {
-		in.Images[i].Data = "" // only its kind is shown
-	}
-	in.Text, in.Shown = excerpt.Head(in.Text, inputLimit), excerpt.Head(in.Shown, inputLimit)
-	t.waiting = append(t.waiting, in)
+	in = t.waiting.Add(in)
 	if t.opts.Plain && (in.Queued || in.Steer) {
-		t.Say(theme.Dim, waitingNote(in)+": "+oneLine(typed(in)))
+		t.Say(theme.Dim, waiting.Note(in)+": "+oneLine(waiting.Typed(in)))
 	}
-}
-
-// inputLimit is the most characters that are kept of a text that waits.
-const inputLimit = 64 << 10
-
-// typed is what the person typed.
-func typed(in event.InputAccepted) string {
-	if in.Shown != "" {
-		return in.Shown
-	}
-	return in.Text
-}
-
-func waitingNote(in event.InputAccepted) string {
-	if in.Steer {
-		return "joins"
-	}
-	return "queued"
 }
 
 // user shows what a person has said, unless it stands right above already.
@@ -198,7 +171,7 @@ func (t *Transcript) user(in event.InputAccepted) {
 	}
 	t.page.Fresh(page.User)
 	mark := t.theme.Glyph(theme.Prompt) + " "
-	for _, line := range page.Wrap(strings.TrimRight(page.Clean(typed(in)), "\n"), t.page.Width()-answerIndent) {
+	for _, line := range page.Wrap(strings.TrimRight(page.Clean(waiting.Typed(in)), "\n"), t.page.Width()-answerIndent) {
 		t.page.Line(t.page.Paint(theme.User, strings.TrimRight(mark+line, " ")))
 		mark = "  "
 	}

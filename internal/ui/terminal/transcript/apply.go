@@ -2,7 +2,6 @@ package transcript
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
@@ -118,6 +117,8 @@ func (t *Transcript) applyTurn(ev event.Event, at time.Time) {
 		return
 	case event.TypeTurnResumed:
 		with(ev, func(in event.TurnResumed) { t.resumeTurn(in, at) })
+	case event.TypeHook: // it may have kept a text back
+		with(ev, func(in event.Hook) { t.waiting.Take(in.SubmissionID) })
 	}
 	ends := t.ends(ev)
 	if ends {
@@ -197,12 +198,8 @@ func (t *Transcript) begin(in event.TurnStarted, at time.Time) {
 	}
 	t.turn = turn{open: true, id: in.TurnID, began: at}
 	t.calls, t.crew = nil, agents.Crew{}
-	for i, waiting := range t.waiting {
-		if in.SubmissionID != "" && waiting.SubmissionID == in.SubmissionID {
-			t.waiting = slices.Delete(slices.Clone(t.waiting), i, i+1)
-			t.user(waiting)
-			break
-		}
+	if text, ok := t.waiting.Take(in.SubmissionID); ok {
+		t.user(text)
 	}
 	if t.opts.Plain {
 		t.Say(theme.Dim, "working")

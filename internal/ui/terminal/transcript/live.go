@@ -5,11 +5,11 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
-	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/agents"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/page"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/plan"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/waiting"
 )
 
 const (
@@ -156,25 +156,17 @@ func (t *Transcript) agentLines(now time.Time) []string {
 // queue is what a person has said that has not begun: first what joins the
 // running turn.
 func (t *Transcript) queue() []string {
-	var waiting []event.InputAccepted
-	for _, joins := range [...]bool{true, false} {
-		for _, in := range t.waiting {
-			if in.Steer == joins {
-				waiting = append(waiting, in)
-			}
-		}
-	}
 	var lines []string
-	for i, in := range waiting {
+	for i, in := range t.waiting.All() {
 		if i == shownWaiting {
-			return append(lines, t.page.Paint(theme.Dim, "  and "+amount.Grouped(len(waiting)-i)+" more"))
+			return append(lines, t.page.Paint(theme.Dim, "  and "+amount.Grouped(t.waiting.Len()-i)+" more"))
 		}
 		head := []page.Piece{{Role: theme.Dim, Text: t.theme.Glyph(theme.Prompt) + " "}}
 		var tail []page.Piece
 		if in.Queued || in.Steer {
-			tail = []page.Piece{{Role: theme.Dim, Text: "  " + waitingNote(in)}}
+			tail = []page.Piece{{Role: theme.Dim, Text: "  " + waiting.Note(in)}}
 		}
-		lines = append(lines, t.page.Row(head, page.Piece{Role: theme.Dim, Text: oneLine(typed(in))}, tail...))
+		lines = append(lines, t.page.Row(head, page.Piece{Role: theme.Dim, Text: oneLine(waiting.Typed(in))}, tail...))
 	}
 	return lines
 }

@@ -81,6 +81,13 @@ var payloads = rapid.Custom(func(t *rapid.T) event.Payload {
 		},
 		func() event.Payload { return event.TurnStarted{TurnID: id(), SubmissionID: id(), Model: w()} },
 		func() event.Payload { return event.TurnResumed{TurnID: id()} },
+		func() event.Payload {
+			return event.Hook{
+				Hook: rapid.SampledFrom([]string{"PreToolUse", "PostToolUse", "UserPromptSubmit", "Stop"}).Draw(t, "hook"), Decision: rapid.SampledFrom([]string{"deny", ""}).Draw(t, "decision"),
+				Reason: w(), Tool: tool(), ToolCallID: id(), SubmissionID: id(), UpdatedInput: args.Draw(t, "updated"),
+			}
+		},
+		func() event.Payload { return event.CommandEnded{ID: w(), Signal: w(), WallTimeS: float64(n())} },
 		func() event.Payload { return event.Processing{} },
 		func() event.Payload {
 			return event.TurnComplete{FinalResponse: &text, StopReason: w(), Unverified: []string{w(), w()}}

@@ -19,6 +19,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/past"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/shelf"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/status"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript/waiting"
 )
 
 // Status are the values of the moment, Tool is a finished call.
@@ -57,7 +58,7 @@ type Transcript struct {
 	thought  thought
 	calls    []*call
 	crew     agents.Crew
-	waiting  []event.InputAccepted
+	waiting  waiting.Texts
 	gate     *event.ApprovalRequired
 	answered map[string]bool // which calls of the gate
 	plan     []event.PlanItem
@@ -176,7 +177,7 @@ func (t *Transcript) Plan() []event.PlanItem { return slices.Clone(t.plan) }
 func (t *Transcript) Status() Status {
 	now := t.opts.Now()
 	s := t.board.Values(now)
-	s.Queue, s.Busy = len(t.waiting), t.Busy()
+	s.Queue, s.Busy = t.waiting.Len(), t.Busy()
 	if t.turn.open {
 		s.Elapsed = t.turn.took(now)
 	}
@@ -207,7 +208,7 @@ func (t *Transcript) Stop() {
 
 // forget drops what waits and what runs.
 func (t *Transcript) forget() {
-	t.calls, t.crew, t.waiting = nil, agents.Crew{}, nil
+	t.calls, t.crew, t.waiting = nil, agents.Crew{}, waiting.Texts{}
 	t.gate, t.answered = nil, nil
 }
 

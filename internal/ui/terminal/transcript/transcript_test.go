@@ -106,6 +106,12 @@ func TestQueuedTextsWaitInTheLiveRegion(t *testing.T) {
 		t.Errorf("live: %q", got)
 	}
 	f.events = nil
+	f.tell(event.InputAccepted{SubmissionID: "sub_4", Text: "my password", Steer: true},
+		event.Hook{Hook: "PreToolUse", Decision: "deny"}, event.Hook{Hook: "UserPromptSubmit", Decision: "deny", Reason: "a secret", SubmissionID: "sub_4"})
+	if got := s.play(f); !strings.Contains(got, "a hook keeps the message back: a secret") || s.Status().Queue != 2 || strings.Contains(s.live(), "password") {
+		t.Errorf("kept back: %q, live %q", got, s.live())
+	}
+	f.events = nil
 	f.tell(event.HistoryMessage{Message: llm.Message{Role: llm.User, Text: "rather this"}}).completes("")
 	f.tell(event.TurnStarted{TurnID: "turn_2", SubmissionID: "sub_2"})
 	got := s.play(f)
