@@ -110,8 +110,8 @@ func (o *Offer) call(name string) mcpserver.Call {
 		out := o.session.Call(ctx, name, args, func(line string) { report(scrub(line)) })
 		text := scrub(out.Output)
 		switch {
-		case out.Refused != nil:
-			return mcpserver.Fail("refused", text+" "+way(*out.Refused, out.Capped)), nil
+		case out.Refused:
+			return mcpserver.Fail("refused", strings.TrimSpace(text+" "+way(out.Verdict, out.Capped))), nil
 		case out.Invalid:
 			return mcpserver.Fail("invalid_arguments", text), nil
 		case !out.OK:
@@ -124,6 +124,8 @@ func (o *Offer) call(name string) mcpserver.Call {
 // way says what would let a refused call run.
 func way(v policy.Verdict, capped bool) string {
 	switch {
+	case v.Reason == "": // a hook's
+		return ""
 	case capped:
 		return "The cap of this server is set where it is started: ml-intern mcp serve --max-cost USD."
 	case v.Always:

@@ -100,9 +100,10 @@ type Outcome struct {
 	OK     bool
 	// Invalid says that the name or the arguments were wrong.
 	Invalid bool
-	// Refused is the judgement of a call that may not run here; nil for others.
-	// Capped says that it is about what is left under the cap.
-	Refused *policy.Verdict
+	// Refused says that it may not run here. Verdict is the judgement, empty where
+	// a hook has decided; Capped says that it is about what is left under the cap.
+	Refused bool
+	Verdict policy.Verdict
 	Capped  bool
 }
 
@@ -123,11 +124,11 @@ func (s *Session) Call(ctx context.Context, name string, args json.RawMessage, l
 		return Outcome{Output: name + " was not started: " + context.Cause(ctx).Error()}
 	}
 	if p = calls[0]; p.Failure != "" {
-		return Outcome{Output: p.Failure}
+		return Outcome{Output: p.Failure, Refused: true}
 	}
 	if v, capped := s.judge(p); v.Action != policy.Run {
 		v.Hint = "" // it speaks of a conversation
-		return Outcome{Output: approval.Refusal(p, v), Refused: &v, Capped: capped}
+		return Outcome{Output: approval.Refusal(p, v), Refused: true, Verdict: v, Capped: capped}
 	}
 	leave, err := s.enter(ctx, p.Risk.Lane)
 	if err != nil {
