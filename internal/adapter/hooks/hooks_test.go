@@ -303,7 +303,7 @@ func TestTimeouts(t *testing.T) {
 			if took := time.Since(began); took < time.Second || took > 10*time.Second {
 				t.Errorf("took %v", took)
 			}
-			if a.Decided() || len(a.Warnings) != 1 || !strings.Contains(a.Warnings[0], "did not end within 1s and was ended") {
+			if a.Decided() || len(a.Warnings) != 1 || !strings.Contains(a.Warnings[0], "did not end within 1 s and was ended") {
 				t.Errorf("%+v", a)
 			}
 			eventually(t, "its processes end", func() bool { return !b.running("pids") })
