@@ -89,7 +89,11 @@ func (c *Conn) Serve(ctx context.Context, h Handler) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	c.mu.Lock()
 	c.handler, c.fail = h, cancel
+	broken := c.broken
 	c.mu.Unlock()
+	if broken != nil { // nobody could be told so yet
+		cancel(broken)
+	}
 	lines := make(chan line)
 	go read(ctx, c.in, lines)
 	err := c.take(ctx, lines)
