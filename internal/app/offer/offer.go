@@ -13,7 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ml-intern/ml-intern/internal/adapter/skills"
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/skillset"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/engine/agent/direct"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
@@ -39,7 +41,8 @@ type Options struct {
 // Offer are the tools, and what they share. Close it when nothing is called any
 // more.
 type Offer struct {
-	Tools []mcpserver.Tool
+	Tools   []mcpserver.Tool
+	Prompts []mcpserver.Prompt
 
 	opts    Options
 	session *direct.Session
@@ -65,7 +68,23 @@ func New(ctx context.Context, o Options) (*Offer, error) {
 	if err := all.pick(); err != nil {
 		return nil, errors.Join(err, all.close())
 	}
+	all.Prompts = prompts(o.App)
 	return all, nil
+}
+
+// prompts are the built-in skills. Those of a person or a project are for our own
+// agent.
+func prompts(a *app.App) []mcpserver.Prompt {
+	var all []mcpserver.Prompt
+	for _, e := range skillset.Load(a.Loaded).Entries {
+		if e.Origin == skills.BuiltIn {
+			all = append(all, mcpserver.Prompt{Name: e.Name, Description: e.Description, Hint: e.Hint, Text: func(given string) (string, error) {
+				body, err := e.Body()
+				return skills.Fill(body, given), err
+			}})
+		}
+	}
+	return all
 }
 
 // offered reports whether a tool is of use to another agent. The plan is that of

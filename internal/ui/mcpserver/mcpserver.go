@@ -56,12 +56,22 @@ func Offer(t tool.Tool, readOnly bool, call Call) Tool {
 	}
 }
 
+// Prompt is a text that a person can bring into a conversation with the other
+// agent.
+type Prompt struct {
+	Name, Description string
+	// Hint shows what it takes, such as "[dataset]"; what was given goes to Text.
+	Hint string
+	Text func(given string) (string, error)
+}
+
 // Options make a Server.
 type Options struct {
 	Name, Title, Version string
 	// Instructions tell the other agent what all this is for.
 	Instructions string
 	Tools        []Tool
+	Prompts      []Prompt
 	// Parallel bounds the calls that run at once; 0 is 64. What comes beyond is
 	// refused, not queued.
 	Parallel int
@@ -104,7 +114,10 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	sdk := mcp.ServerOptions{Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}}} // the list stays as it is
+	sdk := mcp.ServerOptions{Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}}} // lists stay as they are
+	if len(o.Prompts) > 0 {
+		sdk.Capabilities.Prompts = &mcp.PromptCapabilities{}
+	}
 	if o.SDK != nil {
 		sdk = *o.SDK
 	}
@@ -119,6 +132,9 @@ func New(o Options) (*Server, error) {
 		if err := s.add(t); err != nil {
 			return nil, err
 		}
+	}
+	for _, p := range o.Prompts {
+		s.prompt(p)
 	}
 	return s, nil
 }
@@ -143,6 +159,22 @@ func (s *Server) add(t Tool) (err error) {
 		return s.call(ctx, t, req), nil
 	})
 	return nil
+}
+
+// given is the name of a prompt's one argument.
+const given = "arguments"
+
+func (s *Server) prompt(p Prompt) {
+	d := &mcp.Prompt{Name: p.Name, Description: p.Description, Arguments: []*mcp.PromptArgument{{Name: given, Description: p.Hint}}}
+	s.sdk.AddPrompt(d, func(_ context.Context, req *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+		text, err := p.Text(req.Params.Arguments[given])
+		if err != nil {
+			return nil, err
+		}
+		return &mcp.GetPromptResult{
+			Description: p.Description, Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: text}}},
+		}, nil
+	})
 }
 
 // call runs one call of a tool.

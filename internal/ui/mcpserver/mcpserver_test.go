@@ -407,3 +407,33 @@ func TestServeStops(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestPrompts(t *testing.T) {
+	s := newServer(t, mcpserver.Options{Prompts: []mcpserver.Prompt{
+		{Name: "eval", Description: "Evaluate a model.", Hint: "[model]", Text: func(given string) (string, error) { return "Evaluate " + given, nil }},
+		{Name: "gone", Description: "d", Text: func(string) (string, error) { return "", errors.New("the file is gone") }},
+	}})
+	c := connect(t, s)
+	list, err := c.ListPrompts(t.Context(), nil)
+	if err != nil || len(list.Prompts) != 2 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if p := list.Prompts[0]; p.Name != "eval" || p.Description != "Evaluate a model." || len(p.Arguments) != 1 || p.Arguments[0].Description != "[model]" || p.Arguments[0].Required {
+		t.Errorf("%+v", p)
+	}
+	if p := c.InitializeResult().Capabilities.Prompts; p == nil || p.ListChanged {
+		t.Errorf("%+v", p)
+	}
+	for _, given := range []map[string]string{nil, {"arguments": "acme/tiny"}} {
+		r, err := c.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "eval", Arguments: given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := r.Messages[0].Content.(*mcp.TextContent); !ok || len(r.Messages) != 1 || got.Text != "Evaluate "+given["arguments"] {
+			t.Errorf("%+v", r.Messages[0])
+		}
+	}
+	if _, err := c.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "gone"}); err == nil || !strings.Contains(err.Error(), "the file is gone") {
+		t.Errorf("%v", err)
+	}
+}

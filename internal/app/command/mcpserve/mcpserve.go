@@ -120,7 +120,8 @@ func (o *options) run(ctx context.Context, s *console.Streams) error {
 		}
 	}()
 	server, err := mcpserver.New(mcpserver.Options{
-		Name: "ml-intern", Title: "ml-intern", Version: app.Version(), Instructions: instructions, Tools: all.Tools,
+		Name: "ml-intern", Title: "ml-intern", Version: app.Version(), Instructions: instructions,
+		Tools: all.Tools, Prompts: all.Prompts,
 		Log: slog.New(slog.NewTextHandler(debug{a}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
