@@ -1,6 +1,8 @@
 package login
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,9 +32,10 @@ type Ask func(ctx context.Context, address string) (*auth.AuthorizationResult, e
 
 // Options of a keeper.
 type Options struct {
-	// Server is the address of the server, as in the settings.
-	Server string
-	Store  Store
+	// Server is the address of the server. Probe is where it says what login it
+	// wants; Server for "".
+	Server, Probe string
+	Store         Store
 	// HTTP makes the requests to those who give tokens.
 	HTTP *http.Client
 	// ClientID and ClientSecret are set where the program cannot register itself.
@@ -189,13 +192,17 @@ func (k *Keeper) Login(ctx context.Context, visit *http.Client) error {
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, k.o.Server, strings.NewReader(string(body)))
+	probe, err := http.NewRequestWithContext(ctx, http.MethodPost, cmp.Or(k.o.Probe, k.o.Server), bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("log in: %w", err)
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json, text/event-stream")
-	resp, err := visit.Do(req)
+	probe.Header.Set("Content-Type", "application/json")
+	probe.Header.Set("Accept", "application/json, text/event-stream")
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, k.o.Server, http.NoBody)
+	if err != nil {
+		return fmt.Errorf("log in: %w", err)
+	}
+	resp, err := visit.Do(probe)
 	if err != nil {
 		return fmt.Errorf("log in: ask the server what it wants: %w", err)
 	}
