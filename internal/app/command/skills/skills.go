@@ -102,7 +102,7 @@ func table(s *console.Streams, set *skillset.Set) {
 	for _, e := range set.Entries {
 		what := e.Description
 		if set.Hidden(e) {
-			what = "(hidden: another one has its name)"
+			what = "(hidden: its name is taken)"
 		}
 		row := [3]string{"/" + e.Name, string(e.Origin) + " " + string(e.Kind), what}
 		for i := range widths {
