@@ -70,6 +70,11 @@ func samples() []event.Payload {
 		event.Settings{Model: "m", Effort: "off", ApprovalMode: "ask", ToolRuntime: "local", Cwd: "/w", Window: 200_000},
 		event.Renamed{Title: "A title", By: "user"},
 		event.ResumeComplete{Path: "p", SessionID: "b", ModelName: "m"},
+		event.ServerStates{Servers: []event.ServerState{
+			{Name: "docs", Where: "https://docs.example/mcp", State: "ready", Title: "Docs", Version: "1", Protocol: "2025-11-25", Tools: []event.ServerTool{{Name: "search", Alias: "mcp__docs__search"}}, Resources: 2, Prompts: []event.ServerOffer{{Name: "ask", Arguments: []string{"about"}, Required: []string{"about"}}}},
+			{Name: "hub", State: "needs a login", Problem: "ml-intern login"},
+		}},
+		event.ServerPrompt{Server: "docs", Name: "ask", Text: "What about it?"},
 	}
 }
 

@@ -69,6 +69,19 @@ type (
 		MaxCostUSD   *float64 `json:"max_cost_usd,omitempty"` // 0 is unlimited
 		Allow        []string `json:"allow,omitempty"`
 	}
+	// Servers asks how things stand with the MCP servers of the session, outside the
+	// queue; Retry connects first to the one it names, to all that are away for "*".
+	// It is answered by a servers event, or by an error.
+	Servers struct {
+		Retry string `json:"retry,omitempty"`
+	}
+	// Prompt asks an MCP server for one of its prompts, outside the queue. It is
+	// answered by its text, which nobody has said then, or by an error.
+	Prompt struct {
+		Server    string            `json:"server"`
+		Name      string            `json:"name"`
+		Arguments map[string]string `json:"arguments,omitempty"`
+	}
 	// Rename gives the session a title.
 	Rename struct {
 		Title string `json:"title"`
@@ -120,6 +133,8 @@ func (Rewind) opType() string       { return "rewind" }
 func (Redo) opType() string         { return "redo" }
 func (Compact) opType() string      { return "compact" }
 func (Configure) opType() string    { return "configure" }
+func (Servers) opType() string      { return "mcp_servers" }
+func (Prompt) opType() string       { return "mcp_prompt" }
 func (Rename) opType() string       { return "rename" }
 func (NewChat) opType() string      { return "new" }
 func (Resume) opType() string       { return "resume" }
@@ -138,6 +153,8 @@ func decoders() map[string]func(json.RawMessage) (Operation, error) {
 		"redo":          decodeOp[Redo],
 		"compact":       decodeOp[Compact],
 		"configure":     decodeOp[Configure],
+		"mcp_servers":   decodeOp[Servers],
+		"mcp_prompt":    decodeOp[Prompt],
 		"rename":        decodeOp[Rename],
 		"new":           decodeOp[NewChat],
 		"resume":        decodeOp[Resume],

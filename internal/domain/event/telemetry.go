@@ -90,6 +90,8 @@ func (Settings) Type() Type          { return TypeSettings }
 func (Checkpoint) Type() Type        { return TypeCheckpoint }
 func (Finding) Type() Type           { return TypeFinding }
 func (Renamed) Type() Type           { return TypeRenamed }
+func (ServerStates) Type() Type      { return TypeServers }
+func (ServerPrompt) Type() Type      { return TypeServerPrompt }
 func (Hook) Type() Type              { return TypeHook }
 func (CommandEnded) Type() Type      { return TypeCommandEnded }
 func (NewComplete) Type() Type       { return TypeNewComplete }

@@ -60,6 +60,8 @@ const (
 	TypeRenamed          Type = "session_renamed"
 	TypeHook             Type = "hook"
 	TypeCommandEnded     Type = "command_ended"
+	TypeServers          Type = "mcp_servers"
+	TypeServerPrompt     Type = "mcp_prompt"
 )
 
 // Ends reports whether t ends or suspends a turn.
