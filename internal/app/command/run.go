@@ -173,10 +173,12 @@ func (o *rootOptions) follow(ctx context.Context, s *console.Streams, a *app.App
 	defer release()
 	last := &lastMessage{path: o.lastFile}
 	set := session.Settings()
+	screen := session.Audience().Join(false)
+	defer screen.Leave()
 	code := headless.Run(ctx, session, headless.Options{
 		Stdout: s.Out, Stderr: s.Err, TTY: s.OutTTY, Format: headless.Format(o.format), Quiet: o.quiet,
 		Verbose: o.verbose, Prompt: in.Text, Typed: in.Shown, Terms: in.Terms, Images: in.Images, Shown: a.Scrub(cmp.Or(in.Shown, in.Text)),
-		After: session.After, Check: check, Stop: stop,
+		After: session.After, Check: check, Stop: stop, Seen: func(seq int64) { screen.Saw(0, seq, false) },
 		Once: o.simulate != "", Evidence: session.Evidence, Final: last.write, Saved: func() string { return saved(a, session) },
 		Init: headless.Init{
 			SessionID: session.ID, Model: set.Model, Workdir: set.Workdir, Runtime: set.Runtime, Tools: session.Tools,

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/engine/agent"
 	"github.com/ml-intern/ml-intern/internal/engine/journal"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
+	"github.com/ml-intern/ml-intern/internal/ui/attach/audience"
 )
 
 // Chapter is one session in the life of a running one: the operations new and
@@ -32,6 +34,7 @@ type Chapter struct {
 	// Release gives the session up for other processes.
 	Release func() error
 
+	audience   *audience.Audience
 	number     int
 	started    time.Time
 	unfinished bool
@@ -41,6 +44,17 @@ type Chapter struct {
 	status history.State
 	title  string
 }
+
+// Shown returns when a screen shows event seq, when there is no screen, or when
+// ctx is done.
+func (c *Chapter) Shown(ctx context.Context, seq int64) {
+	if c.audience != nil {
+		c.audience.Shown(ctx, c.number, seq)
+	}
+}
+
+// Watched reports whether a person looks at the session.
+func (c *Chapter) Watched() bool { return c.audience != nil && c.audience.Watched() }
 
 // open prepares a chapter for its followers.
 func (c *Chapter) open(number int) {

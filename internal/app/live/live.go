@@ -19,6 +19,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/engine/agent"
 	"github.com/ml-intern/ml-intern/internal/platform/proc"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
+	"github.com/ml-intern/ml-intern/internal/ui/attach/audience"
 )
 
 // endWait is how long a session that was asked to end may take to end its turn.
@@ -52,6 +53,8 @@ type Options struct {
 type Session struct {
 	opts  Options
 	agent *agent.Agent
+	// audience are the screens that show the session.
+	audience *audience.Audience
 
 	cancel  context.CancelFunc
 	wait    sync.WaitGroup // the agent, the end of chapters, changes of settings
@@ -72,7 +75,9 @@ type Session struct {
 // New returns a session that begins with a chapter. Start makes it run.
 func New(o Options, first *Chapter) *Session {
 	first.open(0)
-	return &Session{opts: o, chapters: []*Chapter{first}, running: make(chan struct{}), changed: make(chan struct{}, 1)}
+	return &Session{
+		opts: o, audience: audience.New(), chapters: []*Chapter{first}, running: make(chan struct{}), changed: make(chan struct{}, 1),
+	}
 }
 
 // Start runs the agent, and the followers of each chapter, until Close. The
@@ -97,6 +102,7 @@ func (s *Session) Start(ctx context.Context, a *agent.Agent, resume bool) {
 // follow starts what follows a chapter.
 func (s *Session) follow(ctx context.Context, c *Chapter) {
 	ctx = context.WithoutCancel(ctx)
+	c.audience = s.audience
 	c.done.Go(func() { s.watch(ctx, c) })
 	for _, follower := range s.opts.Followers {
 		c.done.Go(func() {
@@ -284,6 +290,9 @@ func (s *Session) retire(c *Chapter) error {
 	c.done.Wait()
 	return c.Release()
 }
+
+// Audience are the screens that show the session.
+func (s *Session) Audience() *audience.Audience { return s.audience }
 
 // Host is the session for those who attach to it.
 func (s *Session) Host() attach.Host { return host{s} }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/ui/attach/audience"
 )
 
 // Session is a session as a user interface knows it, in this process or in
@@ -27,6 +28,9 @@ type Session interface {
 	// ended, or when the conversation goes on in another session (operations new
 	// and resume): Info then names that one, and a new Follow reads it.
 	Follow(ctx context.Context, after int64) iter.Seq2[event.Event, error]
+	// Seen tells that a person has been shown everything up to event seq of a
+	// chapter, and whether somebody looks at the screen.
+	Seen(chapter int, seq int64, watched bool)
 	// Err is why the session ended, or that it was lost; nil while it runs, and
 	// after a shutdown.
 	Err() error
@@ -99,6 +103,20 @@ type Host interface {
 	Shutdown(ctx context.Context) error
 	// Ended is closed when the session takes nothing any more.
 	Ended() <-chan struct{}
+}
+
+// Watched is a host that wants to know who looks.
+type Watched interface {
+	Host
+	Audience() *audience.Audience
+}
+
+// join adds a screen to the audience of a host; nil where it has none.
+func join(h Host) *audience.View {
+	if w, ok := h.(Watched); ok {
+		return w.Audience().Join(true)
+	}
+	return nil
 }
 
 // Newest is the chapter that runs.

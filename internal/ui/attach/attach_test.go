@@ -20,6 +20,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/engine/journal"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
+	"github.com/ml-intern/ml-intern/internal/ui/attach/audience"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -685,5 +686,73 @@ func TestPermissions(t *testing.T) {
 	long := filepath.Join(dir, strings.Repeat("x", 110))
 	if _, err := attach.Listen(long); err == nil || attach.Fits(long) {
 		t.Errorf("a path of %d bytes: %v", len(long), err)
+	}
+}
+
+// watched is a host that wants to know who looks.
+type watched struct {
+	*host
+	audience *audience.Audience
+}
+
+func (w watched) Audience() *audience.Audience { return w.audience }
+
+func TestTheHostKnowsWhoLooks(t *testing.T) {
+	h := watched{newHost(t), audience.New()}
+	l, err := attach.Listen(filepath.Join(shortDir(t), "s.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		if err := attach.Serve(ctx, l, h, attach.Options{Version: version}); err != nil {
+			t.Error(err)
+		}
+	})
+	path := l.Addr().String()
+	soon := func(seq int64) bool {
+		late, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		defer stop()
+		h.audience.Shown(late, 0, seq)
+		return late.Err() == nil
+	}
+	watcher, err := attach.Watch(t.Context(), path, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watcher.Seen(0, 5, true)
+	if h.audience.Watched() {
+		t.Error("a watcher counts as a person")
+	}
+	c := dial(t, path)
+	if c.Seen(0, 5, true); !soon(5) || !h.audience.Watched() {
+		t.Error("what a terminal shows did not arrive")
+	}
+	if c.Seen(0, 6, false); !soon(6) || h.audience.Watched() {
+		t.Error("that nobody looks did not arrive")
+	}
+	_ = c.Close()
+	if !soon(99) {
+		t.Error("a terminal that has left is waited for")
+	}
+	local := attach.NewLocal(h)
+	if local.Seen(0, 7, true); !soon(7) || !h.audience.Watched() {
+		t.Error("what this process shows did not arrive")
+	}
+	_ = local.Close()
+	if h.audience.Watched() {
+		t.Error("this process has left")
+	}
+	_ = watcher.Close()
+	cancel()
+	wait.Wait()
+
+	// A host that does not want to know is not told: it would not understand.
+	plain := serve(t)
+	d := dial(t, plain.path)
+	d.Seen(0, 1, true)
+	if err := d.Submit(t.Context(), event.Submission{ID: "a", Operation: event.UserInput{Text: "x"}}); err != nil {
+		t.Errorf("after telling: %v", err)
 	}
 }

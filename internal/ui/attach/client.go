@@ -20,6 +20,7 @@ type Client struct {
 	path, version string
 	link          *link
 	position      position
+	tells         bool // the host wants to know what is seen
 	reader        sync.WaitGroup
 	done          chan struct{} // closed when the connection is
 
@@ -46,56 +47,56 @@ func Watch(ctx context.Context, path, version string) (*Client, error) {
 }
 
 func dial(ctx context.Context, path, version string, as role) (*Client, error) {
-	l, info, err := greet(ctx, path, hello{Version: version, Role: as})
+	l, w, err := greet(ctx, path, hello{Version: version, Role: as})
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{path: path, version: version, link: l, done: make(chan struct{}), waiting: map[int64]chan error{}, follows: map[*link]bool{}}
-	c.position.info = info
+	c := &Client{path: path, version: version, link: l, tells: w.Seen && as == terminal, done: make(chan struct{}), waiting: map[int64]chan error{}, follows: map[*link]bool{}}
+	c.position.info = w.Info
 	c.reader.Go(c.read)
 	return c, nil
 }
 
 // greet opens a connection and exchanges greetings.
-func greet(ctx context.Context, path string, h hello) (*link, Info, error) {
+func greet(ctx context.Context, path string, h hello) (*link, *welcome, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", path)
 	if err != nil {
-		return nil, Info{}, fmt.Errorf("reach the session: %w", err)
+		return nil, nil, fmt.Errorf("reach the session: %w", err)
 	}
 	l := newLink(conn)
 	_ = conn.SetDeadline(time.Now().Add(greetingWait))
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	info, err := l.exchange(h)
+	w, err := l.exchange(h)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		_ = conn.Close()
-		return nil, Info{}, err
+		return nil, nil, err
 	}
 	_ = conn.SetDeadline(time.Time{})
-	return l, info, nil
+	return l, w, nil
 }
 
-func (l *link) exchange(h hello) (Info, error) {
+func (l *link) exchange(h hello) (*welcome, error) {
 	h.Protocol = protocol
 	if err := l.send(request{Hello: &h}); err != nil {
-		return Info{}, fmt.Errorf("greet the session: %w", err)
+		return nil, fmt.Errorf("greet the session: %w", err)
 	}
 	var answer reply
 	if err := l.receive(lineLimit, &answer); err != nil {
-		return Info{}, fmt.Errorf("greet the session: %w", err)
+		return nil, fmt.Errorf("greet the session: %w", err)
 	}
 	switch {
 	case answer.Error != "":
-		return Info{}, errors.New(answer.Error)
+		return nil, errors.New(answer.Error)
 	case answer.Welcome == nil:
-		return Info{}, errors.New("greet the session: what answers at its socket is something else")
+		return nil, errors.New("greet the session: what answers at its socket is something else")
 	case answer.Welcome.Protocol != protocol:
-		return Info{}, versionError(answer.Welcome.Version, answer.Welcome.Protocol, h.Version, h.Protocol)
+		return nil, versionError(answer.Welcome.Version, answer.Welcome.Protocol, h.Version, h.Protocol)
 	}
-	return answer.Welcome.Info, nil
+	return answer.Welcome, nil
 }
 
 // versionError says that two programs do not understand each other.
@@ -226,6 +227,13 @@ func (c *Client) Submit(ctx context.Context, sub event.Submission) error {
 
 // Interrupt ends the running turn. A lost connection is told by Err.
 func (c *Client) Interrupt() { _ = c.link.send(request{Interrupt: true}) }
+
+// Seen tells who looks.
+func (c *Client) Seen(chapter int, seq int64, watched bool) {
+	if c.tells {
+		_ = c.link.send(request{Seen: &seen{chapter, seq, watched}})
+	}
+}
 
 // Info describes the session that Follow reads.
 func (c *Client) Info() Info { return c.position.at() }

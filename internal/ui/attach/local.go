@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/ui/attach/audience"
 )
 
 // Local is a session of this process, for those that are on no disk: it ends
@@ -12,11 +13,12 @@ import (
 type Local struct {
 	host     Host
 	position position
+	view     *audience.View // nil where nobody wants to know who looks
 }
 
 // NewLocal returns the host's session.
 func NewLocal(h Host) *Local {
-	l := &Local{host: h}
+	l := &Local{host: h, view: join(h)}
 	l.position.info, _ = h.Info(Newest)
 	return l
 }
@@ -56,11 +58,23 @@ func (l *Local) Follow(ctx context.Context, after int64) iter.Seq2[event.Event, 
 	}
 }
 
+// Seen tells who looks.
+func (l *Local) Seen(chapter int, seq int64, watched bool) {
+	if l.view != nil {
+		l.view.Saw(chapter, seq, watched)
+	}
+}
+
 // Detach is refused: the session would end with this process.
 func (l *Local) Detach() error { return errNotDetachable }
 
 // Quit ends the session.
-func (l *Local) Quit(ctx context.Context) error { return l.host.Shutdown(ctx) }
+func (l *Local) Quit(ctx context.Context) error {
+	if l.view != nil {
+		l.view.Leave()
+	}
+	return l.host.Shutdown(ctx)
+}
 
 // Close ends the session, for it cannot go on without this process.
 func (l *Local) Close() error { return l.Quit(context.Background()) }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/ml-intern/ml-intern/internal/ui/attach/audience"
 )
 
 // drainWait is how long the end of a session waits for followers to take its
@@ -191,7 +193,8 @@ func (s *server) serve(l *link) {
 		return
 	}
 	info.Terminals = s.attached()
-	if l.send(reply{Welcome: &welcome{Protocol: protocol, Version: s.opts.Version, Info: info}}) != nil {
+	_, watched := s.host.(Watched)
+	if l.send(reply{Welcome: &welcome{Protocol: protocol, Version: s.opts.Version, Info: info, Seen: watched}}) != nil {
 		return
 	}
 	switch h.Role {
@@ -199,9 +202,14 @@ func (s *server) serve(l *link) {
 		s.follow(l, h)
 	case terminal:
 		s.changed(1, false)
-		s.changed(-1, s.obey(l))
+		view := join(s.host)
+		lost := s.obey(l, view)
+		if view != nil {
+			view.Leave()
+		}
+		s.changed(-1, lost)
 	default:
-		s.obey(l)
+		s.obey(l, nil)
 	}
 }
 
@@ -280,7 +288,7 @@ func (s *server) events(ctx context.Context, out *stream, h hello) reply {
 
 // obey does what a client asks until it leaves, and reports whether it left
 // without a word.
-func (s *server) obey(l *link) (lost bool) {
+func (s *server) obey(l *link, view *audience.View) (lost bool) {
 	var quits sync.WaitGroup
 	defer quits.Wait()
 	said := false
@@ -298,10 +306,17 @@ func (s *server) obey(l *link) (lost bool) {
 			s.answer(l, r.ID, s.host.Submit(context.Background(), *r.Submit))
 		case r.Interrupt:
 			s.host.Interrupt()
+		case r.Seen != nil:
+			if view != nil {
+				view.Saw(r.Seen.Chapter, r.Seen.Seq, r.Seen.Watched)
+			}
 		case r.Detach:
 			return false
 		case r.Quit:
 			said = true
+			if view != nil { // it shows nothing more
+				view.Leave()
+			}
 			quits.Go(func() { s.answer(l, r.ID, s.host.Shutdown(context.Background())) })
 		default:
 			_ = l.send(reply{ID: r.ID, Error: "this line asks for nothing"})

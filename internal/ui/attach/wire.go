@@ -43,6 +43,7 @@ type request struct {
 	Hello     *hello            `json:"hello,omitempty"`
 	Submit    *event.Submission `json:"submit,omitempty"`
 	Interrupt bool              `json:"interrupt,omitempty"`
+	Seen      *seen             `json:"seen,omitempty"`
 	Detach    bool              `json:"detach,omitempty"`
 	Quit      bool              `json:"quit,omitempty"`
 }
@@ -54,6 +55,14 @@ type hello struct {
 	Role     role   `json:"role"`
 	Chapter  int    `json:"chapter,omitempty"`
 	After    int64  `json:"after,omitempty"`
+}
+
+// seen tells what a terminal shows, and whether somebody looks at it. It is not
+// answered.
+type seen struct {
+	Chapter int   `json:"chapter"`
+	Seq     int64 `json:"seq"`
+	Watched bool  `json:"watched"`
 }
 
 // reply is one line of a host. To a follower events go as they are.
@@ -73,6 +82,8 @@ type welcome struct {
 	Protocol int    `json:"protocol"`
 	Version  string `json:"version"`
 	Info     Info   `json:"info"`
+	// Seen says that the host wants to know what is seen.
+	Seen bool `json:"seen,omitempty"`
 }
 
 // end is the last line for a follower. Next is where the conversation goes on,

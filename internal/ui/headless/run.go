@@ -93,6 +93,9 @@ type Options struct {
 	// Saved, when not nil, ends the session's bookkeeping and returns where its
 	// log lies, empty for nowhere. It is called once, before the result is told.
 	Saved func() string
+	// Seen, when not nil, is told the number of an event that ends or suspends a
+	// turn when all that it says is printed.
+	Seen func(seq int64)
 	// Once says that the session cannot be gone on with later.
 	Once bool
 	// Init is what the init line and the preamble tell.
@@ -194,6 +197,9 @@ func (r *run) follow(ctx context.Context) {
 			return
 		}
 		r.out.event(ev)
+		if r.opts.Seen != nil && ev.Type.Ends() {
+			r.opts.Seen(ev.Seq)
+		}
 		r.take(context.WithoutCancel(ctx), ev)
 		if ev.Type == event.TypeShutdown {
 			return

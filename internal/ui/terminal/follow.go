@@ -82,6 +82,7 @@ func (m *model) events(f *feed.Feed) tea.Cmd {
 		}
 		m.transcript.Apply(ev)
 		m.waiters.Tell(ev)
+		m.sight.Showed(m.opened, f.Info.Chapter, ev)
 		cmds = append(cmds, m.after(ev))
 	}
 	return tea.Batch(cmds...)

@@ -14,6 +14,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/order"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/record"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/scrollback"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/sight"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript"
 )
@@ -50,14 +51,14 @@ type model struct {
 	input         *composer.Composer
 	head          *banner.Head // the banner while it may still change
 	printed       scrollback.Printer
-
-	opened  *Opened // nil while none is open
-	opening bool
-	feed    *feed.Feed
-	past    []event.Event // of a session that goes on, shown in short
-	lost    string        // the session that has ended by itself
-	record  record.Record
-	waiters record.Waiters
+	sight         sight.Sight // what the person has been shown
+	opened        *Opened     // nil while none is open
+	opening       bool
+	feed          *feed.Feed
+	past          []event.Event // of a session that goes on, shown in short
+	lost          string        // the session that has ended by itself
+	record        record.Record
+	waiters       record.Waiters
 	// prepared makes texts ready, submitted brings them to the session.
 	prepared, submitted order.Line
 	// early waits for the session to be ready.
@@ -179,7 +180,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if seq := m.o.Attention.Progress(m.state()); seq != "" {
 		cmd = tea.Batch(cmd, tea.Raw(seq))
 	}
-	return m, tea.Batch(cmd, m.flush(), m.tick())
+	return m, tea.Batch(cmd, m.flush(), m.tick(), m.sight.Tell(m.printed.Idle()))
 }
 
 func (m *model) take(msg tea.Msg) tea.Cmd {
@@ -193,10 +194,10 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		m.settle()
 	case tea.KeyboardEnhancementsMsg:
 		m.told.keys = true
-	case tea.FocusMsg:
-		m.o.Attention.Focus(true)
-	case tea.BlurMsg:
-		m.o.Attention.Focus(false)
+	case tea.FocusMsg, tea.BlurMsg:
+		_, focused := msg.(tea.FocusMsg)
+		m.o.Attention.Focus(focused)
+		m.sight.Focus(focused)
 	case tea.KeyPressMsg:
 		return m.key(msg)
 	case tea.PasteMsg:

@@ -25,6 +25,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/feed"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/record"
+	"github.com/ml-intern/ml-intern/internal/ui/terminal/sight"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/theme"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/transcript"
 )
@@ -60,6 +61,7 @@ type mode struct {
 	out   *output
 
 	transcript *transcript.Transcript
+	sight      sight.Sight
 	record     record.Record
 	waiters    record.Waiters
 
@@ -217,6 +219,9 @@ func (m *mode) flush() {
 		m.transcript.Resize(columns)
 	}
 	m.out.print(m.transcript.Take()...)
+	if tell := m.sight.Tell(true); tell != nil {
+		m.work.Go(func() { tell() })
+	}
 }
 
 // ask shows a prompt to a terminal and wants a line.

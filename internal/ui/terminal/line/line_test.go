@@ -413,6 +413,28 @@ func TestTextsBesideMessages(t *testing.T) {
 	}
 }
 
+// The line of a command that is a message goes to the session, and brings along
+// what any message does; while an approval waits it does not.
+func TestCommandsThatAreMessages(t *testing.T) {
+	s := newSession(t)
+	p := sit(t, s, false, func(o *line.Options) {
+		o.Commands = append(o.Commands, dialog.Command{Name: "greet", Args: "[name]", Help: "greet", Message: true})
+		o.Expand = func(_ context.Context, text string) (event.UserInput, []string, error) {
+			if text != "/Greet you" {
+				return event.UserInput{Text: text}, nil, nil
+			}
+			return event.UserInput{Text: "Hello, you.", Shown: text, Terms: &event.Terms{Model: "m/x"}}, []string{"command greet"}, nil
+		}
+	})
+	p.types("!make", "/Greet you", "gate", "/greet me", "n", "exit")
+	p.sees("command greet", "❯ /Greet you", "approval required", "/greet begins a turn: answer the approval first", "rejected")
+	p.leaves(terminal.Quit)
+	in := s.asked()[0].(event.UserInput)
+	if in.Shown != "/Greet you" || in.Text != "I ran make\n\nHello, you." || in.Terms == nil || in.Terms.Model != "m/x" {
+		t.Errorf("got %+v", in)
+	}
+}
+
 func TestRulesAndSettingsOfAnApproval(t *testing.T) {
 	s := newSession(t)
 	var rules []string

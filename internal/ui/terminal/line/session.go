@@ -94,6 +94,7 @@ func (m *mode) events(f *feed.Feed) {
 		m.transcript.Apply(ev)
 		m.settle(ev)
 		m.waiters.Tell(ev)
+		m.sight.Showed(m.opened, f.Info.Chapter, ev)
 		m.gateChanged()
 	}
 }

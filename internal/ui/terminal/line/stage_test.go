@@ -201,6 +201,8 @@ func (s *session) Follow(ctx context.Context, after int64) iter.Seq2[event.Event
 	return s.journal.Follow(ctx, after)
 }
 
+func (s *session) Seen(int, int64, bool) {}
+
 func (s *session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

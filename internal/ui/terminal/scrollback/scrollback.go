@@ -61,6 +61,9 @@ type (
 // where they ended until the view changes.
 func (p *Printer) Count() int { return p.count }
 
+// Idle reports whether all lines that were added are printed.
+func (p *Printer) Idle() bool { return !p.Held && !p.busy && len(p.lines) == 0 }
+
 // Draws notes what a view looks like.
 func (p *Printer) Draws(view []string, now time.Time) {
 	p.widest = 0
