@@ -48,6 +48,8 @@ func tests() []dialog.Command {
 			return nil
 		},
 	}, {
+		Name: "greet", Help: "greet", Message: true,
+	}, {
 		Name: "undo", Help: "undo", Run: func(ctx context.Context, talk dialog.Talk, _ string) error {
 			_, err := talk.Conversation().Do(ctx, event.Undo{}, event.TypeUndoComplete)
 			return err

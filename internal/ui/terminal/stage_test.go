@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	signals "os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -78,6 +79,9 @@ func stage() int {
 		Expand: func(_ context.Context, text string) (event.UserInput, []string, error) {
 			if text == "break beside the screen" {
 				panic("it broke beside the screen")
+			}
+			if rest, ok := strings.CutPrefix(text, "/greet "); ok {
+				return event.UserInput{Text: "Hello, " + rest, Shown: text}, []string{"the command greet"}, nil
 			}
 			return event.UserInput{Text: text}, nil, nil
 		},

@@ -89,3 +89,22 @@ func TestClearScreen(t *testing.T) {
 	x.See("You said: four")
 	x.Gone("You said: three")
 }
+
+// The line of a command that is a message goes to the session, and stands in the
+// conversation as it was typed, once; while an approval waits it does not.
+func TestCommandsThatAreMessages(t *testing.T) {
+	x := start(t, 80, 24)
+	x.See("test/model")
+	x.Type("/greet you")
+	x.Press("enter")
+	x.See("the command greet", "You said: Hello, you")
+	if n := strings.Count(x.All(), "/greet you"); n != 1 {
+		t.Errorf("it stands there %d times:\n%s", n, x.All())
+	}
+	x.Type("gate")
+	x.Press("enter")
+	x.See("Approval required")
+	x.Type("/greet me")
+	x.Press("enter")
+	x.See("/greet begins a turn: answer the approval first")
+}

@@ -426,7 +426,7 @@ func TestCommandsThatAreMessages(t *testing.T) {
 			return event.UserInput{Text: "Hello, you.", Shown: text, Terms: &event.Terms{Model: "m/x"}}, []string{"command greet"}, nil
 		}
 	})
-	p.types("!make", "/Greet you", "gate", "/greet me", "n", "exit")
+	p.types("!make", "/Greet you", "gate", "/greet me", "n", "n", "exit")
 	p.sees("command greet", "❯ /Greet you", "approval required", "/greet begins a turn: answer the approval first", "rejected")
 	p.leaves(terminal.Quit)
 	in := s.asked()[0].(event.UserInput)
