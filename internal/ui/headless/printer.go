@@ -154,7 +154,7 @@ func (p *textPrinter) event(ev event.Event) {
 			p.told.add(l)
 			p.line("  " + l.Tool + ": " + strings.ReplaceAll(strings.TrimRight(l.Log, "\n"), "\n", "\n    "))
 		}
-	case event.TypeCompacted, event.TypeTurnResumed:
+	case event.TypeCompacted, event.TypeTurnResumed, event.TypeHook:
 		p.said("  ", sentence.Of(ev))
 	case event.TypeResumeComplete, event.TypeError:
 		p.said("", sentence.Of(ev))
