@@ -113,6 +113,6 @@ func (s *Set) Warnings() []string {
 // Reserved reports names of the program's own commands in a conversation.
 func Reserved(name string) bool {
 	return slices.Contains(strings.Fields(`help ? new clear resume sessions fork rename export undo redo rewind diff compact model effort
-		permissions yolo budget status cost context jobs plan tools verbose copy init memory skills commands mcp login doctor
+		permissions yolo budget status cost context jobs plan tools verbose copy init memory skills commands hooks mcp login doctor
 		share-traces detach quit exit picture`), name)
 }

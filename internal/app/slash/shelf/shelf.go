@@ -93,7 +93,7 @@ func tell(d *desk.Desk, talk dialog.Talk, s *skillset.Set, entries []skills.Entr
 		what := desk.OneLine(e.Description, 300) + " (" + origin(d, e) + ")"
 		switch {
 		case s.Hidden(e):
-			what = "hidden by another one of this name (" + origin(d, e) + ")"
+			what = "hidden: its name is taken (" + origin(d, e) + ")"
 		case !e.ForPerson:
 			what += "; for the agent only"
 		case !e.ForModel && e.Kind == skills.Skill:
