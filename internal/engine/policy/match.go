@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/json"
 	"path"
 	"slices"
@@ -29,7 +30,7 @@ type facts struct {
 func (p *Policy) facts(c Call) *facts {
 	f := &facts{Call: c, around: p.around()}
 	_ = json.Unmarshal(c.Args, &f.args) // arguments that are no object have no fields
-	f.operation = strings.ToLower(strings.Join(strings.Fields(cmpOr(c.Risk.Operation, f.text("operation"))), " "))
+	f.operation = strings.ToLower(strings.Join(strings.Fields(cmp.Or(c.Risk.Operation, f.text("operation"))), " "))
 	command := c.Risk.Command
 	if command == "" && c.Name == "bash" {
 		command = f.text("command")
@@ -57,13 +58,6 @@ func (f *facts) foreign() string {
 		}
 	}
 	return ""
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // dir is where relative paths of the call begin.
