@@ -176,6 +176,7 @@ func TestExport(t *testing.T) {
 		{"/export json", "session-" + short + ".json", `"session_id"`},
 		{"/export jsonl", "session-" + short + ".jsonl", `"event_type":"input_accepted"`},
 		{"/export claude_code", "session-" + short + ".claude.jsonl", `"type":"assistant"`},
+		{"/export sts", "session-" + short + ".sts.jsonl", `"harness":"ml-intern"`},
 		{"/export notes.md", "notes.md", "hello from an export"},
 		{"/export JSON a b.txt", "a b.txt", `"session_id"`},
 		{`/export html "my page.html"`, "my page.html", "<html"},
@@ -200,8 +201,8 @@ func TestExport(t *testing.T) {
 		t.Error(said)
 	}
 	for line, want := range map[string]string{
-		"/export pdf":           "error: /export pdf: the forms are md, html, json, jsonl and claude_code",
-		"/export notes.txt":     "error: /export notes.txt: the forms are md, html, json, jsonl and claude_code",
+		"/export pdf":           "error: /export pdf: the forms are md, html, json, jsonl, claude_code and sts",
+		"/export notes.txt":     "error: /export notes.txt: the forms are md, html, json, jsonl, claude_code and sts",
 		"/export md nosuch/x":   "error: export: ",
 		"/export md .":          "error: /export: " + w.dir + " is no file",
 		"/export json " + w.dir: "error: /export: ",

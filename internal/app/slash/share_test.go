@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/repo"
@@ -20,7 +21,7 @@ import (
 func (w *world) wrote() []string {
 	var out []string
 	for _, r := range w.hub.Requests() {
-		if r.Method != "GET" && !strings.Contains(r.Path, "/preupload/") && !strings.Contains(r.Path, "paths-info") {
+		if r.Method != "GET" && !strings.Contains(r.Path, "/preupload/") && !strings.Contains(r.Path, "paths-info") && !strings.HasPrefix(r.Path, "/router/") {
 			out = append(out, r.Method+" "+r.Path)
 		}
 	}
@@ -154,11 +155,11 @@ func TestSharePreconditions(t *testing.T) {
 		t.Error(said)
 	}
 	nobody := newWorld(t, "HF_TOKEN=")
-	if said := nobody.share(""); said != "error: /share-traces: your name on the Hub is not known; /login logs in, /doctor tells what is wrong" {
+	if said := nobody.share(""); said != "error: /share-traces: your name on the Hub is not known; /login or ml-intern login logs in, ml-intern doctor tells what is wrong" {
 		t.Error(said)
 	}
 	// Nothing is needed to look at the state.
-	if said := nobody.share("status"); !strings.Contains(said, "uploads no session by itself") || !strings.Contains(said, "your name on the Hub is not known") {
+	if said := nobody.share("status"); !strings.Contains(said, "Queue: empty. Last error: none.") || !strings.Contains(said, "your name on the Hub is not known") {
 		t.Error(said)
 	}
 }
@@ -175,7 +176,7 @@ func (w *world) config(text string) {
 func TestShareOffAndStatus(t *testing.T) {
 	w := newWorld(t)
 	said := w.share("status")
-	for _, part := range []string{"share_traces is on.", "This version uploads no session by itself", "Queue: empty. Last error: none.", mine + " does not exist yet."} {
+	for _, part := range []string{"share_traces is on: ", "sessions are uploaded as claude_code", "Queue: empty. Last error: none.", mine + " does not exist yet."} {
 		if !strings.Contains(said, part) {
 			t.Errorf("lacks %q:\n%s", part, said)
 		}
@@ -207,8 +208,9 @@ func TestShareThisAndDelete(t *testing.T) {
 	w.say(s, "hello, my token is hf_"+strings.Repeat("Ab1", 12)+" and the door opens with opensesame")
 	w.app.Secrets().Hold("opensesame") // known since then
 	id := s.local.Info().SessionID
+	w.uploaded(id)
 	w.wrote()
-	if said := this(dialogtest.Type("no")); !strings.Contains(said, "This session has 2 rows, ") || !strings.Contains(said, "Secrets that were removed: hf token 1×.") ||
+	if said := this(dialogtest.Type("no")); !strings.Contains(said, "This session has 2 rows, ") || !strings.Contains(said, "Secrets that were removed: hf token 1×, other secret 1×.") ||
 		!strings.HasSuffix(said, "error: cancelled") {
 		t.Error(said)
 	}
@@ -219,7 +221,7 @@ func TestShareThisAndDelete(t *testing.T) {
 	if !strings.Contains(said, "Published: "+w.hub.URL()+"/datasets/"+open+"\n/share-traces delete "+id[:8]+" takes it out again.") {
 		t.Error(said)
 	}
-	if w.visibility(open) != "public" || w.visibility(mine) != "none" {
+	if w.visibility(open) != "public" || w.visibility(mine) != "private" {
 		t.Errorf("%s, %s", w.visibility(open), w.visibility(mine))
 	}
 	files := w.files(open)
@@ -263,11 +265,62 @@ func TestShareThisAndDelete(t *testing.T) {
 	if said := remove(id[:8], dialogtest.Cancel()); said != "error: cancelled" || len(w.files(open)) != len(files) {
 		t.Error(said)
 	}
-	if said := remove(id[:8], dialogtest.Pick(file)); said != "Removed "+open+"/"+file+". The session on this machine stays." {
+	for _, set := range []string{open, mine} {
+		if said := remove(id[:8], dialogtest.Pick(set+"/"+file)); said != "Removed "+set+"/"+file+". The session on this machine stays." {
+			t.Error(said)
+		}
+		if left := strings.Join(w.files(set), " "); strings.Contains(left, id) {
+			t.Error(left)
+		}
+	}
+	// What was taken out of one's own is not sent again by itself.
+	w.wrote()
+	w.say(s, "more")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.wrote(); len(got) > 0 {
+		t.Errorf("it was sent again: %v", got)
+	}
+	if said := w.share("status"); !strings.Contains(said, id+", personal: it was taken out of the data set; ml-intern traces push sends it again") {
 		t.Error(said)
 	}
-	if left := strings.Join(w.files(open), " "); strings.Contains(left, id) {
-		t.Error(left)
+}
+
+// uploaded waits until nothing of a session is left to send.
+func (w *world) uploaded(id string) {
+	w.Helper()
+	desk, err := w.app.Traces()
+	if err != nil {
+		w.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		record, ok, err := desk.Queue().Load(id)
+		if err != nil || time.Now().After(end) {
+			w.Fatalf("it is not uploaded: %+v, %v", record, err)
+		}
+		if ok && !record.Due() {
+			return
+		}
+	}
+}
+
+// A data set that takes nothing is told of once.
+func TestStatusTellsOfRefusedUploadsOnce(t *testing.T) {
+	w := newWorld(t)
+	path := filepath.Join(w.app.Loaded.Places.State, "uploads", "places.json")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(`{"https://hub/datasets/bob/x":{"refused":"not allowed","token":"t"}}`), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	said := w.run(talkAbout(t, someID), "/status")
+	if !strings.Contains(said, "sessions are not uploaded to https://hub/datasets/bob/x: not allowed") {
+		t.Error(said)
+	}
+	if said := w.run(talkAbout(t, someID), "/status"); strings.Contains(said, "not uploaded") {
+		t.Error(said)
+	}
+	if said := w.share("status"); !strings.Contains(said, "Last error: https://hub/datasets/bob/x: not allowed") {
+		t.Error(said)
 	}
 }
 

@@ -16,10 +16,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/account"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/traceset"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/config/layer"
@@ -34,8 +37,10 @@ type Options struct {
 	HTTP   *http.Client
 	// Token is the user's, renewed where that is due; empty for nobody.
 	Token func(ctx context.Context) string
-	// User is the user's name on the Hub as far as it is known without asking.
-	User func() string
+	// User is the user's name on the Hub as far as it is known without asking,
+	// Whoami asks.
+	User   func() string
+	Whoami func(ctx context.Context, token string) (*account.Identity, error)
 	// Scrubber knows what is secret now.
 	Scrubber func() *redact.Scrubber
 	// Source is where sessions are.
@@ -131,7 +136,7 @@ func (d *Desk) token(ctx context.Context, kind trace.Kind) string {
 // the Hub asks to wait for is waited for in the queue.
 func (d *Desk) connect(token string) (*hub.Client, error) {
 	return hub.New(hub.Options{
-		HTTP: d.o.HTTP, Endpoint: d.o.Loaded.URL("HF_ENDPOINT").Value, Token: token, Offline: d.o.Loaded.EnvFlag("HF_HUB_OFFLINE"),
+		HTTP: d.o.HTTP, Endpoint: d.o.Loaded.URL("HF_ENDPOINT").Value, Token: token, Offline: d.offline(),
 		Warn: func(_, message string) { d.o.Log.Warn("the Hub says", "message", message) },
 		Wait: func(ctx context.Context, wait time.Duration, _ string) error {
 			if wait > longWait {
@@ -158,11 +163,15 @@ var errLongWait = errors.New("the wait is too long for an upload")
 func (d *Desk) target(ctx context.Context, kind trace.Kind) (trace.Target, error) {
 	c, token := &d.o.Loaded.Config, d.token(ctx, kind)
 	to := trace.Target{Token: hashed(token), User: d.o.User()}
+	if d.offline() {
+		return to, &wire.Error{Kind: wire.Offline, Op: "upload sessions"}
+	}
 	if to.User == "" {
-		var err error
-		if to.User, err = d.whoami(ctx); err != nil {
+		who, err := d.o.Whoami(ctx, d.o.Token(ctx))
+		if err != nil {
 			return to, fmt.Errorf("find out whose sessions these are: %w", err)
 		}
+		to.User = who.Name
 	}
 	repo, card := c.SessionDatasetRepo, ""
 	to.Render = trace.Counters(filepath.Join(Folder(d.o.Loaded.Places), "salt"), to.User)
@@ -171,10 +180,7 @@ func (d *Desk) target(ctx context.Context, kind trace.Kind) (trace.Target, error
 		if err != nil {
 			return to, err
 		}
-		repo, to.Render, card = name, trace.Rows(c.TraceFormat, trace.MostBytes), traceset.Card()
-		if c.TraceFormat == trace.FormSimple {
-			card = traceset.SimpleCard()
-		}
+		repo, to.Render, card = name, trace.Rows(c.TraceFormat, trace.MostBytes), d.card()
 	}
 	to.Repo = d.page(repo)
 	to.Put = func(ctx context.Context, f traceset.Session) error {
@@ -188,6 +194,14 @@ func (d *Desk) target(ctx context.Context, kind trace.Kind) (trace.Target, error
 		return err
 	}
 	return to, nil
+}
+
+// card describes the form of the sessions.
+func (d *Desk) card() string {
+	if d.o.Loaded.Config.TraceFormat == trace.FormSimple {
+		return traceset.SimpleCard()
+	}
+	return traceset.Card()
 }
 
 // page is the page of a data set.
@@ -205,19 +219,8 @@ func (d *Desk) Repo() string {
 	return d.page(name)
 }
 
-// whoami asks the Hub.
-func (d *Desk) whoami(ctx context.Context) (string, error) {
-	client, err := d.connect(d.o.Token(ctx))
-	if err != nil {
-		return "", err
-	}
-	defer client.Close()
-	who, err := client.Account.Whoami(ctx)
-	if err != nil {
-		return "", err
-	}
-	return who.Name, nil
-}
+// offline reports whether the user wants nothing to be asked.
+func (d *Desk) offline() bool { return d.o.Loaded.EnvFlag("HF_HUB_OFFLINE") }
 
 // hashed names a token without giving it away.
 func hashed(token string) string {
@@ -273,10 +276,11 @@ func (d *Desk) First() string {
 	if _, err := os.Stat(path); err == nil {
 		return ""
 	}
-	name := d.o.Loaded.Config.PersonalTraceRepoTemplate
-	if user := d.o.User(); user != "" {
-		name, _ = traceset.Name(name, user)
+	user := d.o.User()
+	if user == "" {
+		user = "<your name>"
 	}
+	name := strings.ReplaceAll(d.o.Loaded.Config.PersonalTraceRepoTemplate, "{hf_user}", user)
 	raw, _ := json.Marshal(map[string]string{"told": time.Now().UTC().Format(time.RFC3339)}) // a text always encodes
 	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, append(raw, '\n'), 0o600)); err != nil {
 		d.o.Log.Warn("that uploads were told of could not be noted", "error", err)

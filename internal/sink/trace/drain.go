@@ -100,7 +100,8 @@ func (u *Uploader) Left(ctx context.Context) bool {
 		}
 		for _, kind := range kinds {
 			item := record.Items[kind]
-			if place := places[item.Repo]; item.Due() && place.Refused == "" && !place.Away {
+			place := places[item.Repo]
+			if item.Due() && place.Refused == "" && !place.Away && (item.Error == "" || place.Tries > 0) {
 				return true
 			}
 		}

@@ -124,6 +124,9 @@ func (u *Uploader) send(ctx context.Context, session string, kind Kind, now bool
 		return Outcome{Err: err, Repo: item.Repo}
 	}
 	to, err := u.o.Target(ctx, kind)
+	if errors.Is(err, wire.Offline) {
+		return Outcome{Err: err}
+	}
 	if err != nil {
 		return Outcome{Err: u.failed(ctx, session, kind, "", false, err)}
 	}

@@ -239,6 +239,14 @@ func (s *Set) put(ctx context.Context, f Session, card string) (commit.Result, e
 	})
 }
 
+// Public is the set beside this one in which single sessions are published.
+func (s *Set) Public() *Set {
+	return &Set{Hub: s.Hub, Repo: s.Repo + "-public", Scrub: s.Scrub}
+}
+
+// LeastID is how much of an id names a session, in characters.
+const LeastID = 4
+
 // Find lists the files of sessions whose id begins so.
 func (s *Set) Find(ctx context.Context, id string) ([]string, error) {
 	files, err := s.Files(ctx)

@@ -7,19 +7,15 @@ import (
 	"fmt"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
-	"github.com/ml-intern/ml-intern/internal/adapter/sessions/claude"
+	"github.com/ml-intern/ml-intern/internal/adapter/hub/traceset"
 	"github.com/ml-intern/ml-intern/internal/app/saved"
 	"github.com/ml-intern/ml-intern/internal/app/slash/desk"
-	"github.com/ml-intern/ml-intern/internal/adapter/hub/traceset"
+	"github.com/ml-intern/ml-intern/internal/app/traces"
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 )
-
-// noUploads is what this version does not do.
-const noUploads = "This version uploads no session by itself; /share-traces this publishes the open one."
 
 // ShareTraces shows and changes who sees the user's traces.
 func ShareTraces(d *desk.Desk) dialog.Command {
@@ -49,9 +45,12 @@ func ShareTraces(d *desk.Desk) dialog.Command {
 			default:
 				return fmt.Errorf("/share-traces %s: expected public, private, status, off, this or delete ID", args)
 			}
+			if talk.Conversation().ID() == "" {
+				return errors.New("/share-traces: there is no session yet")
+			}
 			s, err := open(ctx, d, talk)
 			if err != nil {
-				return err
+				return fmt.Errorf("/share-traces: %w", err)
 			}
 			defer s.hub.Close()
 			return do(s)
@@ -64,59 +63,43 @@ type sharing struct {
 	d    *desk.Desk
 	talk dialog.Talk
 	hub  *hub.Client
-	own  traceset.Set // the user's data set
+	desk *traces.Desk
+	own  *traceset.Set // the user's data set
 }
 
-// open checks what sharing needs, in the order in which it can be mended.
+// open opens the user's data set.
 func open(ctx context.Context, d *desk.Desk, talk dialog.Talk) (*sharing, error) {
-	c := d.App.Config()
-	if talk.Conversation().ID() == "" {
-		return nil, errors.New("/share-traces: there is no session yet")
-	}
-	if !c.ShareTraces {
-		return nil, errors.New("/share-traces: share_traces is off; ml-intern config set share_traces true turns it on")
-	}
-	who := d.App.User(ctx, true)
-	if who == nil {
-		return nil, errors.New("/share-traces: your name on the Hub is not known; /login logs in, /doctor tells what is wrong")
-	}
-	if strings.TrimSpace(c.PersonalTraceRepoTemplate) == "" {
-		return nil, errors.New("/share-traces: personal_trace_repo_template is empty, so there is no dataset to share")
-	}
-	if d.App.Token() == "" {
-		return nil, errors.New("/share-traces: there is no Hub token; /login logs in")
-	}
-	name, err := traceset.Name(c.PersonalTraceRepoTemplate, *who)
+	uploads, err := d.App.Traces()
 	if err != nil {
-		return nil, fmt.Errorf("/share-traces: personal_trace_repo_template: %w", err)
+		return nil, err
 	}
 	client, err := d.App.OpenHub()
 	if err != nil {
 		return nil, err
 	}
-	return &sharing{d: d, talk: talk, hub: client, own: traceset.Set{Hub: client, Repo: name, Scrub: d.App.Secrets().Scrubber()}}, nil
+	own, err := uploads.Own(ctx, client)
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return &sharing{d: d, talk: talk, hub: client, desk: uploads, own: own}, nil
 }
 
 // show tells who sees the data set.
 func (s *sharing) show(ctx context.Context) error {
-	return s.look(ctx, "\n"+noUploads)
-}
-
-// look is show; more is said where there is no data set yet.
-func (s *sharing) look(ctx context.Context, more string) error {
 	state, err := s.own.State(ctx)
 	if err != nil {
 		return err
 	}
-	if !state.Exists {
-		s.talk.Print(s.own.Repo + " does not exist yet. It will be created private on the next save that is uploaded." + more)
-		return nil
+	text := traces.Place(s.own, state)
+	if state.Exists {
+		other := "public"
+		if !state.Private {
+			other = "private"
+		}
+		text += "\n/share-traces " + other + " changes that."
 	}
-	other := "public"
-	if !state.Private {
-		other = "private"
-	}
-	s.talk.Print(s.own.URL() + "\nVisibility: " + state.Visibility() + "\n/share-traces " + other + " changes that.")
+	s.talk.Print(text)
 	return nil
 }
 
@@ -127,30 +110,11 @@ func (s *sharing) public(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s, %s", amount.Count(c.Sessions, "session"), amount.Bytes(c.Bytes))
-	if c.Examined < c.Sessions {
-		text += fmt.Sprintf("; %s of them were looked at for secrets", amount.Grouped(c.Examined))
-	}
-	s.talk.Print(text + "." + hits(c.Hits) +
-		"\nEverybody will see the prompts, the code, the outputs and the paths in them. Secrets are removed by patterns only: look at the files first.")
+	s.talk.Print(traces.Seen(c))
 	if err := typedYes(ctx, s.talk, "Type yes to make "+s.own.Repo+" public"); err != nil {
 		return err
 	}
 	return s.set(ctx, true)
-}
-
-// hits are the secrets that were found.
-func hits(h traceset.Hits) string {
-	text := ""
-	if len(h.Removed) > 0 {
-		text += "\nSecrets that were removed: " + traceset.Top(h.Removed) + "."
-	} else {
-		text += "\nNo secret was removed."
-	}
-	if len(h.Left) > 0 {
-		text += "\nWARNING: still in there, by today's patterns: " + traceset.Top(h.Left) + "."
-	}
-	return text
 }
 
 // typedYes wants the word yes.
@@ -195,32 +159,26 @@ func (s *sharing) this(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var rows bytes.Buffer
-	if err := claude.Write(&rows, doc); err != nil {
-		return err
-	}
-	if !bytes.Contains(rows.Bytes(), []byte(`{"type":"assistant",`)) {
-		return errors.New("/share-traces this: there is no answer in this session yet")
+	content, card, err := s.desk.Render(doc)
+	if err != nil {
+		return fmt.Errorf("/share-traces this: %w", err)
 	}
 	public, err := s.publicSet(ctx)
 	if err != nil {
 		return err
 	}
-	found := public.Examine(rows.Bytes())
-	content := scrubbed(public, rows.Bytes())
-	s.talk.Print(fmt.Sprintf("This session has %s, %s.", amount.Count(bytes.Count(content, []byte("\n")), "row"), amount.Bytes(int64(len(content)))) +
-		hits(traceset.Hits{Removed: found.Removed}) + "\nEverybody will see its prompts, code, outputs and paths, at " + public.URL())
+	text := fmt.Sprintf("This session has %s, %s.", amount.Count(bytes.Count(content.Bytes, []byte("\n")), "row"), amount.Bytes(int64(len(content.Bytes))))
+	if content.Cut > 0 {
+		text += fmt.Sprintf(" %s too long and shortened.", amount.Count(content.Cut, "output"))
+	}
+	s.talk.Print(text + "\n" + traces.Hits(public.Examine(content.Bytes)) + "\nEverybody will see its prompts, code, outputs and paths, at " + public.URL())
 	if err := typedYes(ctx, s.talk, "Type yes to publish it"); err != nil {
 		return err
 	}
 	if err := public.Show(ctx, true); err != nil {
 		return err
 	}
-	day := time.Now()
-	if begun, err := time.Parse(time.RFC3339, doc.StartTime); err == nil {
-		day = begun
-	}
-	done, err := public.Put(ctx, traceset.Session{Day: day.Format(time.DateOnly), ID: id, Content: content}, traceset.Card(), false)
+	done, err := public.Put(ctx, traceset.Session{Day: content.Day, ID: id, Content: content.Bytes}, card, false)
 	if err != nil {
 		return err
 	}
@@ -234,46 +192,36 @@ func (s *sharing) this(ctx context.Context) error {
 // publicSet is the data set for single sessions. Everything in it is public: one
 // that is private is not touched.
 func (s *sharing) publicSet(ctx context.Context) (*traceset.Set, error) {
-	set := s.own
-	set.Repo += "-public"
+	set := s.own.Public()
 	state, err := set.State(ctx)
 	if err == nil && state.Private {
 		err = fmt.Errorf("/share-traces this: %s exists and is private; make it public on its page, or rename it", set.Repo)
 	}
-	return &set, err
-}
-
-// scrubbed is the session without the secrets that are known today.
-func scrubbed(set *traceset.Set, rows []byte) []byte {
-	var out bytes.Buffer
-	for row := range bytes.Lines(rows) {
-		clean, _, err := set.Scrub.JSON(row)
-		if err != nil {
-			continue // a row that cannot be looked into is not shown to anybody
-		}
-		out.Write(bytes.TrimRight(clean, "\n"))
-		out.WriteByte('\n')
-	}
-	return out.Bytes()
+	return set, err
 }
 
 // remove takes a session out of the user's data sets.
 func (s *sharing) remove(ctx context.Context, id string) error {
-	if len(id) < 4 {
-		return errors.New("/share-traces delete: give at least the first 4 characters of the session's id")
+	if len(id) < traceset.LeastID {
+		return fmt.Errorf("/share-traces delete: give at least the first %d characters of the session's id", traceset.LeastID)
 	}
-	public := s.own
-	public.Repo += "-public"
+	public := s.own.Public()
 	var menu dialog.Menu
 	var places []func() error
-	for _, set := range []traceset.Set{s.own, public} {
+	for _, set := range []*traceset.Set{s.own, public} {
 		files, err := set.Find(ctx, id)
 		if err != nil {
 			return err
 		}
 		for _, file := range files {
 			menu.Items = append(menu.Items, dialog.Option{Label: saved.Line(set.Repo + "/" + file)})
-			places = append(places, func() error { return set.Remove(ctx, file) })
+			places = append(places, func() error {
+				err := set.Remove(ctx, file)
+				if err == nil && set == s.own {
+					err = s.desk.TakenOut(ctx, file)
+				}
+				return err
+			})
 		}
 	}
 	if len(places) == 0 {
@@ -303,18 +251,25 @@ func turnOff(ctx context.Context, d *desk.Desk, talk dialog.Talk) error {
 
 // sharingStatus tells what is uploaded; it needs nothing to be set up.
 func sharingStatus(ctx context.Context, d *desk.Desk, talk dialog.Talk) error {
-	if !d.App.Config().ShareTraces {
-		talk.Print("share_traces is off: nothing is uploaded.")
+	uploads, err := d.App.Traces()
+	if err != nil {
+		return err
+	}
+	standing, err := uploads.Standing(ctx)
+	if err != nil {
+		return err
+	}
+	talk.Print(standing.Text())
+	if !standing.On {
 		return nil
 	}
-	talk.Print("share_traces is on. " + noUploads + "\nQueue: empty. Last error: none.")
 	s, err := open(ctx, d, talk)
 	if err != nil {
 		talk.Print(err.Error())
 		return nil
 	}
 	defer s.hub.Close()
-	if err := s.look(ctx, ""); err != nil {
+	if err := s.show(ctx); err != nil {
 		talk.Warn(s.own.Repo + ": " + err.Error())
 	}
 	return nil

@@ -43,8 +43,24 @@ func Status(d *desk.Desk) dialog.Command {
 			rows = append(rows, [2]string{"Login", login}, [2]string{"Version", d.Version})
 			columns, _ := talk.Size()
 			talk.Print(desk.Table(rows, columns))
+			refusals(ctx, d, talk)
 			return nil
 		},
+	}
+}
+
+// refusals tells once of a data set that takes no sessions.
+func refusals(ctx context.Context, d *desk.Desk, talk dialog.Talk) {
+	uploads, err := d.App.Traces()
+	if err != nil {
+		return
+	}
+	lines, err := uploads.Queue().Tell(ctx)
+	if err != nil {
+		d.App.Debug("uploads: " + err.Error())
+	}
+	for _, line := range lines {
+		talk.Warn("sessions are not uploaded to " + line)
 	}
 }
 
