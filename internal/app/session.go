@@ -14,6 +14,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/live"
 	"github.com/ml-intern/ml-intern/internal/app/live/tune"
 	"github.com/ml-intern/ml-intern/internal/app/saved"
+	"github.com/ml-intern/ml-intern/internal/app/servers"
 	"github.com/ml-intern/ml-intern/internal/config/schema"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
@@ -146,13 +147,14 @@ func (s *Session) build(chapter *live.Chapter, tools []tool.Tool) (*agent.Agent,
 		spec := t.Spec()
 		s.overhead += window.Tool(llm.ToolSpec{Name: spec.Name, Description: spec.Description, Parameters: spec.Parameters})
 	}
-	s.Session = live.New(s.liveOptions(caller, rules), chapter)
+	foreign := servers.Open(a.Servers(func(line string) { s.Note(line) }, s.Tools))
+	s.Session = live.New(s.liveOptions(caller, rules, foreign), chapter)
 	keep := a.keepsSystem(state, settings)
 	ready := !keep
 	var ag *agent.Agent
 	ag, err = agent.New(agent.Options{
 		SessionID: s.ID, Journal: chapter.Journal, State: state, Caller: caller, Describe: a.Models.Describe, Count: a.Models.Count,
-		Tools: tools, Policy: rules, Settings: settings, Sessions: s.Sessions(), Checkpoints: chapter.Checkpoints, Hooks: a.hooks.Session(),
+		Tools: tools, Joining: foreign.Joining, Policy: rules, Settings: settings, Sessions: s.Sessions(), Checkpoints: chapter.Checkpoints, Hooks: a.hooks.Session(),
 		System: func() string {
 			if !ready { // a later session gets one of its own time
 				if fresh, err := a.systemPrompt(s.Tools, ag.Settings(), rules.Mode()); err == nil {
@@ -170,10 +172,10 @@ func (s *Session) build(chapter *live.Chapter, tools []tool.Tool) (*agent.Agent,
 }
 
 // liveOptions are what a session is made of beside its agent.
-func (s *Session) liveOptions(caller *inference.Caller, rules *policy.Policy) live.Options {
+func (s *Session) liveOptions(caller *inference.Caller, rules *policy.Policy, beside live.Beside) live.Options {
 	a := s.app
 	o := live.Options{
-		Followers: a.followers(s),
+		Followers: a.followers(s), Beside: beside,
 		Open:      s.another, Saved: a.saved, Tools: s.Tools, Version: Version(), Debug: a.Debug,
 		Tune: live.Tune{Policy: rules, Tuner: tune.New(tune.Options{
 			Models: a.Models, Caller: caller, YoloCapMicroUSD: policy.Micro(schema.DefaultCostCap),

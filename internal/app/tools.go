@@ -10,6 +10,8 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/hands"
 	"github.com/ml-intern/ml-intern/internal/app/hubtools"
 	"github.com/ml-intern/ml-intern/internal/app/lookups"
+	"github.com/ml-intern/ml-intern/internal/app/messenger"
+	"github.com/ml-intern/ml-intern/internal/app/servers"
 	"github.com/ml-intern/ml-intern/internal/app/skillset"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
 	"github.com/ml-intern/ml-intern/internal/tools/plan"
@@ -22,6 +24,7 @@ type kit struct {
 	research tool.Tool
 	look     *lookups.Tools
 	plan     *plan.Tool
+	notify   tool.Tool
 	hub      *hubtools.Tools
 	skill    tool.Tool
 }
@@ -43,6 +46,7 @@ func toolList(k *kit) []tool.Tool {
 		k.look.WebSearch,
 		k.look.Inspect,
 		k.plan,
+		k.notify,
 		k.hub.Jobs,
 		k.hub.RepoFiles,
 		k.hub.RepoGit,
@@ -94,6 +98,9 @@ func (a *App) kit(ctx context.Context, session string) (*kit, error) {
 	if k.plan, err = plan.New(); err != nil {
 		return nil, fmt.Errorf("make the plan tool: %w", err)
 	}
+	if k.notify, err = messenger.New(messenger.Options{Loaded: a.Loaded, HTTP: a.http, Kept: a.memory == nil, Simulated: a.simulation != nil, Scrub: a.Scrub}).Tool(); err != nil {
+		return nil, fmt.Errorf("make the tool notify: %w", err)
+	}
 	if k.hub, err = a.hubTools(session, k.hands); err != nil {
 		return nil, fmt.Errorf("make the tools of the Hub: %w", err)
 	}
@@ -108,6 +115,14 @@ func (a *App) kit(ctx context.Context, session string) (*kit, error) {
 		return nil, fmt.Errorf("make the tool research: %w", err)
 	}
 	return k, nil
+}
+
+// Servers are what MCP servers are made of, for a session with these tools.
+func (a *App) Servers(tell func(line string), tools []string) servers.Options {
+	return servers.Options{
+		Loaded: a.Loaded, HTTP: a.http, Token: func(ctx context.Context) string { return a.login.Token(ctx, 0) }, Version: Version(),
+		Simulated: a.simulation != nil, Tools: tools, Hold: a.secrets.Hold, Tell: tell, Debug: a.Debug,
+	}
 }
 
 // hands makes the acting tools where the runtime says.

@@ -10,33 +10,40 @@ import (
 // such as connections to other servers.
 type Beside interface {
 	// Answers reports whether an operation is one for Answer, which does it and
-	// returns what is told; it may take its time, and ends soon after ctx is done.
+	// returns what is told. It may take its time, until Close.
 	Answers(op event.Operation) bool
-	Answer(ctx context.Context, op event.Operation) event.Payload
+	Answer(op event.Operation) event.Payload
 	// Start begins the work, Close ends it.
 	Start()
 	Close()
 }
 
-// beside has an operation answered that is nobody else's; ok says that it is one.
-func (s *Session) beside(op event.Operation) (err error, ok bool) { //nolint:revive // the error is the answer
-	b := s.opts.Beside
-	if b == nil || !b.Answers(op) {
-		return nil, false
+// none is work that there is not.
+type none struct{}
+
+func (none) Answers(event.Operation) bool         { return false }
+func (none) Answer(event.Operation) event.Payload { return nil }
+func (none) Start()                               {}
+func (none) Close()                               {}
+
+// beside is the work that goes on beside the agent's.
+func (s *Session) beside() Beside {
+	if s.opts.Beside == nil {
+		return none{}
 	}
+	return s.opts.Beside
+}
+
+// answer has an operation done beside the agent's work.
+func (s *Session) answer(op event.Operation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return errEnded, true
+		return errEnded
 	}
 	s.wait.Go(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		stop := context.AfterFunc(s.life, cancel)
-		defer stop()
-		if told := b.Answer(ctx, op); ctx.Err() == nil {
-			s.tell(ctx, s.current(), told)
-		}
+		told := s.beside().Answer(op)
+		s.tell(context.Background(), s.current(), told)
 	})
-	return nil, true
+	return nil
 }

@@ -43,6 +43,8 @@ type Options struct {
 	// Hub is the address at which jobs are seen that go on after an interrupt;
 	// empty when an interrupt ends them.
 	Hub string
+	// Beside is work that goes on beside the agent's; nil is none.
+	Beside Beside
 	// Saved is the file in which a session is kept, empty for none.
 	Saved func(id string) string
 	// Debug receives what only an operator should see.
@@ -97,6 +99,7 @@ func (s *Session) Start(ctx context.Context, a *agent.Agent, resume bool) {
 		close(s.running)
 	})
 	s.wait.Go(func() { s.configure(ctx) })
+	s.beside().Start()
 }
 
 // follow starts what follows a chapter.
@@ -190,6 +193,9 @@ func (s *Session) Submit(ctx context.Context, sub event.Submission) error {
 	if op, ok := sub.Operation.(event.Configure); ok {
 		return s.change(op)
 	}
+	if s.beside().Answers(sub.Operation) {
+		return s.answer(sub.Operation)
+	}
 	return s.agent.Submit(ctx, sub)
 }
 
@@ -273,6 +279,7 @@ func (s *Session) Close() error {
 	s.once.Do(func() {
 		s.cancel()
 		<-s.running
+		s.beside().Close()
 		s.wait.Wait()
 		err := s.retire(s.current())
 		s.forget()

@@ -30,12 +30,20 @@ type Options struct {
 	Version string
 	// Simulated leaves only the server of the simulated Hub.
 	Simulated bool
-	// Taken are names of tools that no server may have.
-	Taken func(name string) bool
+	// Tools are the names of the session's own tools.
+	Tools []string
 	// Hold is told of every secret, Tell a line for the person, Debug what only an
 	// operator should see.
 	Hold        func(secrets ...string)
 	Tell, Debug func(line string)
+}
+
+// taken reports whether a name is that of one of the program's own tools, in whatever
+// session: permission rules and habits are about those.
+func (o Options) taken(name string) bool {
+	return slices.Contains(o.Tools, name) || slices.Contains(o.Loaded.Config.ToolsDisabled, name) || slices.Contains([]string{
+		"bash", "bash_jobs", "read", "write", "edit", "sandbox_create", "sandbox_delete", "notify",
+	}, name)
 }
 
 // FileName is the file of logins, in the state folder.

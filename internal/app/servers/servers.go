@@ -29,8 +29,9 @@ type Set struct {
 	o     Options
 	tools *mcp.Set
 	names []string
-	tells chan struct{} // holds a token: something has changed
-	over  chan struct{}
+	tells chan struct{}   // holds a token: something has changed
+	life  context.Context //nolint:containedctx // the set is the owner
+	end   context.CancelFunc
 	work  sync.WaitGroup
 	once  sync.Once
 
@@ -53,8 +54,9 @@ type member struct {
 // Open makes the servers of a session. Start connects them; Close ends them.
 func Open(o Options) *Set {
 	s := &Set{
-		o: o, tools: mcp.NewSet(o.Taken), names: o.Names(), tells: make(chan struct{}, 1), over: make(chan struct{}), members: map[string]*member{},
+		o: o, tools: mcp.NewSet(o.taken), names: o.Names(), tells: make(chan struct{}, 1), members: map[string]*member{},
 	}
+	s.life, s.end = context.WithCancel(context.Background())
 	for _, name := range s.names {
 		s.members[name] = s.admit(name)
 	}
@@ -82,7 +84,7 @@ func (s *Set) Close() {
 		s.mu.Lock()
 		s.closed = true
 		s.mu.Unlock()
-		close(s.over)
+		s.end()
 		var ends sync.WaitGroup
 		for _, m := range s.live() {
 			ends.Go(m.close)
@@ -258,7 +260,7 @@ func (s *Set) changed() {
 func (s *Set) report() {
 	for {
 		select {
-		case <-s.over:
+		case <-s.life.Done():
 			return
 		case <-s.tells:
 		}

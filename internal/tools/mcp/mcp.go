@@ -105,6 +105,16 @@ func (s *Set) Tools(sources []Source) []tool.Tool {
 	return out
 }
 
+// Named is the name of a tool of a server in this session; its own before it has one.
+func (s *Set) Named(server, own string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name, ok := s.names[server+"\x00"+own]; ok {
+		return name
+	}
+	return own
+}
+
 func (s *Set) make(from Source, c catalog.Catalog) []tool.Tool {
 	var out []tool.Tool
 	for _, t := range c.Tools {

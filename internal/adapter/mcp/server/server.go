@@ -188,6 +188,23 @@ func (s *Server) Retry() {
 	}
 }
 
+// Rest waits until the server is not connecting, or ctx is done.
+func (s *Server) Rest(ctx context.Context) {
+	for {
+		s.mu.Lock()
+		state, moved, pending := s.status.State, s.moved, len(s.again) > 0
+		s.mu.Unlock()
+		if state != Connecting && !pending {
+			return
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // Close ends the connection and waits for that.
 func (s *Server) Close() {
 	s.mu.Lock()
