@@ -9,11 +9,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
+	"github.com/ml-intern/ml-intern/internal/ui/acp/front"
 	"github.com/ml-intern/ml-intern/internal/ui/acp/protocol"
 	"github.com/ml-intern/ml-intern/internal/ui/acp/wire"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
@@ -99,13 +99,7 @@ type Voice interface {
 // Options make a Server.
 type Options struct {
 	Host Host
-	// Version is that of the program.
-	Version string
-	// Login are the arguments which, behind those that the editor starts this
-	// program with, make it log a person in, in a terminal; none for no such way.
-	Login []string
-	// HowToLogIn says in a sentence what else there is.
-	HowToLogIn string
+	front.Desk
 	// Debug receives what only an operator should see.
 	Debug func(text string)
 }
@@ -119,6 +113,8 @@ type Server struct {
 	conn *wire.Conn
 	work sync.WaitGroup
 	ctx  context.Context // ends with the connection; set by Serve
+
+	reviving sync.Mutex // held while a session is opened again
 
 	mu       sync.Mutex // guards what follows
 	ready    bool       // initialize was called
@@ -245,77 +241,30 @@ func (s *Server) initialize(in protocol.InitializeRequest) wire.Work {
 	s.mu.Lock()
 	s.ready, s.client = true, in.Capabilities
 	s.mu.Unlock()
-	there := &struct{}{}
-	return answer(protocol.InitializeResponse{
-		ProtocolVersion: protocol.Version,
-		Agent:           protocol.Info{Name: "ml-intern", Title: "ML Intern", Version: s.o.Version},
-		Capabilities: protocol.AgentCapabilities{
-			LoadSession: true,
-			Prompt:      protocol.PromptCapabilities{Image: true, EmbeddedContext: true},
-			MCP:         protocol.MCPCapabilities{HTTP: true, SSE: true},
-			Session:     protocol.SessionCapabilities{List: there, Delete: there, Resume: there, Close: there},
-			Auth:        protocol.AuthCapabilities{Logout: there},
-		},
-		AuthMethods: s.authMethods(in.Capabilities),
-	}, nil)
-}
-
-// Ids of the ways to log in.
-const (
-	byHand     = "environment"
-	byTerminal = "terminal"
-)
-
-func (s *Server) authMethods(client protocol.ClientCapabilities) []protocol.AuthMethod {
-	all := []protocol.AuthMethod{{ID: byHand, Name: "Key or login of this machine", Description: s.o.HowToLogIn}}
-	if client.Auth.Terminal && len(s.o.Login) > 0 {
-		all = append(all, protocol.AuthMethod{
-			Type: "terminal", ID: byTerminal, Name: "Log in to Hugging Face",
-			Description: "Opens a terminal that logs you in.", Args: s.o.Login,
-		})
-	}
-	return all
+	return answer(s.o.Hello(in.Capabilities), nil)
 }
 
 // authenticate looks whether a model can be called now: logins are made outside.
 func (s *Server) authenticate(in protocol.AuthenticateRequest) wire.Work {
-	if in.MethodID != byHand && in.MethodID != byTerminal {
-		return answer(nil, wire.Errorf(wire.Arguments, "there is no way to log in called %q", in.MethodID))
-	}
 	return func(ctx context.Context) (wire.Answer, error) {
+		if err := s.o.Method(in.MethodID); err != nil {
+			return wire.Answer{}, err
+		}
 		if err := s.o.Host.Ready(ctx); err != nil {
-			return wire.Answer{}, wire.Errorf(protocol.AuthRequired, "%v. %s", err, s.o.HowToLogIn)
+			return wire.Answer{}, s.o.NotReady(err)
 		}
 		return wire.Answer{}, nil
 	}
 }
 
-// pageSize is how many saved sessions are listed at once.
-const pageSize = 50
-
 func (s *Server) list(in protocol.ListRequest) wire.Work {
-	from := 0
-	if in.Cursor != "" {
-		n, ok := readCursor(in.Cursor)
-		if !ok {
-			return answer(nil, wire.Errorf(wire.Arguments, "the cursor is none of this list"))
-		}
-		from = n
-	}
 	return func(ctx context.Context) (wire.Answer, error) {
 		all, err := s.o.Host.List(ctx, in.Cwd)
 		if err != nil {
 			return wire.Answer{}, err
 		}
-		from = min(from, len(all))
-		page := protocol.ListResponse{Sessions: slices.Clone(all[from:min(from+pageSize, len(all))])}
-		if page.Sessions == nil {
-			page.Sessions = []protocol.SessionInfo{}
-		}
-		if from+pageSize < len(all) {
-			page.NextCursor = writeCursor(from + pageSize)
-		}
-		return wire.Answer{Result: page}, nil
+		page, err := front.Page(all, in.Cursor)
+		return wire.Answer{Result: page}, err
 	}
 }
 

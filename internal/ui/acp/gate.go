@@ -9,6 +9,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/acp/protocol"
 	"github.com/ml-intern/ml-intern/internal/ui/acp/question"
+	"github.com/ml-intern/ml-intern/internal/ui/acp/wire"
 )
 
 // configureWait is how long a change of settings is waited for that an approval
@@ -119,6 +120,8 @@ func (one *session) askOne(ctx context.Context, q question.Question) (*question.
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case errors.Is(err, wire.ErrGone):
+		return nil, nil // the gate stays open for whoever comes next
 	case err != nil: // an editor that cannot ask must not leave the turn hanging
 		no := q.Answers[len(q.Answers)-1]
 		no.Approval.Feedback = "the editor could not ask: " + err.Error()

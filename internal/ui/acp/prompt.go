@@ -65,7 +65,7 @@ func (one *session) enqueue() *prompt {
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	p := &prompt{ready: make(chan struct{}), outcome: make(chan outcome, 1)}
-	p.ctx, p.cancel = context.WithCancel(one.ctx)
+	p.ctx, p.cancel = context.WithCancel(one.server.ctx)
 	if one.line = append(one.line, p); len(one.line) == 1 {
 		close(p.ready)
 	}
@@ -102,26 +102,25 @@ func (one *session) cancel() {
 }
 
 // say does what a prompt asks for and returns why that ended. Ctx is that of its
-// call: an answer that is not wanted any more cancels it.
+// call: an answer that is not wanted any more cancels it, an editor that has gone
+// leaves it to the session.
 func (one *session) say(ctx context.Context, p *prompt, blocks []protocol.Block) (string, error) {
 	defer one.step(p)
-	stop := context.AfterFunc(ctx, p.cancel)
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), wire.ErrGivenUp) {
+			p.cancel()
+		}
+	})
 	defer stop()
 	select {
 	case <-p.ready:
 	case <-p.ctx.Done():
 		return protocol.Cancelled, nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
 	}
-	select {
-	case <-one.ended: // by itself: the message goes on with it
-		again, err := one.server.revive(one)
-		if err != nil {
-			return "", err
-		}
-		stop := context.AfterFunc(p.ctx, again.cancel)
-		defer stop()
-		return again.say(ctx, again.enqueue(), blocks)
-	default:
+	if one.over() {
+		return one.anew(ctx, p, blocks)
 	}
 	reader := content.Reader{Dir: one.request.Dir, Expand: one.opened.Expand}
 	text, err := reader.Read(blocks)
@@ -129,7 +128,7 @@ func (one *session) say(ctx context.Context, p *prompt, blocks []protocol.Block)
 		return "", err
 	}
 	if c, args := one.command(text.Typed); c != nil {
-		return one.run(p, c, args)
+		return one.run(ctx, p, c, args)
 	}
 	in, notes, err := reader.Compose(p.ctx, text)
 	switch {
@@ -142,9 +141,34 @@ func (one *session) say(ctx context.Context, p *prompt, blocks []protocol.Block)
 		one.notice("info", note)
 	}
 	if err := one.submit(p, in); err != nil {
+		if one.over() {
+			return one.anew(ctx, p, blocks)
+		}
 		return "", err
 	}
-	return one.await(p)
+	return one.await(ctx, p)
+}
+
+// over reports whether the session has ended by itself.
+func (one *session) over() bool {
+	select {
+	case <-one.ended:
+		return true
+	case <-one.opened.Session.Done():
+		<-one.ended // what it has told is told
+		return true
+	default:
+		return false
+	}
+}
+
+// anew says a prompt in the session that goes on where this one has ended.
+func (one *session) anew(ctx context.Context, p *prompt, blocks []protocol.Block) (string, error) {
+	again, err := one.server.revive(one)
+	if err != nil || p.cancelled() {
+		return protocol.Cancelled, err
+	}
+	return again.say(ctx, again.enqueue(), blocks)
 }
 
 // submit hands the message over. Its outcome is told under its id.
@@ -158,13 +182,13 @@ func (one *session) submit(p *prompt, in event.UserInput) error {
 }
 
 // await waits for the end of a prompt's turn. A cancelled one ends soon.
-func (one *session) await(p *prompt) (string, error) {
+func (one *session) await(ctx context.Context, p *prompt) (string, error) {
 	cancelled := p.ctx.Done()
 	var late <-chan time.Time
 	for {
 		select {
 		case o := <-p.outcome:
-			if p.cancelled() && o.err == nil {
+			if p.cancelled() {
 				return protocol.Cancelled, nil
 			}
 			return o.stop, o.err
@@ -176,6 +200,11 @@ func (one *session) await(p *prompt) (string, error) {
 			late = timer.C
 		case <-late:
 			return protocol.Cancelled, nil
+		case <-ctx.Done():
+			if !p.cancelled() && !errors.Is(context.Cause(ctx), wire.ErrGivenUp) {
+				return "", context.Cause(ctx) // the editor has gone, the turn goes on
+			}
+			ctx = context.Background()
 		}
 	}
 }
@@ -254,14 +283,16 @@ func (one *session) command(typed string) (*Command, string) {
 }
 
 // run runs a command. Where it submits a text, the prompt ends with that turn.
-func (one *session) run(p *prompt, c *Command, args string) (string, error) {
+func (one *session) run(ctx context.Context, p *prompt, c *Command, args string) (string, error) {
+	stop := context.AfterFunc(ctx, p.cancel) // nobody would see what it finds
 	err := guarded(func() error { return c.Run(p.ctx, &voice{one: one, p: p}, args) })
+	stop()
 	one.mu.Lock()
 	submitted := p.id != ""
 	one.mu.Unlock()
 	switch {
 	case submitted:
-		return one.await(p)
+		return one.await(ctx, p)
 	case p.cancelled():
 		return protocol.Cancelled, nil
 	case err != nil:

@@ -322,6 +322,7 @@ func (one *session) part(ctx context.Context) error {
 	if err := one.opened.Session.Detach(); err != nil {
 		return one.quit(ctx) // it cannot go on without us
 	}
+	one.cancel()
 	one.gone(nil)
 	return nil
 }

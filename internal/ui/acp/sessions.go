@@ -124,8 +124,14 @@ func (s *Server) forget(one *session) {
 	}
 }
 
-// revive opens a session again that has ended by itself.
+// revive opens a session again that has ended by itself, unless that was done
+// already.
 func (s *Server) revive(one *session) (*session, error) {
+	s.reviving.Lock()
+	defer s.reviving.Unlock()
+	if again, err := s.session(one.id); err != nil || again != one {
+		return again, err
+	}
 	again, _, err := s.openSession(Request{Dir: one.request.Dir, ID: one.opened.Session.Info().SessionID, Servers: one.request.Servers}, one.id)
 	if err != nil {
 		return nil, err

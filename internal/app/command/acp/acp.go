@@ -13,6 +13,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/account"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/ui/acp"
+	"github.com/ml-intern/ml-intern/internal/ui/acp/front"
 )
 
 // options are the command's flags.
@@ -99,6 +100,7 @@ func (o *options) serve(ctx context.Context, s *console.Streams) error {
 	stop, release := console.StopSignals(ctx, 0)
 	defer release()
 	return acp.Serve(stop, s.In, s.Out, acp.Options{
-		Host: &door{streams: s, options: o}, Version: app.Version(), Login: []string{"--login"}, HowToLogIn: howToLogIn, Debug: a.Debug,
+		Host: &door{streams: s, options: o}, Debug: a.Debug,
+		Desk: front.Desk{Version: app.Version(), Login: []string{"--login"}, HowToLogIn: howToLogIn},
 	})
 }
