@@ -166,11 +166,14 @@ func (e Entry) Files() (files []File, more bool, err error) {
 	return files, more, err
 }
 
-// Read reads a file of a skill.
+// Read reads a file of a skill; hidden ones, which may be anything's, are none.
 func (e Entry) Read(name string) ([]byte, error) {
 	name = path.Clean(strings.ReplaceAll(name, `\`, "/"))
 	if !fs.ValidPath(name) {
 		return nil, errors.New("it must be a path in the skill's folder")
+	}
+	if strings.Contains("/"+name, "/.") {
+		return nil, fs.ErrNotExist
 	}
 	f, err := e.open()
 	if err != nil {

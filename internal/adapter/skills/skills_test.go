@@ -293,7 +293,7 @@ func TestFilesStayInTheirFolder(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"scripts/run.py": "print(1)", "./scripts/../references/A.md": "a", `scripts\run.py`: "print(1)", "inside.py": "print(1)", "SKILL.md": skill("x"),
-		"leak": "", "up": "", "dir/SKILL.md": "", "../../secret": "", "/etc/passwd": "", "": "", ".": "", "scripts": "", "loop": "", "gone": "",
+		"leak": "", "up": "", "dir/SKILL.md": "", "../../secret": "", "/etc/passwd": "", "": "", ".": "", "scripts": "", "loop": "", "gone": "", ".git/config": "", "scripts/.x": "",
 	} {
 		raw, err := e.Read(name)
 		if string(raw) != want || (err == nil) != (want != "") {
