@@ -336,13 +336,10 @@ type nowhere struct{}
 
 func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 
-// 10,000 sessions of 4 kB are 40 MB and more with all that is read of them; in memory is
-// one of them at a time.
+// However many sessions there are, one of them is in memory at a time: these would be 30
+// MB and more with all that is read of them.
 func TestManySessionsNeedLittleMemory(t *testing.T) {
-	many := &endless{n: 10_000}
-	if testing.Short() {
-		many.n = 1000
-	}
+	many := &endless{n: 3000}
 	o, _ := options(t, many)
 	o.Target = &target.Stream{To: nowhere{}}
 	if sum, err := (exports.Training{Format: chatdata.SFT}).Sessions(t.Context(), o); err != nil || sum.Written != many.n {
