@@ -8,6 +8,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/platform/markup"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
@@ -200,7 +201,7 @@ func (t *Teller) result(in event.ToolOutput) []protocol.Update {
 			return nil
 		}
 		return []protocol.Update{protocol.Call{Kind: "tool_call", CallFields: protocol.CallFields{
-			ID: in.ToolCallID, Title: in.Tool, Name: in.Tool, ToolKind: kind(in.Tool, nil), Status: status, Content: output(in.Output),
+			ID: in.ToolCallID, Title: Title(in.Tool, nil), Name: in.Tool, ToolKind: kind(in.Tool, nil), Status: status, Content: output(in.Output),
 		}}}
 	}
 	shown := output(in.Output)
@@ -260,7 +261,7 @@ func Title(tool string, args json.RawMessage) string {
 			return strings.ToUpper(tool[:1]) + tool[1:] + " " + code(path)
 		}
 	}
-	return oneLine(strings.TrimSpace(tool + "  " + what))
+	return cmp.Or(oneLine(tool+" "+what), "a tool")
 }
 
 // code is text in the form of code, in Markdown, on one line.
@@ -269,11 +270,7 @@ func code(text string) string {
 }
 
 func oneLine(text string) string {
-	line := strings.Join(strings.Fields(plain.ForTerminal(text)), " ")
-	if short := excerpt.Head(line, titleMost); short != line {
-		return short + "…"
-	}
-	return line
+	return history.Cut(strings.Join(strings.Fields(plain.ForTerminal(text)), " "), titleMost)
 }
 
 // argument is an argument that is a text; empty for none.

@@ -326,7 +326,7 @@ func (t *Teller) passing(ev event.Event) []protocol.Update {
 	case event.TypeToolLog:
 		return with(ev, func(in event.ToolLog) []protocol.Update {
 			said := in.Log
-			if in.Tool != "system" {
+			if in.Tool != "system" && strings.TrimSpace(said) != "" {
 				said = in.Tool + ": " + said
 			}
 			return t.notice(ev, "info", said)
@@ -397,9 +397,10 @@ func (t *Teller) notice(ev event.Event, severity, said string) []protocol.Update
 	return []protocol.Update{protocol.Notice{Kind: "notice", Severity: severity, Title: title, Description: strings.TrimSpace(more)}}
 }
 
-// emphasised makes lines fit to stand between two marks of emphasis.
+// emphasised makes lines fit to stand between two marks of emphasis: foreign
+// words in them make neither links nor pictures.
 func emphasised(said string) string {
-	lines := strings.Split(strings.ReplaceAll(said, "*", "·"), "\n")
+	lines := strings.Split(strings.NewReplacer("*", "·", "[", `\[`, "<", `\<`).Replace(said), "\n")
 	kept := lines[:0]
 	for _, line := range lines {
 		if line = strings.TrimSpace(line); line != "" {
