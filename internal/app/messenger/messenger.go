@@ -158,11 +158,11 @@ func (m *Messenger) usable(allowed func(d schema.Destination) bool) map[string]n
 	return out
 }
 
-// Tool is the agent's tool. Model is the model of its session.
-func (m *Messenger) Tool(model func() string) (*notifytool.Tool, error) {
+// Tool is the agent's tool.
+func (m *Messenger) Tool() (*notifytool.Tool, error) {
 	to := m.usable(func(d schema.Destination) bool { return d.AllowAgentTool })
 	return notifytool.New(notifytool.Options{
-		Configured: len(m.all) > 0, Destinations: slices.Collect(maps.Keys(to)), Model: model, Scrub: m.o.Scrub,
+		Configured: len(m.all) > 0, Destinations: slices.Collect(maps.Keys(to)), Scrub: m.o.Scrub,
 		Send: func(ctx context.Context, name string, msg messaging.Message) error {
 			d := to[name]
 			if d.Thread {

@@ -66,6 +66,7 @@ func list() []outlet {
 		openTelemetry,
 		userHooks,
 		traceUploads,
+		notifications,
 	}
 }
 

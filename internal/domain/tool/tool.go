@@ -144,6 +144,8 @@ type Env interface {
 	// TurnID is the turn of the call, unique in the session; empty outside of
 	// conversations.
 	TurnID() string
+	// Model is the session's model; empty where none is at work.
+	Model() string
 	CallID() string
 	// Log emits one progress line.
 	Log(line string)

@@ -42,8 +42,6 @@ type Options struct {
 	Configured bool
 	// Send delivers a message to a destination, with a few tries.
 	Send func(ctx context.Context, destination string, m messaging.Message) error
-	// Model is the session's model.
-	Model func() string
 	// Scrub takes secrets out of a text.
 	Scrub func(text string) string
 }
@@ -63,8 +61,8 @@ var _ tool.Tool = (*Tool)(nil)
 
 // New returns the tool.
 func New(o Options) (*Tool, error) {
-	if o.Configured && (o.Send == nil || o.Model == nil || o.Scrub == nil) {
-		return nil, errors.New("make the tool notify: it needs a sender, a model and a scrubber")
+	if o.Configured && (o.Send == nil || o.Scrub == nil) {
+		return nil, errors.New("make the tool notify: it needs a sender and a scrubber")
 	}
 	spec, err := tool.ParseSpec(description, 0)
 	if err != nil {
@@ -108,7 +106,7 @@ func (t *Tool) Run(ctx context.Context, env tool.Env, args json.RawMessage) (too
 	}
 	m := messaging.Message{
 		Time: time.Now(), Severity: messaging.Severity(p.Severity), Title: t.o.Scrub(p.Title), Text: t.o.Scrub(p.Message), Session: env.SessionID(),
-		Fields: []messaging.Field{{Name: "session_id", Value: env.SessionID()}, {Name: "model", Value: t.o.Model()}},
+		Fields: []messaging.Field{{Name: "session_id", Value: env.SessionID()}, {Name: "model", Value: env.Model()}},
 	}
 	lines, failed := make([]string, len(p.Destinations)), make([]bool, len(p.Destinations))
 	var wait sync.WaitGroup

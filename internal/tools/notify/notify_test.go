@@ -54,7 +54,7 @@ func open(t *testing.T, p *post) *notify.Tool {
 	t.Helper()
 	n, err := notify.New(notify.Options{
 		Configured: true, Destinations: []string{"slack.ops", "slack.b", "ntfy.me"}, Send: p.send,
-		Model: func() string { return "m/m" }, Scrub: func(s string) string { return strings.ReplaceAll(s, "hunter2", "[REDACTED]") },
+		Scrub: func(s string) string { return strings.ReplaceAll(s, "hunter2", "[REDACTED]") },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func TestCheck37_OnlyAllowedDestinationsEachOnce(t *testing.T) {
 		t.Errorf("%+v after %q", r, p.sent)
 	}
 	if p.last.Text != "x [REDACTED]" || p.last.Title != "T" || p.last.Severity != messaging.Info || p.last.ID == "" ||
-		!cmp.Equal(p.last.Fields, []messaging.Field{{Name: "session_id", Value: "s-1"}, {Name: "model", Value: "m/m"}}) {
+		!cmp.Equal(p.last.Fields, []messaging.Field{{Name: "session_id", Value: "s-1"}, {Name: "model", Value: "acme/model"}}) {
 		t.Errorf("sent %+v", p.last)
 	}
 }

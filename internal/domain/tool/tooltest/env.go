@@ -50,6 +50,9 @@ func (e *Env) SessionID() string {
 // TurnID is Turn, or a fixed one.
 func (e *Env) TurnID() string { return cmp.Or(e.Turn, "turn_1") }
 
+// Model is a fixed one.
+func (e *Env) Model() string { return "acme/model" }
+
 // CallID is Call, or a fixed one.
 func (e *Env) CallID() string {
 	if e.Call == "" {

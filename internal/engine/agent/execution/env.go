@@ -32,6 +32,7 @@ var _ tool.Env = (*environment)(nil)
 
 func (e *environment) SessionID() string { return e.session.SessionID }
 func (e *environment) TurnID() string    { return e.session.TurnID }
+func (e *environment) Model() string     { return e.session.Model }
 func (e *environment) CallID() string    { return e.call.ID }
 
 func (e *environment) close() {

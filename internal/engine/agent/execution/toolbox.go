@@ -35,8 +35,8 @@ const (
 // from many goroutines.
 type Session struct {
 	SessionID string
-	// TurnID is the turn that runs; it may be empty.
-	TurnID string
+	// TurnID is the turn that runs, Model the session's; they may be empty.
+	TurnID, Model string
 	// Append tells events, durably; an error means that the session is over.
 	Append  func(ps ...event.Payload) error
 	Plan    func() []event.PlanItem

@@ -171,7 +171,7 @@ func (w *Worker) noteOnce(ctx context.Context, line string) {
 func (w *Worker) session(ctx context.Context) *execution.Session {
 	money, found, turnID := w.budget, w.sources, w.turnID()
 	s := &execution.Session{
-		SessionID: w.id, TurnID: turnID,
+		SessionID: w.id, TurnID: turnID, Model: w.set().Model,
 		Append:  w.teller(),
 		Plan:    w.plan.Items,
 		SetPlan: w.plan.Set,
