@@ -311,7 +311,7 @@ func changed(before, after map[string]string) []string {
 
 // looksOnly are POST requests that ask and change nothing, and what they begin with.
 func looksOnly(path string) bool {
-	return strings.HasPrefix(path, "/s2/") || strings.Contains(path, "/paths-info/") || strings.HasPrefix(path, "/tavily/")
+	return strings.HasPrefix(path, "/s2/") || strings.Contains(path, "/paths-info/") || strings.HasPrefix(path, "/tavily/") || path == "/mcp" // all of its tools read
 }
 
 // acts are the requests after the first n that change something on the Hub.
