@@ -21,7 +21,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/hooks"
 	"github.com/ml-intern/ml-intern/internal/app/command/inspect"
 	"github.com/ml-intern/ml-intern/internal/app/command/library"
-	"github.com/ml-intern/ml-intern/internal/app/command/mcpserve"
+	"github.com/ml-intern/ml-intern/internal/app/command/mcp"
 	"github.com/ml-intern/ml-intern/internal/app/command/sandboxes"
 	"github.com/ml-intern/ml-intern/internal/app/command/settings"
 	"github.com/ml-intern/ml-intern/internal/app/command/skills"
@@ -38,7 +38,7 @@ func commands() []constructor {
 	return []constructor{
 		library.Sessions, inspect.Models, inspect.Tools, settings.New, account.Login, account.Logout, account.Whoami,
 		audits.New, newDoctor, newTrust, hooks.New, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, export.New,
-		skills.New, detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcpserve.Parent, acp.New, newVersion,
+		skills.New, detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcp.New, acp.New, newVersion,
 		newToolserver, detached.NewHost, // hidden
 	}
 }

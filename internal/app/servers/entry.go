@@ -180,6 +180,14 @@ type site struct {
 	asks bool
 }
 
+// address is that of the site, "" where it has none.
+func (at site) address() string {
+	if at.url == nil {
+		return ""
+	}
+	return at.url.String()
+}
+
 // site finds out who we are at a server. The headers of its entry always win; the Hub
 // token goes to the Hub; anywhere else, and where he has done so, the user logs in.
 func (o Options) site(name string, s schema.MCPServer) (site, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
@@ -87,4 +88,39 @@ func (o Options) Logout(ctx context.Context, name string) (bool, error) {
 		u = withoutLogin(u)
 	}
 	return o.Logins().Remove(ctx, u.String())
+}
+
+// Place says where a server is, or which program, without names and passwords.
+func (o Options) Place(name string) string {
+	s := o.Loaded.Config.MCPServers[name]
+	if s.URL == "" {
+		return strings.Join(append([]string{s.Command}, s.Args...), " ")
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return ""
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
+}
+
+// Identity says in a few words who we are at a server on the web.
+func (o Options) Identity(name string) string {
+	s, err := o.entry(name)
+	if err != nil || s.URL == "" {
+		return ""
+	}
+	at, err := o.site(name, s)
+	_, saved, _ := o.Logins().Find(at.address())
+	switch {
+	case err != nil:
+		return "needs a login: ml-intern login"
+	case at.header.Get("Authorization") != "":
+		return "by the settings"
+	case at.bearer != nil:
+		return "by the Hub token"
+	case saved:
+		return "logged in"
+	}
+	return "as nobody"
 }

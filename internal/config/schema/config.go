@@ -135,6 +135,9 @@ type MCPServer struct {
 	Layer string `json:"-"`
 }
 
+// HubServer is the name of the server that the settings have by themselves.
+const HubServer = "hf-mcp-server"
+
 // What a server's annotations count: nothing, so that every call asks; a call that
 // only reads, or that destroys nothing, asks no more; nothing asks.
 const (

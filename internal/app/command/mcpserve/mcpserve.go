@@ -71,13 +71,6 @@ ML_INTERN_MCP_TOKEN, or one that is made and printed at the start.`,
 	return cmd
 }
 
-// Parent makes a command mcp that can only serve.
-func Parent(s *console.Streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "mcp", Short: "Serve other agents over the Model Context Protocol"}
-	cmd.AddCommand(New(s))
-	return console.WithoutRun(cmd)
-}
-
 // settings are those of the command line, by key.
 func (o *options) settings() map[string][]string {
 	set := map[string][]string{}
