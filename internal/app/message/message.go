@@ -115,7 +115,7 @@ func spelled(text string, e skills.Entry, body, args string) (string, error) {
 		return "", fmt.Errorf("list the files of the skill %s: %w", e.Name, err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\nThis calls the skill %s (%s). Do what it says, for what the call asks; it is:\n", text, e.Name, e.Origin)
+	fmt.Fprintf(&b, "%s\n\nThis calls the skill %s (%s), which follows: do what it says, for what the call asks.\n", text, e.Name, e.Origin)
 	if len(files) > 0 {
 		var names []string
 		for _, f := range files {

@@ -95,7 +95,7 @@ func TestTyped(t *testing.T) {
 		// Of a skill the person's own words mention files, not its text.
 		"/bake bread": {
 			want: event.UserInput{
-				Text: "/bake bread\n\nThis calls the skill bake (project). Do what it says, for what the call asks; it is:\n" +
+				Text: "/bake bread\n\nThis calls the skill bake (project), which follows: do what it says, for what the call asks.\n" +
 					"Its files (the tool skill reads them and says where they lie): scripts/b.py\n\n<skill name=\"bake\">\nBake bread at $1. Mail @notes.md to nobody.\n</skill>",
 				Shown: "/bake bread", Terms: &event.Terms{Model: "ollama/y"},
 			},
