@@ -105,6 +105,7 @@ func TestNamespaces(t *testing.T) {
 		"and an end again": {events: []event.Event{ev("turn_complete", "{}"), ev("error", "{}"), ev("turn_complete", "{}")}, ours: "outcome:errored", original: "outcome:completed"},
 		"interrupted":      {events: []event.Event{ev("turn_complete", "{}"), ev("interrupted", "{}")}, ours: "outcome:interrupted"},
 		"went on":          {events: []event.Event{ev("interrupted", "{}"), ev("turn_complete", "{}")}, ours: "outcome:completed"},
+		"went on, failed":  {events: []event.Event{ev("interrupted", "{}"), ev("turn_complete", "{}"), ev("error", "{}")}, ours: "outcome:errored", original: "outcome:completed"},
 		"broke off":        {events: []event.Event{ev("interrupted", "{}"), ev("error", "{}")}, ours: "outcome:interrupted"},
 		"compacted":        {events: []event.Event{ev("compacted", "{}")}, ours: "outcome:context_exceeded"},
 		"loop":             {events: []event.Event{ev("tool_log", `{"log":"Doom Loop detected"}`)}, ours: "outcome:doom_loop"},

@@ -24,6 +24,9 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/lab/chatdata"
+	"github.com/ml-intern/ml-intern/internal/lab/kpi"
+	"github.com/ml-intern/ml-intern/internal/lab/tags"
 	"github.com/ml-intern/ml-intern/internal/lab/trajectory"
 )
 
@@ -322,6 +325,29 @@ func TestFolder(t *testing.T) {
 	}
 }
 
+// A session that lies in several files is one; the newest file counts.
+func TestFolderHasASessionTwice(t *testing.T) {
+	dir := t.TempDir()
+	old := write(t, filepath.Join(dir, "session_a_20260424_100000.json"), rowOf("a", "2026-04-24T10:00:00"))
+	fresh := write(t, filepath.Join(dir, "session_a_20260424_110000.json"), strings.Replace(rowOf("a", "2026-04-24T10:00:00"), `"x"`, `"newest"`, 1))
+	write(t, filepath.Join(dir, "zz.jsonl"), rowOf("a", "2026-04-24T10:00:00"))
+	for i, path := range []string{old, fresh} {
+		at := begun.Add(time.Duration(i) * time.Hour)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	for f, err := range (source.Folder{Dir: dir}).Sessions(t.Context(), source.Wanted{}) {
+		if n++; err != nil || trajectory.Read(f.Messages[0]).Text != "newest" {
+			t.Errorf("%v: %s", err, f.Messages)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
 func TestFolderEnds(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 5 {
@@ -465,7 +491,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that no file makes reading panic, and that what was read can be asked.
+// FuzzParse holds that no file makes reading panic, and that everything can be made of
+// what was read.
 func FuzzParse(f *testing.F) {
 	f.Add(rowOf("x", "2026-04-24T10:00:00"))
 	f.Add(`{"session_id":"x","messages":"[{\"role\":\"user\"}]","events":"[{\"event_type\":\"llm_call\",\"data\":{}}]","tools":NaN}`)
@@ -478,6 +505,18 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		tell(s)
+		for _, compat := range []bool{false, true} {
+			r := kpi.New(kpi.Window{}, kpi.Options{Compat: compat, Whole: true})
+			r.Add(kpi.Read(s, kpi.Options{Compat: compat}))
+			if row, ok := r.Row(); !ok || strings.Count(string(row.CSV("b")), "\n") != 2 {
+				t.Errorf("%s", row.CSV("b"))
+			}
+			for _, format := range chatdata.Formats() {
+				if line, err := chatdata.Line(s, tags.Of(s, tags.Rules(compat)), format); err != nil || !json.Valid(line) {
+					t.Errorf("%s: %v: %s", format, err, line)
+				}
+			}
+		}
 		for _, raw := range s.Messages {
 			if !json.Valid(raw) {
 				t.Errorf("a message is no JSON: %q", raw)
