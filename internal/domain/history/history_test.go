@@ -141,11 +141,12 @@ func TestSubAgentsStayOutside(t *testing.T) {
 	out.AgentID = "r"
 	s := load(t, user(1, "x"), "turn_1", event.TurnStarted{TurnID: "turn_1"}, assistant(2, "", "r"), sub,
 		event.ToolStarted{ToolCallID: "z", AgentID: "r"}, event.ToolEffect{ToolCallID: "z", ExternalRef: "job:a/b"}, out,
+		event.Hook{Hook: "PreToolUse", ToolCallID: "z", Decision: "allow", AgentID: "r"}, event.Hook{Hook: "PreToolUse", ToolCallID: "r", Decision: "deny", AgentID: "r"},
 		event.LLMCall{Kind: llm.KindMain, AgentID: "r"}, event.LLMCall{Kind: llm.KindResearch})
 	if got, want := shape(s), "user x msg_1\nassistant  msg_2\n"; got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	if s.Turn.MainCalls != 0 || len(s.Calls) != 1 || s.LastCall != nil {
+	if s.Turn.MainCalls != 0 || len(s.Calls) != 1 || s.LastCall != nil || s.Calls[0].Hook != nil {
 		t.Errorf("calls %v, main calls %d", s.Calls, s.Turn.MainCalls)
 	}
 }
@@ -245,6 +246,10 @@ func TestQueue(t *testing.T) {
 	if got := texts(load(t, items...)); got != "two,left,three" {
 		t.Errorf("queue is %s", got)
 	}
+	items = append(items, event.InputAccepted{SubmissionID: "5", Text: "never", Steer: true}, event.Hook{Hook: "UserPromptSubmit", Decision: "deny", SubmissionID: "5"})
+	if got := texts(load(t, items...)); got != "two,left,three" {
+		t.Errorf("after one was kept back the queue is %s", got)
+	}
 	items = append(items, user(2, "left"))
 	if got := texts(load(t, items...)); got != "two,three" {
 		t.Errorf("after steering the queue is %s", got)
@@ -319,6 +324,7 @@ func TestSyntheticGate(t *testing.T) {
 
 func TestCalls(t *testing.T) {
 	s := load(t, "turn_1", event.TurnStarted{TurnID: "turn_1"}, assistant(1, "", "a", "b", "c"),
+		event.Hook{Hook: "PreToolUse", ToolCallID: "a", UpdatedInput: json.RawMessage(`{"x":1}`)}, event.Hook{Hook: "PostToolUse", ToolCallID: "b", Decision: "deny"},
 		event.ToolCall{Tool: "bash", ToolCallID: "a"}, event.ToolCall{Tool: "bash", ToolCallID: "b"},
 		event.ToolStarted{ToolCallID: "a", Tool: "bash", Effect: event.Keyed, Intent: json.RawMessage(`{"k":1}`)},
 		event.ToolEffect{ToolCallID: "a", ExternalRef: "job:x/1"},
@@ -329,6 +335,9 @@ func TestCalls(t *testing.T) {
 	if !a.Announced || a.Started.Effect != event.Keyed || string(a.Started.Intent) != `{"k":1}` || a.State != "running" || a.Done ||
 		cmp.Diff(a.Refs, []string{"job:x/1"}) != "" || a.Arguments != `{"command":"a"}` {
 		t.Errorf("a is %+v", a)
+	}
+	if a.Hook == nil || string(a.Hook.UpdatedInput) != `{"x":1}` || b.Hook != nil {
+		t.Errorf("hooks: %+v, %+v", a.Hook, b.Hook)
 	}
 	if !b.Done || b.OK || b.Started != nil || !c.Done || c.Announced {
 		t.Errorf("b is %+v, c is %+v", b, c)

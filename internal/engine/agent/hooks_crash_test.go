@@ -177,6 +177,9 @@ func TestKilledDuringAHook(t *testing.T) {
 				if (ran > 0) != (moment == hook.Stop) {
 					t.Errorf("ran %d times", ran)
 				}
+				if told := find[event.ToolCall](t, r.all()); moment == hook.PreToolUse && len(told) > 0 {
+					t.Errorf("announced before it was decided about: %+v", told)
+				}
 				if moment == hook.UserPromptSubmit && len(r.state().Messages) > 1 {
 					t.Errorf("heard: %+v", r.state().Messages)
 				}

@@ -481,3 +481,43 @@ func TestInterruptDuringHooks(t *testing.T) {
 		})
 	}
 }
+
+// A hook behind a call that does not listen holds up nobody who interrupts: the
+// result is there.
+func TestInterruptDuringADeafHook(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := &beside{answer: func(_ context.Context, in hook.Input) hook.Answer {
+			if in.Moment == hook.PostToolUse {
+				time.Sleep(time.Minute)
+				return hook.Answer{Context: "too late"}
+			}
+			return hook.Answer{}
+		}}
+		m := &script{steps: []step{use(call("1", "act", `{}`)), say("done")}}
+		r := start(t, m, withHooks(b, returns("act", "acted")))
+		r.input("go")
+		began := time.Now()
+		after(time.Second, r.agent.Interrupt)
+		got := r.ending()
+		if out := one[event.ToolOutput](t, got); out.Output != "acted" || !out.Success || time.Since(began) > 3*time.Second {
+			t.Errorf("%+v after %v", out, time.Since(began))
+		}
+	})
+}
+
+// What a person edits in an approval keeps what hooks had to say about the call.
+func TestAnEditedCallKeepsTheWordsOfHooks(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := at(hook.PreToolUse, hook.Answer{Decision: hook.Ask, Reason: "unsure", Context: "be careful"})
+		var ran []string
+		m := &script{steps: []step{use(call("1", "bash", `{"command":"a"}`)), say("done")}}
+		r := start(t, m, withHooks(b, shaped(&ran)))
+		r.turn("go")
+		r.submit(event.ExecApproval{Approvals: []event.Approval{{ToolCallID: "1", Approved: true, EditedArguments: json.RawMessage(`{"command":"b"}`)}}})
+		r.ending()
+		out := results(m.request(t, 1))["1"]
+		if strings.Join(ran, " ") != `{"command":"b"}` || !strings.HasPrefix(out, "[The user edited the arguments") || !strings.HasSuffix(out, "[PreToolUse hook] be careful") || len(b.of(hook.PreToolUse)) != 1 {
+			t.Errorf("ran %v, the model is told %q", ran, out)
+		}
+	})
+}
