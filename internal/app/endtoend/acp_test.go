@@ -134,6 +134,9 @@ func editing(r modelserver.Request) modelserver.Answer {
 	case 2:
 		return modelserver.Answer{Calls: []modelserver.IDCall{
 			call("e1", "edit", map[string]any{"path": "train.py", "old_str": "lr = 0.1", "new_str": "lr = 0.01"}),
+		}}
+	case 3:
+		return modelserver.Answer{Calls: []modelserver.IDCall{
 			call("w1", "write", map[string]any{"path": "notes.txt", "content": "notes\n"}),
 			plan("p2", "completed"),
 		}}

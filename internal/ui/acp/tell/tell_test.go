@@ -414,8 +414,11 @@ func TestPast(t *testing.T) {
 // A session that was brought in from another program tells its messages.
 func TestImported(t *testing.T) {
 	evs := events(t, in("", event.ResumedFrom{Path: "x.jsonl"}, event.HistoryRewritten{Reason: "resume", Messages: []llm.Message{
-		{Role: llm.System, Text: "secret instructions"}, {Role: llm.User, Text: "do it"}, {Role: llm.User, Text: "hidden", Synthetic: true},
-		{Role: llm.Assistant, Text: "I do", ToolCalls: []llm.ToolCall{{ID: "c", Name: "bash", Arguments: `{"command":"ls"}`}}}, {Role: llm.ToolRole, ToolCallID: "c", Text: "a.py"},
+		{Role: llm.System, Text: "secret instructions"},
+		{Role: llm.User, Text: "do it"},
+		{Role: llm.User, Text: "hidden", Synthetic: true},
+		{Role: llm.Assistant, Text: "I do", ToolCalls: []llm.ToolCall{{ID: "c", Name: "bash", Arguments: `{"command":"ls"}`}}},
+		{Role: llm.ToolRole, ToolCallID: "c", Text: "a.py"},
 	}}))
 	past, err := tell.New(tell.Options{}).Past(evs)
 	if err != nil {
