@@ -26,7 +26,9 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/settings"
 	"github.com/ml-intern/ml-intern/internal/app/command/skills"
 	"github.com/ml-intern/ml-intern/internal/app/command/spending"
+	"github.com/ml-intern/ml-intern/internal/app/command/traces"
 	"github.com/ml-intern/ml-intern/internal/app/crash"
+	"github.com/ml-intern/ml-intern/internal/app/detach"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
 
@@ -37,9 +39,9 @@ type constructor func(*console.Streams) *cobra.Command
 func commands() []constructor {
 	return []constructor{
 		library.Sessions, inspect.Models, inspect.Tools, settings.New, account.Login, account.Logout, account.Whoami,
-		audits.New, newDoctor, newTrust, hooks.New, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, export.New,
+		audits.New, newDoctor, newTrust, hooks.New, traces.New, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, export.New,
 		skills.New, detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcp.New, acp.New, newVersion,
-		newToolserver, detached.NewHost, // hidden
+		newToolserver, detached.NewHost, traces.NewUpload, // hidden
 	}
 }
 
@@ -75,6 +77,9 @@ func Main(ctx context.Context, s console.Streams) (code int) {
 func wantsSubcommands(args []string) bool {
 	if len(args) == 0 {
 		return false
+	}
+	if args[0] == detach.UploadWord { // a person who begins so has a prompt
+		return len(args) > 1 && args[1] == "--"+detach.UploadFlag
 	}
 	reserved := []string{"help", "completion", "__complete", "__completeNoDesc"}
 	for _, make := range commands() {

@@ -113,7 +113,9 @@ func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt
 	if err != nil {
 		return 0, err
 	}
-	return o.follow(ctx, s, a, session, in, check)
+	code, err := o.follow(ctx, s, a, session, in, check)
+	detach.Uploads(context.WithoutCancel(ctx), a, detach.Command{Environ: s.Environ, Dir: dir})
+	return code, err
 }
 
 // spelled is the message of a prompt: one that calls a skill or a command of the

@@ -230,6 +230,7 @@ func (w *work) run(ctx context.Context, signals <-chan os.Signal) int {
 	}
 	cancel()
 	beside.Wait()
+	Uploads(context.WithoutCancel(ctx), w.app, Command{Environ: w.host.Environ, Dir: w.host.Dir})
 	if err := w.close(); err != nil {
 		w.app.Debug(err.Error())
 	}

@@ -136,7 +136,7 @@ func TestSharePreconditions(t *testing.T) {
 		t.Error(said)
 	}
 	for _, test := range []struct{ config, want string }{
-		{`{"share_traces":false}`, "error: /share-traces: share_traces is off; ml-intern config set share_traces true turns it on"},
+		{`{"share_traces":false}`, "error: /share-traces: share_traces is off; ml-intern traces on turns it on"},
 		{`{"personal_trace_repo_template":""}`, "error: /share-traces: personal_trace_repo_template is empty, so there is no dataset to share"},
 	} {
 		w.config(test.config)

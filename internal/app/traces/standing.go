@@ -150,7 +150,7 @@ func (s Standing) Text() string {
 }
 
 // ErrOff says that nothing is shared.
-var ErrOff = errors.New("share_traces is off; ml-intern config set share_traces true turns it on")
+var ErrOff = errors.New("share_traces is off; ml-intern traces on turns it on")
 
 // Own is the user's data set, as client sees it, after what it needs is there:
 // in the order in which it can be mended.

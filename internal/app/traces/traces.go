@@ -183,15 +183,15 @@ func (d *Desk) target(ctx context.Context, kind trace.Kind) (trace.Target, error
 		repo, to.Render, card = name, trace.Rows(c.TraceFormat, trace.MostBytes), d.card()
 	}
 	to.Repo = d.page(repo)
-	to.Put = func(ctx context.Context, f traceset.Session) error {
+	to.Put = func(ctx context.Context, f traceset.Session) (same bool, err error) {
 		client, err := d.connect(token)
 		if err != nil {
-			return err
+			return false, err
 		}
 		defer client.Close()
 		set := traceset.Set{Hub: client, Repo: repo}
-		_, err = set.Put(ctx, f, card, kind == trace.Personal)
-		return err
+		done, err := set.Put(ctx, f, card, kind == trace.Personal)
+		return done.Unchanged, err
 	}
 	return to, nil
 }

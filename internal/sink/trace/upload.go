@@ -33,8 +33,9 @@ type Target struct {
 	// User is who is logged in, Token the hash of the token in use.
 	User, Token string
 	Render      Render
-	// Put sends one file; its failures are those of the Hub's client.
-	Put func(ctx context.Context, f traceset.Session) error
+	// Put sends one file; same says that it was there already, as it is. Its
+	// failures are those of the Hub's client.
+	Put func(ctx context.Context, f traceset.Session) (same bool, err error)
 }
 
 // Options of an uploader.
@@ -197,14 +198,15 @@ func (u *Uploader) transfer(ctx context.Context, session string, kind Kind, item
 		out.Same, out.Err = true, u.settle(ctx, session, kind, done)
 		return out
 	}
-	if err := to.Put(ctx, traceset.Session{Day: content.Day, ID: session, Content: content.Bytes}); err != nil {
+	same, err := to.Put(ctx, traceset.Session{Day: content.Day, ID: session, Content: content.Bytes})
+	if err != nil {
 		out.Err = u.refused(ctx, session, kind, to, err)
 		return out
 	}
 	// It is there, whatever becomes of ctx now.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
 	defer cancel()
-	out.Sent = true
+	out.Sent, out.Same = !same, same
 	out.Err = errors.Join(u.settle(ctx, session, kind, done), u.reopen(ctx, to))
 	return out
 }
