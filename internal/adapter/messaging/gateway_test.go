@@ -161,6 +161,31 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// A probe sends nothing: it asks for no address to which messages go.
+func TestProbesSendNothing(t *testing.T) {
+	for kind := range gateways(t, client(nil)) {
+		var method, path string
+		g := gateways(t, client(func(w http.ResponseWriter, r *http.Request) {
+			method, path = r.Method, r.URL.Path
+			_, _ = io.WriteString(w, `{"ok":true,"user":"bot","team":"Acme"}`)
+		}))[kind]
+		found, err := g.(messaging.Prober).Probe(t.Context())
+		want := map[string]string{
+			"slack": "POST /api/auth.test", "discord": "GET /" + secret, "telegram": "GET /bot" + secret + "/getMe",
+		}[kind]
+		if want == "" {
+			want = "GET /"
+		}
+		if err != nil || found == "" || method+" "+path != want {
+			t.Errorf("%s: %q, %v: %s %s", kind, found, err, method, path)
+		}
+		g = gateways(t, client(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, secret, http.StatusUnauthorized) }))[kind]
+		if _, err := g.(messaging.Prober).Probe(t.Context()); (err == nil) != (want == "GET /") || err != nil && strings.Contains(err.Error(), secret) {
+			t.Errorf("%s, refused: %v", kind, err)
+		}
+	}
+}
+
 func TestTokensStayAtHome(t *testing.T) {
 	c := client(func(http.ResponseWriter, *http.Request) {})
 	for name, err := range map[string]error{

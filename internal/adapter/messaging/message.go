@@ -86,6 +86,12 @@ type Gateway interface {
 	Send(ctx context.Context, m Message) (id string, err error)
 }
 
+// Prober is a gateway that can tell, without sending anything, whether it would
+// work, and what was found.
+type Prober interface {
+	Probe(ctx context.Context) (found string, err error)
+}
+
 // Fault is why a message was not delivered.
 type Fault struct {
 	// Reason is a few words, fit for a model and a person.

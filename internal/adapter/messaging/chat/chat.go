@@ -14,13 +14,22 @@ import (
 
 var errClient = errors.New("a destination on the network needs an HTTP client")
 
+// get asks for an address, and returns why it is refused.
+func get(ctx context.Context, client *http.Client, service, address string) error {
+	a, err := wire.Do(ctx, client, wire.Request{Method: http.MethodGet, Service: service, URL: address})
+	if err == nil && !a.OK() {
+		return a.Refused(service, "")
+	}
+	return err
+}
+
 // post sends v as JSON and returns the answer.
 func post(ctx context.Context, client *http.Client, service, address string, v any) (wire.Answer, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return wire.Answer{}, messaging.Permanent("the message cannot be written: %v", err)
 	}
-	return wire.Post(ctx, client, wire.Request{
+	return wire.Do(ctx, client, wire.Request{
 		Service: service, URL: address, Body: body, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}},
 	})
 }

@@ -47,6 +47,11 @@ func NewDiscord(o DiscordOptions) (*Discord, error) {
 	return &Discord{o}, nil
 }
 
+// Probe asks Discord whether the webhook is there.
+func (d *Discord) Probe(ctx context.Context) (string, error) {
+	return "the webhook is there", get(ctx, d.o.HTTP, "Discord", d.o.URL)
+}
+
 // Send posts a message.
 func (d *Discord) Send(ctx context.Context, m messaging.Message) (string, error) {
 	const service = "Discord"

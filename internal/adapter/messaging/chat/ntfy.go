@@ -42,6 +42,11 @@ func NewNtfy(o NtfyOptions) (*Ntfy, error) {
 	return &Ntfy{o}, nil
 }
 
+// Probe asks whether the server answers.
+func (n *Ntfy) Probe(ctx context.Context) (string, error) {
+	return "answers", wire.Reach(ctx, n.o.HTTP, "ntfy", n.o.URL)
+}
+
 // Send posts a message.
 func (n *Ntfy) Send(ctx context.Context, m messaging.Message) (string, error) {
 	const service = "ntfy"
@@ -65,7 +70,7 @@ func (n *Ntfy) Send(ctx context.Context, m messaging.Message) (string, error) {
 	if n.o.Token != "" {
 		header.Set("Authorization", "Bearer "+n.o.Token)
 	}
-	a, err := wire.Post(ctx, n.o.HTTP, wire.Request{
+	a, err := wire.Do(ctx, n.o.HTTP, wire.Request{
 		Service: service, URL: n.o.URL, Header: header,
 		Body: []byte(text.Lay(m, text.Style{Limit: ntfyLimit, Size: text.Bytes, Untitled: true})[0]),
 	})

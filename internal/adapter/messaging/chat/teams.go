@@ -7,6 +7,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/messaging"
 	"github.com/ml-intern/ml-intern/internal/adapter/messaging/text"
+	"github.com/ml-intern/ml-intern/internal/adapter/messaging/wire"
 )
 
 // Teams is a webhook of a Microsoft Teams channel: one made with Workflows or an
@@ -32,6 +33,11 @@ func NewTeams(o TeamsOptions) (*Teams, error) {
 		return nil, errClient
 	}
 	return &Teams{o}, nil
+}
+
+// Probe asks whether the host answers.
+func (t *Teams) Probe(ctx context.Context) (string, error) {
+	return "answers", wire.Reach(ctx, t.o.HTTP, "Teams", t.o.URL)
 }
 
 // block is a piece of a card.

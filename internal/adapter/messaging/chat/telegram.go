@@ -41,6 +41,11 @@ func NewTelegram(o TelegramOptions) (*Telegram, error) {
 	return &Telegram{o}, nil
 }
 
+// Probe asks Telegram whose token it is.
+func (t *Telegram) Probe(ctx context.Context) (string, error) {
+	return "the token is known", get(ctx, t.o.HTTP, "Telegram", t.o.API+"/bot"+t.o.Token+"/getMe")
+}
+
 // Send posts a message. Its id is that of the message in the chat.
 func (t *Telegram) Send(ctx context.Context, m messaging.Message) (string, error) {
 	const service = "Telegram"

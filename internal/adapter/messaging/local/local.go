@@ -27,18 +27,27 @@ type Host struct {
 	Look func(name string) (path string, err error)
 }
 
-// run runs a program to its end, at most for limit.
-func (h Host) run(ctx context.Context, argv []string, input []byte, limit time.Duration) (proc.Exit, error) {
+// find is the path of a program.
+func (h Host) find(name string) (string, error) {
 	look := h.Look
 	if look == nil {
 		look = exec.LookPath
 	}
-	path, err := look(argv[0])
+	path, err := look(name)
 	if err == nil && !filepath.IsAbs(path) {
 		path, err = filepath.Abs(path)
 	}
 	if err != nil {
-		return proc.Exit{}, messaging.Permanent("%s was not found", argv[0])
+		return "", messaging.Permanent("%s was not found", name)
+	}
+	return path, nil
+}
+
+// run runs a program to its end, at most for limit.
+func (h Host) run(ctx context.Context, argv []string, input []byte, limit time.Duration) (proc.Exit, error) {
+	path, err := h.find(argv[0])
+	if err != nil {
+		return proc.Exit{}, err
 	}
 	p, err := proc.Start(proc.Command{Path: path, Args: argv[1:], Dir: h.Dir, Env: h.Env, Input: input, Output: nowhere{}})
 	if err != nil {
@@ -87,8 +96,10 @@ func NewDesktop(h Host) (*Desktop, error) {
 	return &Desktop{h}, nil
 }
 
-// Program is the program that is needed.
-func (d *Desktop) Program() string { return desktop.Notification(d.host.GOOS, "", "")[0] }
+// Probe looks for the program that shows notifications.
+func (d *Desktop) Probe(context.Context) (string, error) {
+	return d.host.find(desktop.Notification(d.host.GOOS, "", "")[0])
+}
 
 // Send shows a message. A desktop that is not there now is not waited for: what
 // it could show later would be old.
@@ -119,6 +130,9 @@ type Command struct {
 }
 
 var _ messaging.Gateway = (*Command)(nil)
+
+// Probe looks for the program.
+func (c *Command) Probe(context.Context) (string, error) { return c.host.find(c.argv[0]) }
 
 // commandWait is how long a command may take.
 const commandWait = 30 * time.Second

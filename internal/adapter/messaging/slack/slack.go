@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -92,6 +93,28 @@ func (s *Slack) Send(ctx context.Context, m messaging.Message) (string, error) {
 	return id, nil
 }
 
+// Probe asks Slack whose token it is. Of a webhook only the host is asked.
+func (s *Slack) Probe(ctx context.Context) (string, error) {
+	if s.o.Webhook != "" {
+		return "answers", wire.Reach(ctx, s.o.HTTP, service, s.o.Webhook)
+	}
+	a, err := wire.Do(ctx, s.o.HTTP, wire.Request{
+		Service: service, URL: s.o.API + "/auth.test", Header: http.Header{"Authorization": {"Bearer " + s.o.Token}},
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case !a.OK():
+		return "", a.Refused(service, "")
+	}
+	if _, err := read(a); err != nil {
+		return "", err
+	}
+	var who struct{ User, Team string }
+	_ = json.Unmarshal(a.Body, &who) // it was read before
+	return fmt.Sprintf("answers as %s in %s", wire.Word(who.User), wire.Word(who.Team)), nil
+}
+
 // one makes one post.
 func (s *Slack) one(ctx context.Context, content, thread string) (ts string, err error) {
 	body, err := json.Marshal(post{
@@ -105,7 +128,7 @@ func (s *Slack) one(ctx context.Context, content, thread string) (ts string, err
 		r.URL = s.o.API + "/chat.postMessage"
 		r.Header.Set("Authorization", "Bearer "+s.o.Token)
 	}
-	a, err := wire.Post(ctx, s.o.HTTP, r)
+	a, err := wire.Do(ctx, s.o.HTTP, r)
 	switch {
 	case err != nil:
 		return "", err

@@ -74,6 +74,11 @@ func Sign(key []byte, id string, at time.Time, body []byte) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
+// Probe asks whether the host answers.
+func (w *Webhook) Probe(ctx context.Context) (string, error) {
+	return "answers", wire.Reach(ctx, w.o.HTTP, "the webhook", w.o.URL)
+}
+
 // Send posts a message.
 func (w *Webhook) Send(ctx context.Context, m messaging.Message) (string, error) {
 	const service = "the webhook"
@@ -89,7 +94,7 @@ func (w *Webhook) Send(ctx context.Context, m messaging.Message) (string, error)
 	if len(w.key) > 0 {
 		header.Set("Webhook-Signature", "v1,"+Sign(w.key, m.ID, now, body))
 	}
-	a, err := wire.Post(ctx, w.o.HTTP, wire.Request{Service: service, URL: w.o.URL, Header: header, Body: body})
+	a, err := wire.Do(ctx, w.o.HTTP, wire.Request{Service: service, URL: w.o.URL, Header: header, Body: body})
 	if err != nil {
 		return "", err
 	}

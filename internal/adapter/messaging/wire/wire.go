@@ -1,6 +1,6 @@
-// Package wire makes the one request that a message is: a POST that is never
-// redirected, has ten seconds, and whose failure is told without its address, for
-// that is often the secret itself. It knows no service.
+// Package wire makes the requests of messages: each is never redirected, has ten
+// seconds, and its failure is told without its address, for that is often the
+// secret itself. It knows no service.
 package wire
 
 import (
@@ -30,8 +30,9 @@ const (
 	maxReason = 120
 )
 
-// Request is a POST.
+// Request is a POST, unless Method says something else.
 type Request struct {
+	Method string
 	// Service is who is asked, for errors.
 	Service string
 	URL     string
@@ -46,12 +47,15 @@ type Answer struct {
 	Body   []byte
 }
 
-// Post sends a request and returns the answer, whatever its status. An error is
+// Do sends a request and returns the answer, whatever its status. An error is
 // a *messaging.Fault: nothing was answered.
-func Post(ctx context.Context, client *http.Client, r Request) (Answer, error) {
+func Do(ctx context.Context, client *http.Client, r Request) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL, bytes.NewReader(r.Body))
+	if r.Method == "" {
+		r.Method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
 	if err != nil {
 		return Answer{}, messaging.Permanent("the address of %s cannot be used", r.Service)
 	}
@@ -70,6 +74,17 @@ func Post(ctx context.Context, client *http.Client, r Request) (Answer, error) {
 		return Answer{}, unreached(r.Service, err)
 	}
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+}
+
+// Reach reports whether the host of an address answers, whatever it says. The
+// address itself is not asked for: that could be a message.
+func Reach(ctx context.Context, client *http.Client, service, address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return messaging.Permanent("the address of %s cannot be used", service)
+	}
+	_, err = Do(ctx, client, Request{Method: http.MethodGet, Service: service, URL: u.Scheme + "://" + u.Host + "/"})
+	return err
 }
 
 // unreached words why a service has not answered. Nothing of the error's own
