@@ -131,6 +131,7 @@ func (one *session) askOne(ctx context.Context, q question.Question) (*question.
 		one.opened.Session.Interrupt()
 		return nil, nil
 	}
+	one.act()
 	at := slices.IndexFunc(q.Answers, func(w question.Answer) bool { return w.ID == answer.Outcome.OptionID })
 	if at < 0 {
 		return nil, errors.New("the editor has chosen an answer that was not offered")

@@ -253,6 +253,26 @@ func TestAnsweredElsewhere(t *testing.T) {
 	}
 }
 
+// Somebody who speaks at the gate, elsewhere, takes the turn with it: its prompt
+// must not wait for ever.
+func TestSpokenAtGate(t *testing.T) {
+	s := gated(command("a", "x"))
+	e := connect(t, &house{stages: []*stage{s}})
+	e.begin(nil)
+	call := e.prompt(e.open(), "go")
+	e.asked(1)
+	s.tell("", event.InputAccepted{SubmissionID: "other", Text: "forget it", AtGate: true})
+	s.tell("turn_1", event.ToolStateChange{ToolCallID: "a", Tool: "bash", State: "abandoned"}, event.ToolOutput{Tool: "bash", ToolCallID: "a"})
+	s.tell("turn_2", event.TurnStarted{TurnID: "turn_2", SubmissionID: "other"}, event.TurnComplete{StopReason: "answer"})
+	if why := e.stopped(call); why != protocol.Cancelled {
+		t.Error(why)
+	}
+	if got := e.words("user_message_chunk"); got != "forget it" {
+		t.Error(got)
+	}
+	s.until(t, "a word about what was seen", func() bool { return s.seen == 7 && s.watched })
+}
+
 // A gate that was open when the session was left is asked about when it is
 // loaded, behind the answer.
 func TestOpenGateIsAskedAgain(t *testing.T) {

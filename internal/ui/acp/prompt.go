@@ -106,6 +106,7 @@ func (one *session) cancel() {
 // leaves it to the session.
 func (one *session) say(ctx context.Context, p *prompt, blocks []protocol.Block) (string, error) {
 	defer one.step(p)
+	one.act()
 	stop := context.AfterFunc(ctx, func() {
 		if errors.Is(context.Cause(ctx), wire.ErrGivenUp) {
 			p.cancel()

@@ -37,6 +37,7 @@ type session struct {
 	settings event.Settings
 	info     attach.Info // of the chapter that is followed
 	said     bool        // somebody has said something
+	acted    time.Time   // when the editor's person has last done something
 	running  string      // submission of the turn that runs, empty for none
 	open     bool        // a turn runs, or waits at a gate
 	gate     *gate       // nil while none is open
@@ -195,6 +196,9 @@ func (one *session) chapter(info attach.Info, tellPast func(past)) error {
 		}
 		if ev.Seq > info.LastSeq {
 			one.take(teller, ev)
+			if ev.Type.Ends() {
+				one.opened.Session.Seen(info.Chapter, ev.Seq, one.watched())
+			}
 			continue
 		}
 		before = append(before, ev)
@@ -237,7 +241,11 @@ func (one *session) keep(ev event.Event) {
 	case event.TypeInputAccepted:
 		one.said = true
 	case event.TypeTurnStarted:
-		one.open, one.gate = true, nil
+		if p := one.owner(); p != nil { // somebody has spoken at its gate
+			p.tell(outcome{stop: protocol.Cancelled})
+		}
+		one.closeGate()
+		one.open = true
 		if t, err := event.Decode[event.TurnStarted](ev); err == nil {
 			one.running = t.SubmissionID
 		}
@@ -272,6 +280,24 @@ func (one *session) mine(submissionID string) bool {
 // newID names a submission.
 func (one *session) newID() string {
 	return fmt.Sprintf("acp_%d_%d", one.born.UnixNano(), one.subs.Add(1))
+}
+
+// awayAfter is when a person who has done nothing is taken for gone: no editor
+// says whether somebody looks.
+const awayAfter = 2 * time.Minute
+
+// watched reports whether somebody is likely to look at the editor.
+func (one *session) watched() bool {
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	return time.Since(one.acted) < awayAfter
+}
+
+// act notes that the person has done something.
+func (one *session) act() {
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	one.acted = time.Now()
 }
 
 // busy reports whether a turn runs, or waits at a gate.
