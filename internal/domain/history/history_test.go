@@ -543,3 +543,23 @@ func TestEvidenceAndOutsideText(t *testing.T) {
 		t.Errorf("a message of a person left outside %v, evidence %v", s.Outside, s.Evidence)
 	}
 }
+
+// A turn's own model is not the session's, also where a crash leaves the turn
+// open; its terms are there for who takes it up.
+func TestTermsOfATurn(t *testing.T) {
+	terms := &event.Terms{Model: "m/own", Allow: []string{"bash"}}
+	s := load(t,
+		event.InputAccepted{SubmissionID: "sub_1", Text: "go", Model: "m/x", Cwd: "/w", Terms: terms},
+		"turn_1", event.TurnStarted{TurnID: "turn_1", Attempt: 1, SubmissionID: "sub_1", Model: "m/own", Cwd: "/v", Terms: terms},
+	)
+	if s.Model != "m/x" || s.Cwd != "/v" {
+		t.Errorf("the session runs with %s in %s", s.Model, s.Cwd)
+	}
+	if diff := cmp.Diff(terms, s.Turn.Terms); diff != "" {
+		t.Error(diff)
+	}
+	s = load(t, "turn_1", event.TurnStarted{TurnID: "turn_1", Attempt: 1, Model: "m/y", Terms: &event.Terms{Allow: []string{"bash"}}})
+	if s.Model != "m/y" {
+		t.Errorf("terms without a model: %s", s.Model)
+	}
+}
