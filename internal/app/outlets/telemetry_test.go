@@ -103,7 +103,7 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // options are those of outlets in an environment of their own.
-func options(t *testing.T, environ ...string) (outlets.Options, *[]string) {
+func options(t testing.TB, environ ...string) (outlets.Options, *[]string) {
 	t.Helper()
 	home := t.TempDir()
 	loaded, err := config.Load(t.Context(), config.Options{
