@@ -201,7 +201,7 @@ func storm(t *testing.T) {
 	settings := `{"messaging":{"enabled":true,"auto_event_types":["turn_complete"],"destinations":{
 		"slack":{"provider":"slack","token":"xoxb-0123456789-abcdef","channel":"C1","allow_auto_events":true},
 		"hook":{"provider":"webhook","url":"http://127.0.0.1:7004/x","secret":"0123456789abcdef","allow_auto_events":true},
-		"ntfy":{"provider":"ntfy","url":"http://127.0.0.1:7005/topic","allow_auto_events":true}}},"notify_min_seconds":0}`
+		"ntfy":{"provider":"ntfy","url":"http://127.0.0.1:7005/topic","allow_auto_events":true}}},"notify_min_seconds":0,"auto_save_interval":200,"heartbeat_interval_s":0}`
 	file := filepath.Join(home, "settings.json")
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
