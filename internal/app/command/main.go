@@ -22,6 +22,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/inspect"
 	"github.com/ml-intern/ml-intern/internal/app/command/library"
 	"github.com/ml-intern/ml-intern/internal/app/command/mcp"
+	"github.com/ml-intern/ml-intern/internal/app/command/notify"
 	"github.com/ml-intern/ml-intern/internal/app/command/sandboxes"
 	"github.com/ml-intern/ml-intern/internal/app/command/settings"
 	"github.com/ml-intern/ml-intern/internal/app/command/skills"
@@ -39,7 +40,7 @@ type constructor func(*console.Streams) *cobra.Command
 func commands() []constructor {
 	return []constructor{
 		library.Sessions, inspect.Models, inspect.Tools, settings.New, account.Login, account.Logout, account.Whoami,
-		audits.New, newDoctor, newTrust, hooks.New, traces.New, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, export.New,
+		audits.New, newDoctor, newTrust, hooks.New, notify.New, traces.New, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, export.New,
 		skills.New, detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcp.New, acp.New, newVersion,
 		newToolserver, detached.NewHost, traces.NewUpload, // hidden
 	}

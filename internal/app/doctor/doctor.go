@@ -63,7 +63,7 @@ func Examine(ctx context.Context, o Options) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	checks := []func(context.Context) []Finding{
-		o.configuration, o.dotenv, o.folders, o.token, o.model, o.router, o.addresses, o.permissions, o.sandbox, o.mcp, o.skills, o.hooks,
+		o.configuration, o.dotenv, o.folders, o.token, o.model, o.router, o.addresses, o.permissions, o.sandbox, o.mcp, o.skills, o.hooks, o.notifications,
 		git, o.disk, gpu, python, o.terminal,
 	}
 	found := make([][]Finding, len(checks))
