@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions"
+	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/detach"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 )
@@ -32,6 +33,8 @@ type permitted struct {
 	dir      string
 	settings map[string][]string
 	socket   string // of the session that works already; empty for one to start
+	// past is the turn whose end is asked for; nil where there is work to do.
+	past past
 }
 
 // deniedError says why a run may not be, or not like that.
@@ -66,7 +69,7 @@ func (r *runs) permit(ctx context.Context, args Arguments) (permitted, error) {
 	}
 	dir := root
 	if args.SessionID != "" {
-		if p.socket, dir, err = r.goOn(ctx, args, root); err != nil {
+		if dir, err = r.goOn(ctx, args, root, &p); err != nil {
 			return p, err
 		}
 	}
@@ -117,40 +120,47 @@ func looser(mode, than string) bool {
 	return slices.Index(all, policy.Mode(mode)) > slices.Index(all, policy.Mode(than))
 }
 
-// goOn finds a session to go on with: where it worked, and its socket if a
-// process works on it now.
-func (r *runs) goOn(ctx context.Context, args Arguments, root string) (socket, dir string, err error) {
+// goOn finds a session to go on with, and returns where it worked.
+func (r *runs) goOn(ctx context.Context, args Arguments, root string, p *permitted) (dir string, err error) {
 	id := args.SessionID
 	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
-		return "", "", wrong("session_id %q is none: it is the whole id that an earlier run has given, such as 3f2b8c1e-5d0a-4c7e-9a61-0d4e8f7b2a95", id)
+		return "", wrong("session_id %q is none: it is the whole id that an earlier run has given, such as 3f2b8c1e-5d0a-4c7e-9a61-0d4e8f7b2a95", id)
 	}
 	lib, err := r.opts.App.Library()
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	entry, err := lib.Resolve(ctx, id)
 	var missing *sessions.NotFoundError
 	if errors.As(err, &missing) || err == nil && (!entry.Journal || entry.SessionID != id) {
-		return "", "", wrong("there is no session %s", id)
+		return "", wrong("there is no session %s", id)
 	}
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	if _, err := inside(root, entry.Cwd); err != nil {
-		return "", "", refused("session %s works in another folder than this server permits (ml-intern mcp serve --cwd)", id)
+		return "", refused("session %s works in another folder than this server permits (ml-intern mcp serve --cwd)", id)
 	}
 	running, err := r.registry().Find(id)
 	var none *detach.NotFoundError
-	if errors.As(err, &none) {
-		return "", entry.Cwd, nil
+	switch {
+	case errors.As(err, &none) && args.Prompt != "":
+		return entry.Cwd, nil
+	case errors.As(err, &none):
+		doc, err := lib.Load(ctx, entry)
+		p.past = lastTurn(doc.Journal)
+		return entry.Cwd, err
+	case err != nil:
+		return "", err
+	case args.Prompt != "" || args.Model != "" || args.MaxCost != nil || args.Cwd != "" || args.Mode != "":
+		return "", refused("session %s is at work: call run with its session_id alone to wait for what it does", id)
 	}
-	if err != nil {
-		return "", "", err
+	info, err := running.Look(ctx, app.Version())
+	if err == nil && info.Terminals > 0 { // its end would be theirs too
+		err = refused("session %s is in use: somebody sits at it, or another call waits for it", id)
 	}
-	if args.Prompt != "" || args.Model != "" || args.MaxCost != nil || args.Cwd != "" || args.Mode != "" {
-		return "", "", refused("session %s is at work: call run with its session_id alone to wait for what it does", id)
-	}
-	return running.Socket, entry.Cwd, nil
+	p.socket = running.Socket
+	return entry.Cwd, err
 }
 
 func (r *runs) registry() *detach.Registry {

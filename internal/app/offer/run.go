@@ -9,16 +9,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/detach"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
-	"github.com/ml-intern/ml-intern/internal/domain/evidence"
-	"github.com/ml-intern/ml-intern/internal/domain/excerpt"
 	"github.com/ml-intern/ml-intern/internal/engine/arguments"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
@@ -31,10 +27,6 @@ var runSchema []byte
 const (
 	// atOnce is how many runs there are at once.
 	atOnce = 4
-	// resultLength bounds the final message, in characters, and sourcesShown what
-	// it cites.
-	resultLength = 100_000
-	sourcesShown = 100
 	// endWait is how long the end of the program waits for runs to be left.
 	endWait = 15 * time.Second
 )
@@ -87,13 +79,20 @@ func (r *runs) call(ctx context.Context, raw json.RawMessage, report func(string
 	if err != nil {
 		return mcpserver.Fail("invalid_arguments", fmt.Sprintf("Invalid arguments for run: %v. Nothing was run.", err)), nil
 	}
+	p, err := r.permit(ctx, args)
+	if err != nil {
+		return *refusal(err), nil
+	}
+	if p.past != nil {
+		return account(ctx, p.past, headless.Options{Init: headless.Init{SessionID: args.SessionID}, Stop: context.Background()}), nil
+	}
 	select {
 	case r.places <- struct{}{}:
 	default:
 		return mcpserver.Fail("busy", fmt.Sprintf("%d runs are at work, and no more go at once: call run again when one has ended.", atOnce)), nil
 	}
 	a := &assignment{runs: r, args: args, report: report}
-	if failure := a.begin(ctx); failure != nil {
+	if failure := a.begin(ctx, p); failure != nil {
 		<-r.places
 		return *failure, nil
 	}
@@ -132,11 +131,7 @@ type assignment struct {
 }
 
 // begin starts or finds the session. What it returns says why there is none.
-func (a *assignment) begin(ctx context.Context) *mcpserver.Result {
-	p, err := a.runs.permit(ctx, a.args)
-	if err != nil {
-		return refusal(err)
-	}
+func (a *assignment) begin(ctx context.Context, p permitted) *mcpserver.Result {
 	socket := p.socket
 	if socket == "" {
 		started, err := detach.Start(ctx, detach.Command{
@@ -157,6 +152,7 @@ func (a *assignment) begin(ctx context.Context) *mcpserver.Result {
 		}
 		socket = started.Socket
 	}
+	var err error
 	if a.session, err = attach.Dial(ctx, socket, app.Version()); err != nil {
 		return refusal(err)
 	}
@@ -192,12 +188,17 @@ func (a *assignment) follow(ctx context.Context) mcpserver.Result {
 		leave()
 	})()
 	defer a.session.Close()
-	var out bytes.Buffer
 	info := a.session.Info()
-	headless.Run(alone, &watched{Client: a.session, told: newTold(a.report)}, headless.Options{
-		Stdout: &out, Stderr: io.Discard, Format: headless.JSON, Prompt: a.args.Prompt, After: info.After, Stop: stop,
-		Init: headless.Init{SessionID: info.SessionID, Model: info.Settings.Model, Workdir: info.Cwd, Tools: info.Tools, Version: info.Version},
+	return account(alone, &watched{Client: a.session, told: newTold(a.report)}, headless.Options{
+		Prompt: a.args.Prompt, After: info.After, Stop: stop, Init: headless.Init{SessionID: info.SessionID},
 	})
+}
+
+// account follows a session to the end of its turn and gives account of it.
+func account(ctx context.Context, s headless.Session, o headless.Options) mcpserver.Result {
+	var out bytes.Buffer
+	o.Stdout, o.Stderr, o.Format = &out, io.Discard, headless.JSON
+	headless.Run(ctx, s, o)
 	return result(out.Bytes())
 }
 
@@ -218,76 +219,4 @@ func (w *watched) Follow(ctx context.Context, after int64) iter.Seq2[event.Event
 			}
 		}
 	}
-}
-
-// account is what programs are told of a run: of the result of a headless run,
-// what another agent can use.
-type account struct {
-	SessionID      string          `json:"session_id"`
-	ExitCode       int             `json:"exit_code"`
-	Status         string          `json:"status"`
-	Result         string          `json:"result"`
-	CostUSD        float64         `json:"total_cost_usd"`
-	CostIncomplete bool            `json:"cost_incomplete"`
-	ModelCalls     int             `json:"model_calls"`
-	DurationMS     int64           `json:"duration_ms"`
-	Jobs           json.RawMessage `json:"jobs"`
-	Artifacts      json.RawMessage `json:"artifacts"`
-	Sources        []source        `json:"sources"`
-	Unverified     []string        `json:"unverified,omitempty"`
-	Error          json.RawMessage `json:"error,omitempty"`
-}
-
-// source is one thing that the result cites.
-type source struct {
-	ID    string `json:"id"`
-	URL   string `json:"url"`
-	Title string `json:"title,omitempty"`
-}
-
-// result is what a headless run has printed, for another agent.
-func result(raw []byte) mcpserver.Result {
-	var in struct {
-		account
-		Subtype string           `json:"subtype"`
-		Calls   int              `json:"num_iterations"`
-		Sources []event.Evidence `json:"sources"`
-	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return mcpserver.Fail("internal", "the end of the run cannot be read: "+err.Error())
-	}
-	out := in.account
-	out.Status, out.ModelCalls, out.Sources = in.Subtype, in.Calls, []source{}
-	for _, e := range evidence.Cited(out.Result, in.Sources) {
-		if len(out.Sources) < sourcesShown {
-			out.Sources = append(out.Sources, source{e.ID, e.URL, e.Title})
-		}
-	}
-	if head := excerpt.Head(out.Result, resultLength); head != out.Result {
-		out.Result = head + "\n… (cut; ml-intern sessions show " + out.SessionID + " has all of it)"
-	}
-	structured, err := event.Encode(out)
-	if err != nil {
-		return mcpserver.Fail("internal", "the end of the run cannot be told: "+err.Error())
-	}
-	return mcpserver.Result{Text: out.text(), Failed: out.ExitCode != headless.ExitOK, Structured: structured}
-}
-
-// text is the account for models and people.
-func (r account) text() string {
-	var parts []string
-	if r.Result != "" {
-		parts = append(parts, r.Result)
-	}
-	var failure struct{ Message, Hint string }
-	if json.Unmarshal(r.Error, &failure) == nil && failure.Message != "" {
-		parts = append(parts, strings.TrimSpace("Error: "+failure.Message+"\n"+failure.Hint))
-	}
-	cost := strconv.FormatFloat(r.CostUSD, 'f', 4, 64) + " USD"
-	if r.CostIncomplete {
-		cost += " and what has no known price"
-	}
-	parts = append(parts, fmt.Sprintf("[session %s: %s, exit code %d, %d model calls, %s; run with this session_id goes on]",
-		r.SessionID, r.Status, r.ExitCode, r.ModelCalls, cost))
-	return strings.Join(parts, "\n\n")
 }
