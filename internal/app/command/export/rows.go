@@ -9,6 +9,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/exports"
+	"github.com/ml-intern/ml-intern/internal/app/traces"
 	"github.com/ml-intern/ml-intern/internal/sink/trace"
 )
 
@@ -50,7 +51,7 @@ telemetry would send, which is off unless you turn it on.`,
 // counters is how shared telemetry renders a session: for whoever is logged in, else for
 // the user that the session names.
 func (d *desk) counters(ctx context.Context) func(user string) trace.Render {
-	salt := filepath.Join(d.Loaded.Places.State, "uploads", "salt")
+	salt := filepath.Join(traces.Folder(d.Loaded.Places), "salt")
 	me := d.User(ctx, false)
 	return func(user string) trace.Render {
 		if me != nil {

@@ -133,6 +133,9 @@ func each(ctx context.Context, items []item, want Wanted, yield func(Found, erro
 			continue
 		}
 		seen[s.ID] = true
+		if it.day == unknownDay {
+			it.day = "unknown"
+		}
 		if !yield(Found{s, it.day}, nil) {
 			return
 		}

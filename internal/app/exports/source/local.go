@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/store"
@@ -40,16 +42,20 @@ func Open(dir string) (*Local, error) {
 		if err != nil {
 			return nil, err
 		}
+		l := &Local{Store: s, Dirs: []string{root}, Name: dir}
 		ids, err := s.Sessions()
 		if err != nil {
 			return nil, err
 		}
-		files, err := filepath.Glob(filepath.Join(root, "session_*.json"))
+		files, err := l.files()
 		if err != nil {
-			return nil, fmt.Errorf("look for sessions in %s: %w", root, err)
+			return nil, err
 		}
-		if len(ids)+len(files) > 0 || below == "sessions" {
-			return &Local{Store: s, Dirs: []string{root}, Name: dir}, nil
+		saved := slices.ContainsFunc(slices.Collect(maps.Values(files)), func(path string) bool {
+			return strings.HasPrefix(filepath.Base(path), "session_")
+		})
+		if len(ids) > 0 || saved || below == "sessions" {
+			return l, nil
 		}
 	}
 	return nil, fmt.Errorf("%s holds no sessions: it must be a state folder, one that has a state folder in it, or a folder of sessions", dir)
@@ -66,18 +72,17 @@ func (l *Local) Sessions(ctx context.Context, want Wanted) iter.Seq2[Found, erro
 			yield(Found{}, err)
 			return
 		}
-		want.From, want.To = l.loosened(want)
-		each(ctx, items, want, yield)
+		each(ctx, items, byDay(want), yield)
 	}
 }
 
-// loosened is the time to which days are held once more: an active session is chosen by
-// its last change, whenever it began.
-func (l *Local) loosened(want Wanted) (from, to time.Time) {
+// byDay is what is asked of the day of a session: an active one is chosen by its last
+// change, whenever it began.
+func byDay(want Wanted) Wanted {
 	if want.Active {
-		return time.Time{}, want.To
+		want.From = time.Time{}
 	}
-	return want.From, want.To
+	return want
 }
 
 func (l *Local) items(ctx context.Context, want Wanted) ([]item, error) {
@@ -105,7 +110,7 @@ func (l *Local) items(ctx context.Context, want Wanted) ([]item, error) {
 			continue
 		}
 		day := l.journalDay(ctx, id)
-		if want.Active || want.days(day) || day == unknownDay {
+		if byDay(want).days(day) || day == unknownDay {
 			items = append(items, item{day: day, id: id, path: path, load: func(ctx context.Context) (*trajectory.Session, error) {
 				return l.load(ctx, id, about)
 			}})
@@ -116,9 +121,7 @@ func (l *Local) items(ctx context.Context, want Wanted) ([]item, error) {
 		if err != nil || !fresh(info, want) {
 			continue
 		}
-		days := want
-		days.From, days.To = l.loosened(want)
-		if it, ok := ofFile(path, days); ok {
+		if it, ok := ofFile(path, byDay(want)); ok {
 			items = append(items, it)
 		}
 	}

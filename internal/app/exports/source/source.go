@@ -37,7 +37,7 @@ type Wanted struct {
 // Found is a session.
 type Found struct {
 	*trajectory.Session
-	// Day is the UTC day under which the session is kept, as in 2026-01-31.
+	// Day is the UTC day under which the session is kept, as in 2026-01-31, or "unknown".
 	Day string
 }
 
@@ -69,7 +69,8 @@ func (w Wanted) days(day string) bool {
 	return (w.From.IsZero() || at.Add(24*time.Hour).After(from)) && (w.To.IsZero() || at.Before(w.To))
 }
 
-// unknownDay is the day of sessions of which nobody knows when they began.
+// unknownDay stands for the day of sessions of which nobody knows when they began; it
+// comes behind all others.
 const unknownDay = "0001-01-01"
 
 // dayOf is the day under which a session is kept that lies under none.

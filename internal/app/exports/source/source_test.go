@@ -297,11 +297,11 @@ func TestFolder(t *testing.T) {
 		want source.Wanted
 		all  []string
 	}{
-		"all":         {source.Wanted{}, []string{"2026-04-26/d", "2026-04-24/a", "2026-04-24/b", "2026-04-24/c", "2026-04-22/old", "0001-01-01/u"}},
+		"all":         {source.Wanted{}, []string{"2026-04-26/d", "2026-04-24/a", "2026-04-24/b", "2026-04-24/c", "2026-04-22/old", "unknown/u"}},
 		"one day":     {source.Wanted{From: day("2026-04-24"), To: day("2026-04-25")}, []string{"2026-04-24/a", "2026-04-24/b", "2026-04-24/c"}},
 		"from":        {source.Wanted{From: day("2026-04-25")}, []string{"2026-04-26/d"}},
 		"to":          {source.Wanted{To: day("2026-04-23")}, []string{"2026-04-22/old"}},
-		"active then": {source.Wanted{From: day("2026-04-25"), To: day("2026-04-25").Add(time.Hour), Active: true}, []string{"2026-04-24/a", "2026-04-24/b", "2026-04-24/c", "0001-01-01/u"}},
+		"active then": {source.Wanted{From: day("2026-04-25"), To: day("2026-04-25").Add(time.Hour), Active: true}, []string{"2026-04-24/a", "2026-04-24/b", "2026-04-24/c", "unknown/u"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all, bad := found(t, from, c.want)
