@@ -59,6 +59,7 @@ func (s *Set) states(ctx context.Context, retry string) (event.Payload, error) {
 	if retry != "" {
 		s.settle(ctx)
 	}
+	s.offer(s.live()) // so that each tool has the name the model knows
 	var out event.ServerStates
 	for _, e := range s.Entries() {
 		out.Servers = append(out.Servers, s.state(e))

@@ -130,6 +130,11 @@ func (s *Set) Joining(ctx context.Context) []tool.Tool {
 			}
 		}
 	}
+	return s.offer(all)
+}
+
+// offer are the tools of servers.
+func (s *Set) offer(all []*made) []tool.Tool {
 	var sources []mcp.Source
 	for _, m := range all {
 		sources = append(sources, m.source())

@@ -139,28 +139,6 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-func TestMCP(t *testing.T) {
-	w := newWorld(t)
-	config := filepath.Join(w.home, ".config", "ml-intern", "cli_agent_config.json")
-	if err := os.WriteFile(config, []byte(`{"mcpServers":{
-		"remote":{"transport":"sse","url":"https://ann:secretsecret@example.com/mcp?key=abc"},
-		"files":{"transport":"stdio","command":"npx","args":["-y","server"],"env":{"API_TOKEN":"verysecretvalue"}}}}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	w.app = w.open()
-	said := w.run(dialogtest.New(t), "/mcp")
-	for _, part := range []string{"files          starts npx -y server\n", "remote         sse https://example.com/mcp\n", "starts no server"} {
-		if !strings.Contains(said, part) {
-			t.Errorf("lacks %q:\n%s", part, said)
-		}
-	}
-	for _, secret := range []string{"secretsecret", "key=abc", "verysecretvalue"} {
-		if strings.Contains(said, secret) {
-			t.Errorf("shows %s", secret)
-		}
-	}
-}
-
 func TestLogin(t *testing.T) {
 	token := ""
 	w := newWorld(t, "HF_TOKEN=")

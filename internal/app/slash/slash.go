@@ -66,6 +66,7 @@ func Commands(d *Desk) []dialog.Command {
 		leave("quit", "end the session and leave", false),
 		own.Shell(d),
 		own.Remember(d),
+		project.Prompts(),
 		own.Picture(d, clipboard.Options{GOOS: runtime.GOOS, Env: d.Env}),
 	}
 	list = append(list, shelf.Called(d)...)

@@ -173,13 +173,13 @@ func (s *Server) Start() {
 	if s.started || s.status.State == Closed {
 		return
 	}
-	s.started = true
+	s.started, s.status.State = true, Connecting
 	s.work.Go(s.keep)
 }
 
 // Retry connects now, where it is not connected.
 func (s *Server) Retry() {
-	if state := s.Status().State; state == Ready || state == Connecting {
+	if state := s.Status().State; state != Waiting && state != Failed && state != NeedsLogin {
 		return
 	}
 	select {
@@ -194,7 +194,7 @@ func (s *Server) Rest(ctx context.Context) {
 		s.mu.Lock()
 		state, moved, pending := s.status.State, s.moved, len(s.again) > 0
 		s.mu.Unlock()
-		if state != Connecting && !pending {
+		if state != Connecting && (!pending || state == Ready || state == Closed) {
 			return
 		}
 		select {

@@ -18,9 +18,9 @@ import (
 // addition is a server to add.
 type addition struct {
 	transport, cwd, trust, clientID, clientSecret string
-	headers, env, tools                                 []string
-	timeout                                             int
-	roots, force                                        bool
+	headers, env, tools                           []string
+	timeout                                       int
+	roots, force                                  bool
 }
 
 func newAdd(s *console.Streams) *cobra.Command {

@@ -5,54 +5,15 @@ package project
 import (
 	"context"
 	"fmt"
-	"maps"
-	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/app/doctor"
 	"github.com/ml-intern/ml-intern/internal/app/doctor/visit"
 	"github.com/ml-intern/ml-intern/internal/app/saved"
 	"github.com/ml-intern/ml-intern/internal/app/slash/desk"
 	"github.com/ml-intern/ml-intern/internal/app/welcome"
-	"github.com/ml-intern/ml-intern/internal/config/schema"
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 )
-
-// MCP lists the configured servers.
-func MCP(d *desk.Desk) dialog.Command {
-	return dialog.Command{
-		Name: "mcp", Help: "list the servers of the settings",
-		Run: func(_ context.Context, talk dialog.Talk, _ string) error {
-			servers := d.App.Config().MCPServers
-			if len(servers) == 0 {
-				talk.Print("No server is configured: mcpServers is empty.")
-				return nil
-			}
-			var rows [][2]string
-			for _, name := range slices.Sorted(maps.Keys(servers)) {
-				rows = append(rows, [2]string{saved.Line(name), saved.Line(d.App.Scrub(server(servers[name])))})
-			}
-			columns, _ := talk.Size()
-			talk.Print(desk.Table(rows, columns) + "\n\nThis version checks these settings and starts no server: their tools are not there.")
-			return nil
-		},
-	}
-}
-
-// server says how a server is reached, without names and passwords.
-func server(s schema.MCPServer) string {
-	if s.URL == "" {
-		return "starts " + strings.Join(append([]string{s.Command}, s.Args...), " ")
-	}
-	where := s.URL
-	if u, err := url.Parse(s.URL); err == nil {
-		u.User, u.RawQuery, u.Fragment = nil, "", ""
-		where = u.String()
-	}
-	return s.Transport + " " + where
-}
 
 // Login logs in to the Hub.
 func Login(d *desk.Desk) dialog.Command {

@@ -51,11 +51,13 @@ type Command struct {
 }
 
 // Names of the commands that have keys of their own instead of a slash: a line
-// that begins with "!" or "#", and a picture that is pasted. They are hidden.
+// that begins with "!" or "#", and a picture that is pasted; Foreign is what others
+// offer under names with that in the middle. They are hidden.
 const (
 	Shell    = "!"
 	Remember = "#"
 	Picture  = "picture"
+	Foreign  = ":"
 )
 
 // Option is one thing to choose.

@@ -19,13 +19,25 @@ func Slash(line string) (name, args string, ok bool) {
 	return strings.ToLower(rest), strings.TrimSpace(args), rest != "" && !strings.Contains(rest, "/")
 }
 
-// Find returns the command with this name, or nil.
+// Find returns the command with this name, or nil. A name of two parts such as
+// server:prompt is for the command [Foreign], with the name in front of its
+// arguments.
 func Find(commands []Command, name string) *Command {
 	at := slices.IndexFunc(commands, func(c Command) bool { return c.Name == name || slices.Contains(c.Aliases, name) })
-	if at < 0 {
+	if at >= 0 {
+		return &commands[at]
+	}
+	if !strings.Contains(name, Foreign) || name == Foreign {
 		return nil
 	}
-	return &commands[at]
+	c := Find(commands, Foreign)
+	if c == nil {
+		return nil
+	}
+	named, run := *c, c.Run
+	named.Name = name
+	named.Run = func(ctx context.Context, talk Talk, args string) error { return run(ctx, talk, name+" "+args) }
+	return &named
 }
 
 // Sends reports whether a name calls something whose line is a message.

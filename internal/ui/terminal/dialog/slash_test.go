@@ -1,6 +1,7 @@
 package dialog_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
@@ -34,5 +35,17 @@ func TestFind(t *testing.T) {
 	}
 	if c := dialog.Find(commands, "redo"); c != nil {
 		t.Errorf("got %v", c)
+	}
+	if c := dialog.Find(commands, "docs:ask"); c != nil {
+		t.Errorf("got %v", c)
+	}
+	var got string
+	commands = append(commands, dialog.Command{Name: dialog.Foreign, Hidden: true, Run: func(_ context.Context, _ dialog.Talk, args string) error { got = args; return nil }})
+	c := dialog.Find(commands, "docs:ask")
+	if c == nil || c.Name != "docs:ask" {
+		t.Fatalf("got %v", c)
+	}
+	if err := c.Run(t.Context(), nil, "about it"); err != nil || got != "docs:ask about it" {
+		t.Errorf("it was asked for %q", got)
 	}
 }
