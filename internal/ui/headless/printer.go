@@ -11,6 +11,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/ui/agents"
+	"github.com/ml-intern/ml-intern/internal/ui/headless/told"
 	"github.com/ml-intern/ml-intern/internal/ui/sentence"
 )
 
@@ -18,7 +19,10 @@ import (
 type printer interface {
 	start(Options)
 	event(event.Event)
-	line(string)    // on standard error
+	line(string) // on standard error
+	// refused tells what was asked for and not done; number is that of the line
+	// on standard input, 0 for none.
+	refused(number int, why string)
 	final(*result)  // the turn has ended
 	result(*result) // the session has ended
 }
@@ -31,7 +35,7 @@ func newPrinter(o Options) printer {
 	case StreamJSON:
 		return &jsonPrinter{base: base, stream: true}
 	}
-	return &textPrinter{base: base, opts: o, told: told{}}
+	return &textPrinter{base: base, opts: o, told: told.Lines{}}
 }
 
 type base struct{ out, err io.Writer }
@@ -65,6 +69,15 @@ func (p *jsonPrinter) final(*result) {}
 
 func (p *jsonPrinter) result(r *result) { p.object(r) }
 
+func (p *jsonPrinter) refused(number int, why string) {
+	p.object(struct {
+		Type    string  `json:"type"`
+		Subtype string  `json:"subtype"`
+		Line    int     `json:"line,omitempty"`
+		Error   failure `json:"error"`
+	}{"system", "input_error", number, failure{Code: "usage", Message: why}})
+}
+
 func (p *jsonPrinter) object(v any) {
 	raw, err := event.Encode(v)
 	if err != nil {
@@ -88,7 +101,7 @@ type textPrinter struct {
 	printed bool // something stands on standard output
 	open    bool // a streamed message is on the screen, unfinished
 	crew    agents.Crew
-	told    told
+	told    told.Lines
 }
 
 func (p *textPrinter) start(o Options) {
@@ -151,7 +164,7 @@ func (p *textPrinter) event(ev event.Event) {
 		}
 	case event.TypeToolLog:
 		if l, err := event.Decode[event.ToolLog](ev); err == nil && !p.subagent(l) {
-			p.told.add(l)
+			p.told.Add(l)
 			p.line("  " + l.Tool + ": " + strings.ReplaceAll(strings.TrimRight(l.Log, "\n"), "\n", "\n    "))
 		}
 	case event.TypeCompacted, event.TypeTurnResumed, event.TypeHook:
@@ -218,6 +231,14 @@ func (p *textPrinter) say(text string) {
 	p.print(clean(strings.TrimRight(text, "\n")) + "\n")
 }
 
+func (p *textPrinter) refused(number int, why string) {
+	where := ""
+	if number > 0 {
+		where = fmt.Sprintf(" (line %d of standard input)", number)
+	}
+	p.line("ERROR: " + why + where)
+}
+
 func (p *textPrinter) print(s string) {
 	if _, err := io.WriteString(p.out, s); err != nil {
 		p.line("write to standard output: " + err.Error())
@@ -225,7 +246,7 @@ func (p *textPrinter) print(s string) {
 }
 
 func (p *textPrinter) toolOutput(o event.ToolOutput) {
-	rest := p.told.rest(o.ToolCallID, o.Output)
+	rest := p.told.Rest(o.ToolCallID, o.Output)
 	switch {
 	case o.Tool == "plan_tool" || p.opts.Verbose:
 		p.line(indent(o.Output))

@@ -11,10 +11,12 @@ import (
 
 // result is the last object of json and stream-json.
 type result struct {
-	Type           string     `json:"type"`
-	Subtype        string     `json:"subtype"`
-	IsError        bool       `json:"is_error"`
-	Result         string     `json:"result"`
+	Type    string `json:"type"`
+	Subtype string `json:"subtype"`
+	IsError bool   `json:"is_error"`
+	Result  string `json:"result"`
+	// ID is what the other program calls the message that was answered.
+	ID             string     `json:"id,omitempty"`
 	SessionID      string     `json:"session_id"`
 	NumTurns       int        `json:"num_turns"`
 	NumIterations  int        `json:"num_iterations"`

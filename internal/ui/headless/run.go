@@ -16,6 +16,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/ui/headless/lines"
 )
 
 // Session is what a headless run needs of a session.
@@ -73,6 +74,10 @@ type Options struct {
 	Quiet, Verbose bool
 	// Prompt is what to submit; empty takes up an unfinished turn.
 	Prompt string
+	// Input is what another program asks for while the run goes, one thing after
+	// another; io.EOF ends it and, behind what was asked for, the run. A *lines.Error
+	// is told and the next one is asked for. Nil is a run of one prompt.
+	Input func() (lines.Line, error)
 	// Typed is what the person typed, where Prompt holds more. Terms hold for the
 	// run's turns; nil for none.
 	Typed string
@@ -133,6 +138,7 @@ type run struct {
 	ended    bool
 	cause    string // why the session cannot go on, from session_terminated
 	silence  *time.Timer
+	talk     *dialogue // nil for a run of one prompt
 }
 
 const (
@@ -147,8 +153,11 @@ const (
 // returns the exit code. The session is shut down when it returns.
 func Run(ctx context.Context, session Session, opts Options) int {
 	r := &run{opts: opts, session: session, begun: time.Now(), mine: opts.Prompt == ""}
+	if opts.Input != nil {
+		r.talk = newDialogue(r)
+	}
 	r.res.SessionID, r.res.earlier = opts.Init.SessionID, opts.Evidence
-	r.out = newPrinter(opts)
+	r.out = newPrinter(r.opts)
 	r.out.start(opts)
 	if opts.Prompt != "" {
 		if err := r.submit(ctx, opts.Prompt); err != nil {
@@ -159,6 +168,10 @@ func Run(ctx context.Context, session Session, opts Options) int {
 	followCtx, cancel := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() { r.obey(followCtx, cancel) })
+	if r.talk != nil {
+		r.talk.leave = cancel
+		go r.talk.read(followCtx) // it ends with what it reads, or with the process
+	}
 	defer watch.Wait()
 	defer cancel()
 	r.silence = time.AfterFunc(silentWait, cancel)
@@ -175,6 +188,10 @@ func (r *run) obey(ctx context.Context, leave func()) {
 		return
 	case <-r.opts.Stop.Done():
 	}
+	if r.talk != nil && r.talk.leaves() {
+		leave()
+		return
+	}
 	r.session.Interrupt()
 	select {
 	case <-ctx.Done():
@@ -187,7 +204,7 @@ func (r *run) obey(ctx context.Context, leave func()) {
 func (r *run) follow(ctx context.Context) {
 	for ev, err := range r.session.Follow(ctx, r.opts.After) {
 		switch {
-		case err != nil && r.ended:
+		case err != nil && r.over():
 			return
 		case err != nil && ctx.Err() != nil:
 			r.fail("internal", r.stuck())
@@ -206,13 +223,16 @@ func (r *run) follow(ctx context.Context) {
 		}
 	}
 	switch {
-	case r.ended:
+	case r.over():
 	case ctx.Err() != nil:
 		r.fail("internal", r.stuck())
 	default:
 		r.fail("internal", r.endedEarly())
 	}
 }
+
+// over reports whether the run has ended as it should.
+func (r *run) over() bool { return r.ended || r.talk != nil && r.talk.gone() }
 
 // stuck is the reason of a session that was left because it did not answer.
 func (r *run) stuck() string {
@@ -246,6 +266,9 @@ func (r *run) submit(ctx context.Context, text string) error {
 
 // take keeps the accounts of one event and ends the run at the end of its turn.
 func (r *run) take(ctx context.Context, ev event.Event) {
+	if r.talk != nil && r.talk.takes(ctx, ev) {
+		return
+	}
 	r.res.count(ev)
 	switch ev.Type {
 	case event.TypeReady:
@@ -288,14 +311,19 @@ func (r *run) take(ctx context.Context, ev event.Event) {
 		}
 		r.end(ctx, r.res.ExitCode)
 	case event.TypeApprovalRequired:
-		r.res.ending = "approval_required"
-		code := ExitApproval
-		if g, err := event.Decode[event.ApprovalRequired](ev); err == nil && g.YoloBudget {
-			code = ExitBudget
-			r.res.Error = &failure{Code: "credits", Message: "the spending cap was reached", Hint: "Go on with: ml-intern --continue --max-cost USD"}
-		}
-		r.end(ctx, code)
+		r.unanswered(ctx, ev)
 	}
+}
+
+// unanswered ends the run at a gate that nobody answers.
+func (r *run) unanswered(ctx context.Context, ev event.Event) {
+	r.res.ending = "approval_required"
+	code := ExitApproval
+	if g, err := event.Decode[event.ApprovalRequired](ev); err == nil && g.YoloBudget {
+		code = ExitBudget
+		r.res.Error = &failure{Code: "credits", Message: "the spending cap was reached", Hint: "Go on with: ml-intern --continue --max-cost USD"}
+	}
+	r.end(ctx, code)
 }
 
 func (r *run) turnComplete(ctx context.Context, ev event.Event) {
@@ -367,6 +395,10 @@ func (r *run) end(ctx context.Context, code int) {
 	if r.ended {
 		return
 	}
+	if r.talk != nil {
+		r.talk.turnOver(code)
+		return
+	}
 	r.ended = true
 	if r.opts.Stop.Err() != nil && code != ExitOK {
 		code = r.stopCode()
@@ -396,6 +428,9 @@ func (r *run) failWith(e event.Error) {
 
 // close prints the result and returns the exit code.
 func (r *run) close() int {
+	if r.talk != nil && r.talk.told() {
+		return r.talk.close()
+	}
 	if r.res.ExitCode == 0 && r.res.Error != nil {
 		r.res.ExitCode = ExitFailure
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/llm"
+	"github.com/ml-intern/ml-intern/internal/ui/headless/told"
 )
 
 // WatchOptions are how a session is watched.
@@ -40,7 +41,7 @@ func NewWatch(o WatchOptions) *Watch {
 	b := base{out: o.Stdout, err: o.Stderr}
 	return &Watch{
 		opts: o, json: jsonPrinter{base: b, stream: true}, typed: map[string]string{},
-		text: textPrinter{base: b, opts: Options{TTY: o.TTY, Verbose: o.Verbose}, told: told{}},
+		text: textPrinter{base: b, opts: Options{TTY: o.TTY, Verbose: o.Verbose}, told: told.Lines{}},
 	}
 }
 

@@ -1,4 +1,6 @@
-package headless
+// Package told remembers which lines of running calls have been shown. It shows
+// nothing.
+package told
 
 import (
 	"strings"
@@ -9,11 +11,12 @@ import (
 // keptLines bounds the lines that are remembered of one call.
 const keptLines = 500
 
-// told are the lines that running calls have printed, by call: a failed one is
+// Lines are the lines that running calls have printed, by call: a failed one is
 // shown with what was not seen before.
-type told map[string]map[string]bool
+type Lines map[string]map[string]bool
 
-func (t told) add(l event.ToolLog) {
+// Add notes lines that were shown.
+func (t Lines) Add(l event.ToolLog) {
 	if l.ToolCallID == "" {
 		return
 	}
@@ -29,8 +32,8 @@ func (t told) add(l event.ToolLog) {
 	}
 }
 
-// rest is output without the lines that its call has printed; the call is over.
-func (t told) rest(call, output string) string {
+// Rest is output without the lines that its call has printed; the call is over.
+func (t Lines) Rest(call, output string) string {
 	seen := t[call]
 	delete(t, call)
 	var kept []string
