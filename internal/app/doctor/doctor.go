@@ -49,6 +49,8 @@ type Options struct {
 	Whoami func(ctx context.Context, token string) (*account.Identity, error)
 	// Login is the login in force; nil reads what there is.
 	Login func(ctx context.Context) login.State
+	// Servers visits the MCP servers, for findings of that name; nil visits none.
+	Servers func(ctx context.Context, name string) []Finding
 	// OutTTY and Width describe the terminal.
 	OutTTY bool
 	Width  int

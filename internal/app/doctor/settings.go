@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -142,16 +143,15 @@ func (o Options) sandbox(ctx context.Context) []Finding {
 	return one("sandbox", OK, "bash_sandbox "+asked+"; available: "+detail)
 }
 
-// mcp lists the configured servers.
-func (o Options) mcp(context.Context) []Finding {
-	var names []string
-	for name := range o.Loaded.Config.MCPServers {
-		names = append(names, name)
+// mcp visits the configured servers.
+func (o Options) mcp(ctx context.Context) []Finding {
+	const name = "mcp server"
+	if o.Servers != nil {
+		return o.Servers(ctx, name)
 	}
-	slices.Sort(names)
 	var out []Finding
-	for _, name := range names {
-		out = append(out, Finding{Name: "mcp server", Status: OK, Detail: name + ": validated, not started in this version"})
+	for _, server := range slices.Sorted(maps.Keys(o.Loaded.Config.MCPServers)) {
+		out = append(out, Finding{Name: name, Status: OK, Detail: server + ": not visited"})
 	}
 	return out
 }

@@ -231,7 +231,7 @@ func (s *Set) Entries() []Entry {
 
 func (m *member) entry(name string) Entry {
 	if m.made == nil {
-		e := Entry{Name: name, State: server.Failed, Problem: catalog.Line(m.err.Error(), 300)}
+		e := Entry{Name: name, State: server.Failed, Problem: catalog.Line(m.err.Error(), 300), Status: server.Status{Err: m.err}}
 		var needs *NeedsHubError
 		if errors.As(m.err, &needs) {
 			e.State = server.NeedsLogin

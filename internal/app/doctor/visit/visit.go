@@ -14,7 +14,7 @@ import (
 // Options are what to look at; the terminal is the caller's to describe.
 func Options(ctx context.Context, a *app.App) doctor.Options {
 	o := doctor.Options{
-		Loaded: a.Loaded, HTTP: a.HTTP(), Whoami: a.Whoami, Login: a.FreshToken, Model: a.Model(),
+		Loaded: a.Loaded, HTTP: a.HTTP(), Whoami: a.Whoami, Login: a.FreshToken, Model: a.Model(), Servers: mcp(a),
 	}
 	route, err := a.Models.Resolve(ctx, o.Model)
 	o.ModelErr, o.ModelLabel = err, route.Label
