@@ -193,9 +193,6 @@ func (f *following) due(now time.Time) time.Duration {
 	if !f.retry.IsZero() {
 		at = f.retry
 	}
-	if s.seq == 0 && s.turns == 0 {
-		return max(0, at.Sub(now))
-	}
 	switch {
 	case f.rhythm.Turns > 0 && s.turns >= f.rhythm.Turns:
 		at = now
@@ -210,9 +207,6 @@ func (f *following) due(now time.Time) time.Duration {
 		if next.Before(at) {
 			at = next
 		}
-	}
-	if at.Before(f.retry) {
-		at = f.retry
 	}
 	return max(0, at.Sub(now))
 }

@@ -200,7 +200,7 @@ func (u *Uploader) transfer(ctx context.Context, session string, kind Kind, item
 	}
 	same, err := to.Put(ctx, traceset.Session{Day: content.Day, ID: session, Content: content.Bytes})
 	if err != nil {
-		out.Err = u.refused(ctx, session, kind, to, err)
+		out.Until, out.Err = u.refused(ctx, session, kind, to, err)
 		return out
 	}
 	// It is there, whatever becomes of ctx now.
@@ -257,10 +257,10 @@ func (u *Uploader) reopen(ctx context.Context, to Target) error {
 }
 
 // refused notes that the Hub has not taken a session: until the token is another
-// one, until a time, or because of the session itself.
-func (u *Uploader) refused(ctx context.Context, session string, kind Kind, to Target, cause error) error {
+// one, because of the session itself, or until a time, which it returns.
+func (u *Uploader) refused(ctx context.Context, session string, kind Kind, to Target, cause error) (until time.Time, err error) {
 	if ctx.Err() != nil || errors.Is(cause, wire.Offline) {
-		return cause // it stays due
+		return until, cause // it stays due
 	}
 	var e *wire.Error
 	known := errors.As(cause, &e)
@@ -270,18 +270,19 @@ func (u *Uploader) refused(ctx context.Context, session string, kind Kind, to Ta
 		err := u.o.Queue.setPlace(ctx, to.Repo, func(p *Place) {
 			*p = Place{Refused: text, Token: to.Token, Told: p.Told && p.Refused == text && p.Token == to.Token}
 		})
-		return errors.Join(u.failed(ctx, session, kind, to.Repo, false, cause), err)
+		return until, errors.Join(u.failed(ctx, session, kind, to.Repo, false, cause), err)
 	case known && (e.Kind == wire.BadRequest || e.Kind == wire.Validation || e.Kind == wire.Invalid):
-		return u.failed(ctx, session, kind, to.Repo, true, cause)
+		return until, u.failed(ctx, session, kind, to.Repo, true, cause)
 	}
-	err := u.o.Queue.setPlace(ctx, to.Repo, func(p *Place) {
+	err = u.o.Queue.setPlace(ctx, to.Repo, func(p *Place) {
 		wait := backOff(p.Tries)
 		if known && e.RetryAfter > 0 {
 			wait = min(e.RetryAfter, longestWait)
 		}
-		*p = Place{Error: said(cause), Tries: p.Tries + 1, NotBefore: time.Now().Add(wait).UTC(), Away: known && e.Kind == wire.Unreachable}
+		until = time.Now().Add(wait).UTC()
+		*p = Place{Error: said(cause), Tries: p.Tries + 1, NotBefore: until, Away: known && e.Kind == wire.Unreachable}
 	})
-	return errors.Join(u.failed(ctx, session, kind, to.Repo, false, cause), err)
+	return until, errors.Join(u.failed(ctx, session, kind, to.Repo, false, cause), err)
 }
 
 // permanent reports whether only another token, or a person on the Hub's pages,
