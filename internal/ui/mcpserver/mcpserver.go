@@ -24,7 +24,7 @@ import (
 type Tool struct {
 	Name, Title, Description string
 	// Parameters is the JSON schema of the arguments, an object's. Output is that
-	// of Result.Structured; nil promises none.
+	// of Result.Structured, which a Problem must fit too; nil promises none.
 	Parameters, Output json.RawMessage
 	Hints              Hints
 	// Call does the work. It may be called from many goroutines, and returns
