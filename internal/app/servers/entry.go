@@ -69,7 +69,7 @@ func (o Options) Names() []string {
 type NeedsHubError struct{ Name string }
 
 func (e *NeedsHubError) Error() string {
-	return "it needs a login at the Hub: ml-intern login, or ml-intern mcp login " + e.Name
+	return "at the Hub: ml-intern login, or ml-intern mcp login " + e.Name
 }
 
 // home reports whether an address is one of the Hub in use.

@@ -248,8 +248,7 @@ func (s *Server) keep() {
 		began := time.Now()
 		c, err := s.connect(s.life)
 		if err == nil {
-			first()
-			err = s.serve(c)
+			err = s.serve(c, first)
 			if time.Since(began) > steady {
 				tries = 0
 			}
@@ -265,8 +264,9 @@ func (s *Server) keep() {
 	}
 }
 
-// serve is the time of a connection; it returns why it was lost.
-func (s *Server) serve(c *conn) error {
+// serve is the time of a connection, of which told says that it has begun; it returns
+// why it was lost.
+func (s *Server) serve(c *conn, told func()) error {
 	s.mu.Lock()
 	s.conn = c
 	s.mu.Unlock()
@@ -275,6 +275,7 @@ func (s *Server) serve(c *conn) error {
 		st.Title, st.Release, st.Protocol = c.about()
 		st.Catalog, st.Edition = c.catalog, st.Edition+1
 	})
+	told()
 	err := c.wait(s.life, s.relist)
 	s.mu.Lock()
 	s.conn = nil

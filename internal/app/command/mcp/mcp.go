@@ -154,6 +154,8 @@ type tested struct {
 	Resources []string `json:"resources,omitempty"`
 	Prompts   []offer  `json:"prompts,omitempty"`
 	Notes     []string `json:"notes,omitempty"`
+
+	unused bool // the entry that everybody has, without a login at the Hub
 }
 
 // offer is a tool or a prompt.
@@ -186,7 +188,8 @@ func test(ctx context.Context, s *console.Streams, o servers.Options, names []st
 			return console.Usage("there is no MCP server %q in the settings (ml-intern mcp list)", name)
 		}
 	}
-	if len(names) == 0 {
+	asked := len(names) > 0
+	if !asked {
 		names = known
 	}
 	all := make([]tested, len(names))
@@ -197,7 +200,7 @@ func test(ctx context.Context, s *console.Streams, o servers.Options, names []st
 	work.Wait()
 	bad := 0
 	for _, t := range all {
-		if t.State != string(server.Ready) {
+		if t.State != string(server.Ready) && (asked || !t.unused) {
 			bad++
 		}
 	}
@@ -221,6 +224,8 @@ func result(e servers.Entry) tested {
 		Name: e.Name, Where: e.Where, State: string(e.State), Problem: e.Problem, Title: e.Title, Version: e.Release, Protocol: e.Protocol,
 		Tools: []offer{}, Notes: e.Catalog.Notes,
 	}
+	var needs *servers.NeedsHubError
+	t.unused = errors.As(e.Err, &needs)
 	for _, c := range e.Catalog.Tools {
 		t.Tools = append(t.Tools, offer{c.Name, catalog.Line(cmp.Or(c.Description, c.Title), 200), c.ReadOnly, len(c.Description) + len(c.Parameters)})
 	}
