@@ -7,18 +7,14 @@ package prompt
 import (
 	_ "embed"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
-	"sync"
-	"text/template"
 	"time"
 )
 
 //go:embed system.md
 var systemText string
-
-var parsed = sync.OnceValues(func() (*template.Template, error) {
-	return template.New("system").Parse(systemText)
-})
 
 // Session is what the prompt depends on.
 type Session struct {
@@ -35,35 +31,42 @@ type Session struct {
 	GuidanceFiles []string
 }
 
-// view is what the template sees.
-type view struct {
-	Session
-	Count         int
-	GuidanceFiles string
-}
-
-// Has reports whether a tool is registered.
-func (v view) Has(name string) bool {
-	for _, t := range v.Tools {
-		if t == name {
-			return true
-		}
-	}
-	return false
-}
-
 // Render returns the system prompt; its last line is the session context.
 func Render(s Session) (string, error) {
-	t, err := parsed()
+	text, err := fill(systemText, s.holds, s.value)
 	if err != nil {
-		return "", fmt.Errorf("read the system prompt's template: %w", err)
-	}
-	var b strings.Builder
-	v := view{Session: s, Count: len(s.Tools), GuidanceFiles: strings.Join(s.GuidanceFiles, ", ")}
-	if err := t.Execute(&b, v); err != nil {
 		return "", fmt.Errorf("render the system prompt: %w", err)
 	}
-	return strings.TrimRight(b.String(), "\n") + "\n\n" + contextLine(s), nil
+	return strings.TrimRight(text, "\n") + "\n\n" + contextLine(s), nil
+}
+
+// holds reports whether a condition of the text does.
+func (s Session) holds(condition string) (bool, error) {
+	if name, ok := strings.CutPrefix(condition, "tool "); ok {
+		return slices.Contains(s.Tools, name), nil
+	}
+	switch condition {
+	case "local", "sandbox":
+		return s.Runtime == condition, nil
+	case "headless":
+		return s.Headless, nil
+	case "guidance":
+		return s.Guidance != "", nil
+	}
+	return false, fmt.Errorf("the condition %q is unknown", condition)
+}
+
+// value is what stands in the place of a name.
+func (s Session) value(name string) (string, error) {
+	switch name {
+	case "count":
+		return strconv.Itoa(len(s.Tools)), nil
+	case "files":
+		return strings.Join(s.GuidanceFiles, ", "), nil
+	case "guidance":
+		return s.Guidance, nil
+	}
+	return "", fmt.Errorf("the value %q is unknown", name)
 }
 
 // contextLine holds what differs from session to session; it stands last so
