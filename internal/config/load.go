@@ -33,8 +33,8 @@ type Options struct {
 	Environ []string // "NAME=value"; nil = the process's
 	GOOS    string
 	// Flags holds what was given on the command line, by key name. A list key
-	// takes every value in addition to the configured ones, any other key the
-	// last value.
+	// takes every value in addition to the configured ones, an object, written as
+	// JSON, is laid over the configured one, any other key takes the last value.
 	Flags map[string][]string
 	Trust bool // trust the folder for this run
 }
@@ -293,6 +293,9 @@ func (r *reader) flags(flags map[string][]string) {
 			value = parsed
 		}
 		r.Tree.Set(name, value, source)
+		if key.Kind == schema.Object { // laid over what is configured, as every layer is
+			value, _ = r.Tree.Find(name)
+		}
 		r.Assign(key, value)
 	}
 }

@@ -441,6 +441,17 @@ func TestFlags(t *testing.T) {
 	if sources["max_iterations"] != "flag --max-iterations" || sources["model_name"] != "user "+l.UserFile || sources["yolo_mode"] != "default" {
 		t.Errorf("sources: %v", sources)
 	}
+	w.user(`{"mcpServers":{"mine":{"command":"/bin/a"}}}`)
+	w.opts.Flags = map[string][]string{"mcpServers": {`{"theirs":{"command":"/bin/b","args":["$HOME","${HOME}"],"env":{"TOKEN":"a secret of ${X}"}}}`}}
+	l = w.must()
+	theirs := l.Config.MCPServers["theirs"]
+	if l.Config.MCPServers["mine"].Command != "/bin/a" || theirs.Command != "/bin/b" || theirs.Layer != "flag" || l.Config.MCPServers["mine"].Layer != "user" {
+		t.Errorf("%+v", l.Config.MCPServers)
+	}
+	if theirs.Args[1] != "${HOME}" || theirs.Env["TOKEN"] != "a secret of ${X}" || !slices.Contains(l.Secrets(), "a secret of ${X}") {
+		t.Errorf("what the command line says is taken as it is: %+v, %q", theirs, l.Secrets())
+	}
+	w.user(`{}`)
 	w.opts.Flags = map[string][]string{"max_iterations": {"many"}, "nope": {"1"}}
 	w.fails("flag --max-iterations: /max_iterations: must be an integer", "/nope")
 }
