@@ -127,7 +127,8 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if a.store, err = store.New(store.Options{Root: loaded.Places.Sessions()}); err != nil {
 		return nil, err
 	}
-	a.hooks.Loaded, a.hooks.Closed, a.hooks.Transcript, a.hooks.Warn = loaded, o.Simulation != nil, a.transcript, a.warn
+	a.hooks.Loaded, a.hooks.Closed, a.hooks.Transcript = loaded, o.Simulation != nil, a.transcript
+	a.hooks.Warn = func(line string) { a.warn(a.Scrub(line)) }
 	if err := a.models(); err != nil {
 		return nil, &UsageError{Err: err}
 	}

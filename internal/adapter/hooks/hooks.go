@@ -21,7 +21,8 @@ import (
 const (
 	// DefaultTimeout is how long a command may run unless it says otherwise.
 	DefaultTimeout = 30 * time.Second
-	// maxParallel bounds the commands that run at once.
+	// maxParallel bounds the commands that run at once, of those that are waited for
+	// and of the others.
 	maxParallel = 16
 	// closeWait is how long commands that nobody waits for may go on at the end.
 	closeWait = 5 * time.Second
@@ -56,7 +57,8 @@ type Options struct {
 type Runner struct {
 	opts  Options
 	hooks []*command
-	slots chan struct{}
+	// Commands that nobody waits for have places of their own: they may take long.
+	slots, besides chan struct{}
 
 	ctx     context.Context // of commands that nobody waits for
 	stop    context.CancelFunc
@@ -86,7 +88,7 @@ func New(o Options) (*Runner, error) {
 	if o.Transcript == nil {
 		o.Transcript = func(string) string { return "" }
 	}
-	r := &Runner{opts: o, slots: make(chan struct{}, maxParallel)}
+	r := &Runner{opts: o, slots: make(chan struct{}, maxParallel), besides: make(chan struct{}, maxParallel)}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	var errs []error
 	for _, h := range o.Hooks {
@@ -195,7 +197,7 @@ func (r *Runner) all(ctx context.Context, picked []*command, moment hook.Moment,
 	ran := make([]Ran, len(picked))
 	var all sync.WaitGroup
 	for i, c := range picked {
-		all.Go(func() { ran[i] = r.run(ctx, c, moment, input) })
+		all.Go(func() { ran[i] = r.run(ctx, r.slots, c, moment, input) })
 	}
 	all.Wait()
 	return ran
@@ -209,7 +211,7 @@ func (r *Runner) beside(c *command, moment hook.Moment, input []byte) {
 		return
 	}
 	r.running.Go(func() {
-		if ran := r.run(r.ctx, c, moment, input); ran.Problem != "" && c.once() {
+		if ran := r.run(r.ctx, r.besides, c, moment, input); ran.Problem != "" && c.once() {
 			r.opts.Warn(ran.Problem)
 		}
 	})

@@ -437,6 +437,22 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
+// Commands that nobody waits for take no place from those that are waited for.
+func TestAsyncTakesNoPlaces(t *testing.T) {
+	slow := hooks.Hook{Moment: hook.PreToolUse, Matcher: "slow", Command: "echo $$ >> pids; sleep 300", Async: true}
+	b := with(t, slow, hooks.Hook{Moment: hook.PreToolUse, Matcher: "quick", Command: "exit 2", Timeout: 20 * time.Second})
+	for range 20 {
+		b.Ask(t.Context(), call("slow", `{}`))
+	}
+	eventually(t, "they run", func() bool {
+		raw, err := os.ReadFile(filepath.Join(b.dir, "pids"))
+		return err == nil && strings.Count(string(raw), "\n") == 16
+	})
+	if a := b.Ask(t.Context(), call("quick", `{}`)); a.Decision != hook.Deny {
+		t.Errorf("%+v", a)
+	}
+}
+
 func BenchmarkNoneFits(b *testing.B) {
 	runner := with(b, hooks.Hook{Moment: hook.Stop, Command: "true"}, hooks.Hook{Moment: hook.PreToolUse, Matcher: "bash", Command: "true"})
 	in := call("read", `{"path":"a"}`)

@@ -23,11 +23,11 @@ const (
 
 // run runs one command and returns when it has ended, when its time is over, or at
 // once when ctx is done. Ending it for good goes on behind.
-func (r *Runner) run(ctx context.Context, c *command, moment hook.Moment, input []byte) Ran {
+func (r *Runner) run(ctx context.Context, slots chan struct{}, c *command, moment hook.Moment, input []byte) Ran {
 	ran := Ran{Hook: c.Hook, Exit: -1, from: c}
 	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	case <-ctx.Done():
 		return ran
 	}

@@ -70,7 +70,7 @@ func introduce(ctx context.Context, s *console.Streams, dir string) error {
 	if l == nil {
 		return err
 	}
-	rows := hooks.Project(l) // with faulty settings, those that can be read
+	rows := hooks.OfProject(hooks.Shown(l)) // with faulty settings, those that can be read
 	if len(rows) == 0 {
 		return nil
 	}

@@ -170,8 +170,11 @@ func Of(rows []Row) string {
 }
 
 // Project lists the hooks that a project brings.
-func Project(l *config.Loaded) []Row {
-	return slices.DeleteFunc(List(l), func(r Row) bool { return r.Layer != "project" })
+func Project(l *config.Loaded) []Row { return OfProject(List(l)) }
+
+// OfProject are those of a list that a project brings.
+func OfProject(rows []Row) []Row {
+	return slices.DeleteFunc(rows, func(r Row) bool { return r.Layer != "project" })
 }
 
 // mark tells one list of hooks from another.

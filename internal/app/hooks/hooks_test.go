@@ -233,6 +233,24 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// A secret that the settings put into a command is run, and shown to nobody.
+func TestSecretsInCommandsAreNotShown(t *testing.T) {
+	s := newSite(t, `{"hooks":{"Stop":[{"command":"test ${GITHUB_TOKEN} = ghp_plantedplantedplanted || exit 4"}],"SessionEnd":[{"command":": ${GITHUB_TOKEN}; exit 5"}]}}`, "")
+	s.environ = append(s.environ, "GITHUB_TOKEN=ghp_plantedplantedplanted")
+	l := s.load(false)
+	for _, r := range hooks.Shown(l) {
+		if strings.Contains(r.Text(), "planted") || !strings.Contains(r.Text(), "REDACTED") {
+			t.Errorf("shown: %s", r.Text())
+		}
+	}
+	if text := hooks.Scrub(l)("x ghp_plantedplantedplanted"); strings.Contains(text, "planted") {
+		t.Error(text)
+	}
+	if a := s.desk(false).Session().Ask(t.Context(), hook.Input{Moment: hook.Stop}); a.Decided() || len(a.Warnings) > 0 {
+		t.Errorf("%+v", a)
+	}
+}
+
 // following is a chapter that hooks which only look follow.
 type following struct {
 	*site

@@ -5,8 +5,28 @@ import (
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hooks"
+	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/domain/hook"
+	"github.com/ml-intern/ml-intern/internal/platform/redact"
 )
+
+// Shown is List without the secrets that settings may have put into commands.
+func Shown(l *config.Loaded) []Row {
+	rows, scrub := List(l), Scrub(l)
+	for i := range rows {
+		rows[i].Command, rows[i].Matcher = scrub(rows[i].Command), scrub(rows[i].Matcher)
+	}
+	return rows
+}
+
+// Scrub takes the secrets of the settings out of a text.
+func Scrub(l *config.Loaded) func(text string) string {
+	scrubber := redact.New(redact.Options{Held: l.Secrets()})
+	return func(text string) string {
+		clean, _ := scrubber.String(text)
+		return clean
+	}
+}
 
 // Title says beside what a hook stands.
 func (r Row) Title() string {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	runner "github.com/ml-intern/ml-intern/internal/adapter/hooks"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/hooks"
 	"github.com/ml-intern/ml-intern/internal/config"
@@ -49,7 +48,7 @@ func newList(s *console.Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows := hooks.List(l)
+			rows := hooks.Shown(l)
 			if asJSON {
 				return s.PrintJSON(append([]hooks.Row{}, rows...))
 			}
@@ -207,16 +206,19 @@ func test(ctx context.Context, s *console.Streams, in hook.Input, o options) err
 	if stop.Err() != nil {
 		return &console.ExitError{Code: console.StopCode(stop), Err: context.Cause(stop)}
 	}
-	out := outcome{Message: message, Hooks: []ran{}, Answer: answer{a.Decision, a.Reason, a.Context, a.UpdatedInput, a.Warnings}}
-	failed := false
-	for _, one := range list {
-		out.Hooks = append(out.Hooks, ran{one.Command, one.Exit, one.Took.Milliseconds(), one.Output, one.Errors, one.Problem})
-		failed = failed || one.Problem != ""
+	scrub, failed := hooks.Scrub(l), false
+	out := outcome{Message: message, Hooks: []ran{}, Answer: answer{a.Decision, scrub(a.Reason), scrub(a.Context), hidden(a.UpdatedInput, scrub), a.Warnings}}
+	for i, w := range out.Answer.Warnings {
+		out.Answer.Warnings[i] = scrub(w)
+	}
+	for _, r := range list {
+		out.Hooks = append(out.Hooks, ran{scrub(r.Command), r.Exit, r.Took.Milliseconds(), scrub(r.Output), scrub(r.Errors), scrub(r.Problem)})
+		failed = failed || r.Problem != ""
 	}
 	if o.asJSON {
 		err = s.PrintJSON(out)
 	} else {
-		show(s, in, list, out.Answer)
+		show(s, in, out)
 	}
 	if err == nil && failed {
 		return console.Silent(headless.ExitFailure)
@@ -224,17 +226,28 @@ func test(ctx context.Context, s *console.Streams, in hook.Input, o options) err
 	return err
 }
 
+// hidden is JSON without secrets.
+func hidden(raw json.RawMessage, scrub func(string) string) json.RawMessage {
+	text := scrub(string(raw))
+	if text == string(raw) || json.Valid([]byte(text)) {
+		return json.RawMessage(text)
+	}
+	quoted, _ := event.Encode(text) // texts always encode
+	return quoted
+}
+
 // show prints what has become of the hooks.
-func show(s *console.Streams, in hook.Input, list []runner.Ran, a answer) {
+func show(s *console.Streams, in hook.Input, out outcome) {
+	a := out.Answer
 	say := func(format string, args ...any) { fmt.Fprintln(s.Out, plain.ForTerminal(fmt.Sprintf(format, args...))) }
-	if len(list) == 0 {
+	if len(out.Hooks) == 0 {
 		say("no hook fits %s", strings.TrimSpace(string(in.Moment)+" "+in.Tool+in.Kind))
 	}
-	for _, r := range list {
+	for _, r := range out.Hooks {
 		say("$ %s", r.Command)
 		block(say, "  stdout: ", r.Output)
 		block(say, "  stderr: ", r.Errors)
-		say("  exit code %d after %s", r.Exit, amount.Took(r.Took.Round(time.Millisecond)))
+		say("  exit code %d after %s", r.Exit, amount.Took(time.Duration(r.TookMS)*time.Millisecond))
 	}
 	for _, w := range a.Warnings {
 		say("warning: %s", console.OneLine(w))
@@ -242,15 +255,13 @@ func show(s *console.Streams, in hook.Input, list []runner.Ran, a answer) {
 	if a.Decision != "" {
 		say("decision: %s: %s", a.Decision, a.Reason)
 	}
-	if a.UpdatedInput != nil {
-		if raw, err := event.Encode(a.UpdatedInput); err == nil {
-			say("updated_input: %s", raw)
-		}
+	if len(a.UpdatedInput) > 0 {
+		say("updated_input: %s", a.UpdatedInput)
 	}
 	if a.Context != "" {
 		block(say, "context: ", a.Context)
 	}
-	if a.Decision == "" && a.UpdatedInput == nil && a.Context == "" {
+	if a.Decision == "" && len(a.UpdatedInput) == 0 && a.Context == "" {
 		say("decision: none")
 	}
 }

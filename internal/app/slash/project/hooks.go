@@ -15,8 +15,8 @@ func Hooks(d *desk.Desk) dialog.Command {
 		Name: "hooks", Help: "list your commands beside calls, messages and jobs",
 		Run: func(_ context.Context, talk dialog.Talk, _ string) error {
 			var rows [][2]string
-			for _, r := range hooks.List(d.App.Loaded) {
-				rows = append(rows, [2]string{saved.Line(r.Title()), saved.Line(d.App.Scrub(r.Text()))})
+			for _, r := range hooks.Shown(d.App.Loaded) {
+				rows = append(rows, [2]string{saved.Line(r.Title()), saved.Line(r.Text())})
 			}
 			if len(rows) == 0 {
 				talk.Print(hooks.Empty)
