@@ -34,8 +34,8 @@ type SessionRequest struct {
 	Fork     bool   // go on in a copy under a new id
 	ID       string // id of a new session; empty for a random one
 	Prompt   bool   // new input follows: an unfinished turn is left behind
-
-	inside bool // asked from inside a session: no flag is to blame
+	Later    bool   // input may follow: there need be nothing unfinished
+	inside   bool   // asked from inside a session: no flag is to blame
 }
 
 // Session is a running session and what it was when it was opened.
@@ -73,7 +73,7 @@ func (a *App) OpenSession(ctx context.Context, req SessionRequest) (*Session, er
 	if err != nil {
 		return nil, err
 	}
-	ag, err := s.prepare(ctx, found, chapter, tools, req.Prompt)
+	ag, err := s.prepare(ctx, found, chapter, tools, req.Prompt || req.Later)
 	if err != nil {
 		return nil, errors.Join(err, a.giveUp(ctx, found))
 	}

@@ -19,6 +19,7 @@ type rootOptions struct {
 	settings map[string][]string // by configuration key
 
 	print      string
+	input      string
 	format     string
 	lastFile   string
 	schemaFile string
@@ -44,6 +45,7 @@ const rootExample = `  ml-intern "train a classifier on data/train.csv and repor
   git diff | ml-intern "is this training change safe?"
   ml-intern --continue "now try a larger batch"
   ml-intern --detach "train it overnight"
+  program | ml-intern --input-format stream-json --output-format stream-json
   ml-intern demo`
 
 func newRoot(s *console.Streams) *cobra.Command {
@@ -89,6 +91,7 @@ func (o *rootOptions) flags(f *pflag.FlagSet) {
 	o.toggle(f, "dangerously-skip-permissions", "permissions.mode", "yolo", "the same as --approval-mode yolo")
 	f.StringVarP(&o.print, "print", "p", "", "the `PROMPT`, when it could be taken for a command")
 	f.StringArrayVar(&o.images, "image", nil, "send this picture `FILE` along; repeatable")
+	f.StringVar(&o.input, "input-format", "text", "`FORMAT` of standard input: text, or stream-json (messages, approvals and more, one a line)")
 	f.StringVar(&o.format, "output-format", "text", "`FORMAT`: text, json (one result object) or stream-json (one event a line)")
 	f.StringVarP(&o.lastFile, "output-last-message", "o", "", "also write the final message to this `FILE`")
 	f.StringVar(&o.schemaFile, "output-schema", "", "JSON schema `FILE` that the final message must fit")
@@ -157,6 +160,14 @@ func (o *rootOptions) check() error {
 	switch {
 	case !slices.Contains([]string{"text", "json", "stream-json"}, o.format):
 		return console.Usage("--output-format is %q: it must be text, json or stream-json", o.format)
+	case !slices.Contains([]string{"text", streamJSON}, o.input):
+		return console.Usage("--input-format is %q: it must be text or stream-json", o.input)
+	case o.input == streamJSON && o.format != streamJSON:
+		return console.Usage("--input-format stream-json goes with --output-format stream-json: whoever writes the lines reads what becomes of them")
+	case o.input == streamJSON && o.schemaFile != "":
+		return console.Usage("--output-schema is about one answer: it does not go with --input-format stream-json")
+	case o.input == streamJSON && o.detach:
+		return console.Usage("--detach reads no lines: it does not go with --input-format stream-json")
 	case o.goOn && o.resume != "":
 		return console.Usage("--continue and --resume exclude each other")
 	case o.fork && !o.goOn && o.resume == "":
@@ -177,9 +188,15 @@ func (o *rootOptions) check() error {
 	return nil
 }
 
+// streamJSON is the format of one JSON object a line.
+const streamJSON = "stream-json"
+
+// lines reports whether another program asks for things, line by line.
+func (o *rootOptions) lines() bool { return o.input == streamJSON }
+
 // sessionRequest is which session to open.
 func (o *rootOptions) sessionRequest() app.SessionRequest {
-	return app.SessionRequest{Continue: o.goOn, Resume: o.resume, Fork: o.fork, ID: o.sessionID}
+	return app.SessionRequest{Continue: o.goOn, Resume: o.resume, Fork: o.fork, ID: o.sessionID, Later: o.lines()}
 }
 
 var errNoPrompt = fmt.Errorf("a prompt is missing: ml-intern \"what to do\" (ml-intern --help lists everything, ml-intern demo shows it working without a key)")

@@ -19,6 +19,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/message"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
+	"github.com/ml-intern/ml-intern/internal/ui/headless/lines"
 )
 
 // runPrompt is the program's main job: one prompt, without questions.
@@ -67,8 +68,10 @@ func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt
 	if o.print != "" {
 		prompt = strings.TrimSpace(o.print + "\n\n" + prompt)
 	}
-	if prompt, err = withInput(s, prompt); err != nil {
-		return 0, err
+	if !o.lines() {
+		if prompt, err = withInput(s, prompt); err != nil {
+			return 0, err
+		}
 	}
 	request := o.sessionRequest()
 	request.Prompt = strings.TrimSpace(prompt) != ""
@@ -82,14 +85,14 @@ func (o *rootOptions) runSession(ctx context.Context, s *console.Streams, prompt
 	if !request.Prompt && o.conversation(s) {
 		return o.converse(ctx, s, dir, request)
 	}
-	if !request.Prompt && !o.goOn && o.resume == "" {
+	if !request.Prompt && !request.Later && !o.goOn && o.resume == "" {
 		return 0, &console.ExitError{Code: headless.ExitUsage, Err: errNoPrompt}
 	}
 	if o.detach {
 		return 0, o.inBackground(ctx, s, dir, event.UserInput{Text: strings.TrimSpace(prompt), Images: images}, request)
 	}
 	options := app.Options{
-		Dir: dir, Environ: s.Environ, Flags: o.settings, Trust: o.trust, Headless: true, NoStream: o.noStream,
+		Dir: dir, Environ: s.Environ, Flags: o.settings, Trust: o.trust, Headless: !o.lines(), Unattended: o.lines(), NoStream: o.noStream,
 		Warn: func(line string) { fmt.Fprintln(s.Err, "warning: "+line) },
 	}
 	if o.simulate != "" {
@@ -129,6 +132,29 @@ func spelled(ctx context.Context, s *console.Streams, a *app.App, prompt string)
 		fmt.Fprintln(s.Err, note)
 	}
 	return in, nil
+}
+
+// asked is what another program asks for on standard input; nil where none does.
+// Its messages are spelled out as prompts are.
+func (o *rootOptions) asked(ctx context.Context, s *console.Streams, a *app.App) func() (lines.Line, error) {
+	if !o.lines() {
+		return nil
+	}
+	reader := lines.NewReader(s.In)
+	return func() (lines.Line, error) {
+		l, err := reader.Next()
+		said, ok := l.Operation.(event.UserInput)
+		if err != nil || !ok {
+			return l, err
+		}
+		in, err := spelled(ctx, s, a, said.Text)
+		if err != nil {
+			return l, &lines.Error{Number: l.Number, Why: err.Error()}
+		}
+		in.Images = append(in.Images, said.Images...)
+		l.Operation = in
+		return l, nil
+	}
 }
 
 // inBackground hands the run to a process of its own.
@@ -178,6 +204,7 @@ func (o *rootOptions) follow(ctx context.Context, s *console.Streams, a *app.App
 	screen := session.Audience().Join(false)
 	defer screen.Leave()
 	code := headless.Run(ctx, session, headless.Options{
+		Input:  o.asked(ctx, s, a),
 		Stdout: s.Out, Stderr: s.Err, TTY: s.OutTTY, Format: headless.Format(o.format), Quiet: o.quiet,
 		Verbose: o.verbose, Prompt: in.Text, Typed: in.Shown, Terms: in.Terms, Images: in.Images, Shown: a.Scrub(cmp.Or(in.Shown, in.Text)),
 		After: session.After, Check: check, Stop: stop, Seen: func(seq int64) { screen.Saw(0, seq, false) },

@@ -13,6 +13,7 @@ var Flags = []Flag{
 	{"--timeout TIME", "end the run after this time, exit code 124"},
 	{"--dangerously-skip-permissions", "`permissions.mode` yolo"},
 	{"--print, -p PROMPT", "the prompt, when it could be taken for a command"},
+	{"--input-format FORMAT", "`text`, or `stream-json`: messages, approvals and more, one a line ([editors.md](editors.md))"},
 	{"--output-format FORMAT", "`text`, `json` (one result object) or `stream-json` (one event a line)"},
 	{"--output-last-message, -o FILE", "also write the final message to a file"},
 	{"--output-schema FILE", "a JSON schema that the final message must fit; one repair is tried"},

@@ -27,6 +27,7 @@ type stage struct {
 	submitted   []event.Submission
 	interrupted int
 	seq         int64
+	keep        bool // a shutdown is told by the test
 }
 
 func newStage() *stage { return &stage{events: make(chan event.Event, 100)} }
@@ -35,7 +36,7 @@ func (s *stage) Submit(_ context.Context, sub event.Submission) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.submitted = append(s.submitted, sub)
-	if _, stop := sub.Operation.(event.ShutdownOp); stop {
+	if _, stop := sub.Operation.(event.ShutdownOp); stop && !s.keep {
 		s.tell("", event.Shutdown{})
 		close(s.events)
 	}

@@ -28,9 +28,10 @@ const (
 	nameMost = 200
 )
 
-// Line is one thing that is asked for. ID is what the other program calls a
-// message; it is empty for most.
+// Line is one thing that is asked for, with its number from 1. ID is what the
+// other program calls a message; it is empty for most.
 type Line struct {
+	Number    int
 	ID        string
 	Operation event.Operation
 }
@@ -67,6 +68,7 @@ func (r *Reader) Next() (Line, error) {
 		if err != nil {
 			return Line{}, &Error{r.number, err.Error()}
 		}
+		l.Number = r.number
 		return l, nil
 	}
 }
