@@ -97,6 +97,8 @@ func editorModel(r modelserver.Request) modelserver.Answer {
 		return bash("sleep 600")
 	case strings.HasPrefix(asked, "wait") && !done:
 		return bash("until [ -e go ]; do sleep 0.1; done; echo done > finished")
+	case asked == "hurry":
+		return say("I hurry.")
 	case strings.HasPrefix(asked, "where") && !done:
 		return bash("pwd")
 	case strings.HasPrefix(asked, "where"):
