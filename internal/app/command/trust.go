@@ -12,7 +12,6 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/hooks"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/config/place"
-	"github.com/ml-intern/ml-intern/internal/platform/plain"
 )
 
 func newTrust(s *console.Streams) *cobra.Command {
@@ -61,22 +60,5 @@ func trust(ctx context.Context, s *console.Streams, dir string, revoke bool) err
 		return err
 	}
 	fmt.Fprintf(s.Out, "%s is trusted\n", root)
-	return introduce(ctx, s, dir)
-}
-
-// introduce shows the commands that a project brings beside a session's moments.
-func introduce(ctx context.Context, s *console.Streams, dir string) error {
-	l, err := config.Load(ctx, config.Options{Dir: dir, Environ: s.Environ})
-	if l == nil {
-		return err
-	}
-	rows := hooks.OfProject(hooks.Shown(l)) // with faulty settings, those that can be read
-	if len(rows) == 0 {
-		return nil
-	}
-	fmt.Fprintln(s.Out, "These commands of the project's run from now on:")
-	for _, r := range rows {
-		fmt.Fprintf(s.Out, "  %s: %s\n", plain.ForTerminal(r.Title()), plain.ForTerminal(console.OneLine(r.Command)))
-	}
-	return hooks.Know(l)
+	return hooks.Greet(ctx, s.Out, config.Options{Dir: dir, Environ: s.Environ})
 }

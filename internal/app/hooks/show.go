@@ -1,12 +1,16 @@
 package hooks
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hooks"
 	"github.com/ml-intern/ml-intern/internal/config"
+	"github.com/ml-intern/ml-intern/internal/domain/history"
 	"github.com/ml-intern/ml-intern/internal/domain/hook"
+	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/platform/redact"
 )
 
@@ -26,6 +30,24 @@ func Scrub(l *config.Loaded) func(text string) string {
 		clean, _ := scrubber.String(text)
 		return clean
 	}
+}
+
+// Greet shows the commands that a project brings which was just trusted, and keeps
+// them as known.
+func Greet(ctx context.Context, out io.Writer, o config.Options) error {
+	l, err := config.Load(ctx, o)
+	if l == nil {
+		return err
+	}
+	rows := OfProject(Shown(l)) // with faulty settings, those that can be read
+	if len(rows) == 0 {
+		return nil
+	}
+	fmt.Fprintln(out, "These commands of the project's run from now on:")
+	for _, r := range rows {
+		fmt.Fprintf(out, "  %s\n", plain.ForTerminal(history.Line(r.Title()+": "+r.Command)))
+	}
+	return Know(l)
 }
 
 // Title says beside what a hook stands.
