@@ -91,8 +91,6 @@ func (b *lockedBuffer) String() string {
 func (s *site) serveMCP(t *testing.T, args ...string) *served {
 	t.Helper()
 	w := &served{cmd: s.command(append([]string{"mcp", "serve", "--http", "127.0.0.1:0"}, args...)...), stderr: &lockedBuffer{}, done: make(chan error, 1)}
-	// A flag with a default takes its value only with an equals sign.
-	w.cmd.Args = slices.Concat(w.cmd.Args[:3], []string{"--http=127.0.0.1:0"}, args)
 	w.cmd.Stdout, w.cmd.Stderr = &w.stdout, w.stderr
 	if err := w.cmd.Start(); err != nil {
 		t.Fatal(err)

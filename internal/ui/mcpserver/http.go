@@ -231,23 +231,6 @@ func (p *patient) Flush() {
 // Unwrap is for http.ResponseController.
 func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
-// Serve serves one client on a pair of streams until in ends or ctx is done.
-// Nothing but messages goes to out.
-func (s *Server) Serve(ctx context.Context, in io.ReadCloser, out io.Writer) error {
-	stop := context.AfterFunc(ctx, func() { s.end(ErrStopped) })
-	defer stop()
-	err := s.sdk.Run(ctx, &mcp.IOTransport{Reader: in, Writer: open{out}, MaxLineLength: messageLimit})
-	if err == nil || ctx.Err() != nil {
-		return nil
-	}
-	return fmt.Errorf("serve MCP: %w", err)
-}
-
-// open is a writer that stays open: it is not ours.
-type open struct{ io.Writer }
-
-func (open) Close() error { return nil }
-
 var _ http.Flusher = (*patient)(nil)
 
 // Addr is a listening address with the parts that were left out.

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -272,22 +274,90 @@ const (
 	callWaits = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"waits"}}` + "\n"
 )
 
-// A client that goes ends its calls too, and has not cancelled them.
+// A client that goes ends its calls too, and has not cancelled them: it reads
+// nothing any more.
 func TestConnectionEnds(t *testing.T) {
 	waits, begun, causes := waiting()
 	s := newServer(t, mcpserver.Options{Tools: []mcpserver.Tool{waits}})
 	in, to := io.Pipe()
+	from, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(t.Context(), in, io.Discard) }()
+	go func() { served <- s.Serve(t.Context(), in, out) }()
 	fmt.Fprint(to, hello+callWaits)
 	<-begun
 	_ = to.Close()
+	_ = from.Close()
 	if err := <-causes; errors.Is(err, context.Canceled) || errors.Is(err, mcpserver.ErrStopped) {
 		t.Errorf("the cause is %v", err)
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
+}
+
+// Who pipes messages in gets the answers to all of them, also behind the end of
+// the input.
+func TestPiped(t *testing.T) {
+	gate := make(chan struct{})
+	s := newServer(t, mcpserver.Options{Tools: []mcpserver.Tool{
+		offer("waits", func(context.Context, json.RawMessage, func(string)) (mcpserver.Result, error) {
+			<-gate
+			return mcpserver.Result{Text: "done"}, nil
+		}),
+	}})
+	input := hello + callWaits + `{"jsonrpc":"2.0","id":3,"method":"tools/list"}` + "\n"
+	from, out := io.Pipe()
+	served := make(chan error, 1)
+	go func() {
+		served <- s.Serve(t.Context(), io.NopCloser(strings.NewReader(input)), out)
+		_ = out.Close()
+	}()
+	seen := map[int]bool{}
+	for dec := json.NewDecoder(from); ; {
+		var m struct {
+			ID     int
+			Result json.RawMessage
+		}
+		if dec.Decode(&m) != nil {
+			break
+		}
+		seen[m.ID] = m.Result != nil
+		if seen[1] && seen[3] && !seen[2] {
+			close(gate)
+		}
+	}
+	if err := <-served; err != nil || !seen[1] || !seen[2] || !seen[3] {
+		t.Errorf("%v, %v", seen, err)
+	}
+}
+
+// A call that outlasts the end of the input for long is left.
+func TestLingersNotForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		waits, begun, causes := waiting()
+		s, err := mcpserver.New(mcpserver.Options{Name: "x", Version: "1", Tools: []mcpserver.Tool{waits}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		at := time.Now()
+		served := make(chan error, 1)
+		go func() {
+			served <- s.Serve(context.Background(), io.NopCloser(strings.NewReader(hello+callWaits)), io.Discard)
+		}()
+		<-begun
+		<-causes
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(at); took < 10*time.Second || took > time.Minute {
+			t.Errorf("it took %s", took)
+		}
+	})
 }
 
 // What comes beyond the calls that run at once is refused and waits for nothing.

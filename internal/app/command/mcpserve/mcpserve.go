@@ -42,18 +42,18 @@ func New(s *console.Streams) *cobra.Command {
 with a tool "run" that gives it a whole task. It speaks the Model Context
 Protocol on standard input and output, or over HTTP with --http.
 
-Without --allow-writes tools only look. Calls are made under the permission rules
-of the configuration; nobody can be asked, so what would ask is refused. A run is
-a session of its own, headless, in or below the working directory: --approval-mode
-and --max-cost bound what it may be asked for (yolo and 25 USD unless the
-configuration says otherwise). ml-intern ps lists the runs.
+Without --allow-writes tools only look. Calls are made under the permission
+rules of the configuration; nobody can be asked, so what would ask is refused.
+A run is a session of its own, headless, in or below the working directory:
+--approval-mode and --max-cost bound what it may be asked for (yolo and 25 USD
+unless the configuration says otherwise). ml-intern ps lists the runs.
 
 Over HTTP every request needs a bearer token: that of --token-file, or of
 ML_INTERN_MCP_TOKEN, or one that is made and printed at the start.`,
 		Example: `  claude mcp add ml-intern -- ml-intern mcp serve
   ml-intern mcp serve --http --max-cost 5
   ml-intern mcp serve --allow-writes --approval-mode auto-edit --cwd ~/project`,
-		Args: cobra.NoArgs,
+		Args: o.address,
 		RunE: console.Do(func(ctx context.Context, _ []string) error { return o.run(ctx, s) }),
 	}
 	f := cmd.Flags()
@@ -69,6 +69,14 @@ ML_INTERN_MCP_TOKEN, or one that is made and printed at the start.`,
 	f.StringVar(&o.cost, "max-cost", "", "most `USD` that a run, and all other calls together, may spend; 0 is unlimited")
 	f.StringVarP(&o.model, "model", "m", "", "`ID` of the model of runs and of research")
 	return cmd
+}
+
+// address takes the word behind --http, which may also stand there without one.
+func (o *options) address(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 && cmd.Flags().Changed("http") && o.http == mcpserver.DefaultAddr {
+		o.http, args = args[0], nil
+	}
+	return cobra.NoArgs(cmd, args)
 }
 
 // settings are those of the command line, by key.
