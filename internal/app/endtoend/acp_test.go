@@ -27,7 +27,7 @@ func editorPackages() []string {
 // sides fits the official schema.
 func TestEditors(t *testing.T) {
 	modules := npmtest.Install(t, editorPackages()...)
-	for _, scenario := range []string{"initialize", "load", "permission", "cancel", "settings", "several", "pictures", "killed"} {
+	for _, scenario := range []string{"initialize", "load", "permission", "cancel", "settings", "several", "pictures", "servers", "killed"} {
 		t.Run(scenario, func(t *testing.T) {
 			t.Parallel()
 			s, models := mustSite(t), newDesk()
@@ -48,6 +48,7 @@ func (s *site) edited(t *testing.T, models *desk) {
 	s.configure(t, `{"model_name":"openai/house","model_prices":{"openai/house":{"input":1,"output":2}},"model_context_tokens":{"openai/house":400000}}`)
 	s.env = append(s.env, "OPENAI_BASE_URL="+models.add("editor", editorModel), "OPENAI_API_MODE=chat", "OPENAI_API_KEY=sk-test")
 	s.write(t, "../build/x", "")
+	s.write(t, "../home/config/commands/shout.md", "---\ndescription: says it louder\n---\nLOUD $ARGUMENTS\n")
 	if out, err := exec.Command("git", "init", "-q", s.dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -97,6 +98,12 @@ func editorModel(r modelserver.Request) modelserver.Answer {
 		return bash("sleep 600")
 	case strings.HasPrefix(asked, "wait") && !done:
 		return bash("until [ -e go ]; do sleep 0.1; done; echo done > finished")
+	case strings.HasPrefix(asked, "greet") && !done:
+		return modelserver.Answer{Calls: []modelserver.IDCall{call("", "greet", map[string]any{})}}
+	case strings.HasPrefix(asked, "greet"):
+		return say("It says: ", strings.TrimSpace(newest.Text()))
+	case strings.HasPrefix(asked, "LOUD"):
+		return say("You shout: ", strings.TrimSpace(asked))
 	case asked == "hurry":
 		return say("I hurry.")
 	case strings.HasPrefix(asked, "where") && !done:

@@ -74,7 +74,8 @@ type Opened struct {
 // Command is something that a prompt can ask for with a slash.
 type Command struct {
 	protocol.Command
-	// Run does it. It says what it finds with voice.
+	// Run does it. It says what it finds with voice. Nil sends the prompt as it was
+	// typed: Expand knows what it means.
 	Run func(ctx context.Context, voice Voice, args string) error
 }
 

@@ -277,7 +277,7 @@ func (one *session) command(typed string) (*Command, string) {
 		name, args = rest[:i], strings.TrimSpace(rest[i+1:])
 	}
 	at := slices.IndexFunc(one.opened.Commands, func(c Command) bool { return strings.EqualFold(c.Name, name) })
-	if at < 0 {
+	if at < 0 || one.opened.Commands[at].Run == nil {
 		return nil, ""
 	}
 	return &one.opened.Commands[at], args

@@ -9,7 +9,8 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/checkpoint"
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/changes"
-	"github.com/ml-intern/ml-intern/internal/app/mention"
+	"github.com/ml-intern/ml-intern/internal/app/message"
+	"github.com/ml-intern/ml-intern/internal/app/skillset"
 	"github.com/ml-intern/ml-intern/internal/engine/policy"
 	"github.com/ml-intern/ml-intern/internal/ui/acp"
 	"github.com/ml-intern/ml-intern/internal/ui/acp/protocol"
@@ -21,6 +22,8 @@ import (
 type beside struct {
 	door *door
 	app  *app.App
+	// settings are those of the command line, with the editor's MCP servers.
+	settings map[string][]string
 
 	mu     sync.Mutex
 	points map[string]*checkpoint.Checkpoints // by session
@@ -32,16 +35,14 @@ const mostModels = 200
 // opened joins a session with what is needed beside it.
 func (o *beside) opened(ctx context.Context, session attach.Session, notes []string) *acp.Opened {
 	a := o.app
-	reader := mention.New(mention.Options{
-		Dir: a.Loaded.Dir, Home: a.Loaded.Places.Home, Own: a.Loaded.Places.Sessions(), Hub: a.OpenHub, Scrub: a.Scrub,
-		Pictures: func(context.Context) (takes, known bool) {
-			m, ok := a.Models.Catalog().Peek(session.Info().Settings.Model)
-			return slices.Contains(m.Inputs, "image"), ok && len(m.Inputs) > 0
-		},
-	})
+	set := skillset.Load(a.Loaded)
+	maker := message.New(message.Options{App: a, Skills: set, Pictures: func(context.Context) (takes, known bool) {
+		m, ok := a.Models.Catalog().Peek(session.Info().Settings.Model)
+		return slices.Contains(m.Inputs, "image"), ok && len(m.Inputs) > 0
+	}})
 	table := newTable(o)
 	opened := &acp.Opened{
-		Session: session, Notes: notes, Expand: reader.Expand, Commands: table.commands(), Watch: table.watch,
+		Session: session, Notes: append(notes, set.Warnings()...), Expand: maker.Typed, Commands: table.commands(set), Watch: table.watch,
 		Modes: modes(), Models: o.models(ctx), Efforts: efforts(),
 		Sheet: sheet.Options{
 			Shown: a.Scrub, Secret: a.Secrets().Shown, Hub: a.Loaded.URL("HF_ENDPOINT").Value, File: o.file, Dir: a.Loaded.Dir,

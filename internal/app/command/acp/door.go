@@ -29,9 +29,9 @@ type door struct {
 }
 
 // program is the program in a folder. It is closed when it is used no more.
-func (d *door) program(ctx context.Context, dir string, warn func(string)) (*app.App, error) {
+func (d *door) program(ctx context.Context, dir string, settings map[string][]string, warn func(string)) (*app.App, error) {
 	return app.New(ctx, app.Options{
-		Dir: dir, Environ: d.streams.Environ, Flags: d.options.settings(), Trust: d.options.trust, NoStream: d.options.noStream, Warn: warn,
+		Dir: dir, Environ: d.streams.Environ, Flags: settings, Trust: d.options.trust, NoStream: d.options.noStream, Warn: warn,
 	})
 }
 
@@ -39,11 +39,22 @@ func (d *door) program(ctx context.Context, dir string, warn func(string)) (*app
 // kept on disk.
 func (d *door) Open(ctx context.Context, r acp.Request) (*acp.Opened, error) {
 	var notes []string
-	a, err := d.program(ctx, r.Dir, func(line string) { notes = append(notes, line) })
+	warn := func(line string) { notes = append(notes, line) }
+	settings := d.options.settings()
+	a, err := d.program(ctx, r.Dir, settings, warn)
 	if err != nil {
 		return nil, answerTo(err)
 	}
-	o := &beside{door: d, app: a, points: map[string]*checkpoint.Checkpoints{}}
+	if settings, err = joined(settings, r.Servers, a.Config().MCPServers); err == nil && !a.Config().SaveSessions && settings["mcpServers"] != nil {
+		if err = a.Close(); err == nil { // the session runs here, with the editor's servers
+			notes = nil
+			a, err = d.program(ctx, r.Dir, settings, warn)
+		}
+	}
+	if err != nil {
+		return nil, answerTo(err)
+	}
+	o := &beside{door: d, app: a, settings: settings, points: map[string]*checkpoint.Checkpoints{}}
 	session, warnings, err := o.session(ctx, r)
 	if err != nil {
 		return nil, answerTo(errors.Join(err, a.Close()))
@@ -64,12 +75,16 @@ func (o *beside) session(ctx context.Context, r acp.Request) (attach.Session, []
 	a := o.app
 	request := app.SessionRequest{Resume: r.ID}
 	if r.ID != "" {
-		if err := known(ctx, a, r.ID); err != nil {
+		if err := isSaved(ctx, a, r.ID); err != nil {
 			return nil, nil, err
 		}
 		if entry, err := detach.Open(a.Loaded.Places.State, a.Loaded.LookupEnv).Find(r.ID); err == nil {
+			notes := []string{}
+			if o.settings["mcpServers"] != nil {
+				notes = append(notes, "this session runs already, with the MCP servers that it was opened with")
+			}
 			session, err := attach.Dial(ctx, entry.Socket, app.Version())
-			return session, []string{}, err
+			return session, notes, err
 		}
 	}
 	if !a.Config().SaveSessions {
@@ -82,7 +97,7 @@ func (o *beside) session(ctx context.Context, r acp.Request) (attach.Session, []
 	started, err := detach.Start(ctx, detach.Command{
 		Environ: o.environ(), Dir: a.Loaded.Dir, Log: a.Loaded.Places.DebugLog(),
 	}, detach.Request{
-		Session: request, Settings: o.door.options.settings(), Trust: o.door.options.trust, NoStream: o.door.options.noStream, Idle: idle,
+		Session: request, Settings: o.settings, Trust: o.door.options.trust, NoStream: o.door.options.noStream, Idle: idle,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -91,9 +106,9 @@ func (o *beside) session(ctx context.Context, r acp.Request) (attach.Session, []
 	return session, append([]string{}, started.Warnings...), err
 }
 
-// known refuses an id that names no saved session: what else a person may write
+// isSaved refuses an id that names no saved session: what else a person may write
 // there, a number or a path, an editor must not.
-func known(ctx context.Context, a *app.App, id string) error {
+func isSaved(ctx context.Context, a *app.App, id string) error {
 	lib, err := a.Library()
 	if err != nil {
 		return err
@@ -148,7 +163,7 @@ func (d *door) List(ctx context.Context, dir string) ([]protocol.SessionInfo, er
 
 // library opens the library of saved sessions.
 func (d *door) library(ctx context.Context, do func(*saved.Sessions) error) error {
-	a, err := d.program(ctx, d.streams.Dir, nil)
+	a, err := d.program(ctx, d.streams.Dir, d.options.settings(), nil)
 	if err != nil {
 		return answerTo(err)
 	}
@@ -172,7 +187,7 @@ func (d *door) Delete(ctx context.Context, id string) error {
 
 // Ready says why the model of the settings cannot be called.
 func (d *door) Ready(ctx context.Context) error {
-	a, err := d.program(ctx, d.streams.Dir, nil)
+	a, err := d.program(ctx, d.streams.Dir, d.options.settings(), nil)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/skillset"
 	"github.com/ml-intern/ml-intern/internal/app/slash"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/platform/markup"
@@ -58,23 +59,27 @@ func elsewhere() []string {
 	return []string{"help", "new", "clear", "resume", "sessions", "fork", "rewind", "verbose", "copy", "init", "login", "detach", "quit"}
 }
 
-// commands are those of the terminal that make sense in an editor.
-func (t *table) commands() []acp.Command {
+// commands are those of the terminal that make sense in an editor, and the skills
+// that can be called by name.
+func (t *table) commands(set *skillset.Set) []acp.Command {
 	all := slash.Commands(&slash.Desk{
-		App: t.beside.app, Version: app.Version(), Plain: true, ASCII: true, Environ: t.beside.environ(),
+		App: t.beside.app, Version: app.Version(), Plain: true, ASCII: true, Environ: t.beside.environ(), Skills: set,
 	})
 	var kept []acp.Command
 	for _, c := range all {
 		if c.Hidden || slices.Contains(elsewhere(), c.Name) {
 			continue
 		}
-		told := acp.Command{Command: protocol.Command{Name: c.Name, Description: c.Help}, Run: func(ctx context.Context, voice acp.Voice, args string) error {
-			err := c.Run(ctx, &talk{Voice: voice, table: t}, args)
-			if dialog.Told(err) || errors.Is(err, dialog.ErrCancelled) {
-				return nil
+		told := acp.Command{Command: protocol.Command{Name: c.Name, Description: c.Help}}
+		if !c.Message {
+			told.Run = func(ctx context.Context, voice acp.Voice, args string) error {
+				err := c.Run(ctx, &talk{Voice: voice, table: t}, args)
+				if dialog.Told(err) || errors.Is(err, dialog.ErrCancelled) {
+					return nil
+				}
+				return err
 			}
-			return err
-		}}
+		}
 		if c.Args != "" {
 			told.Input = &protocol.Input{Hint: c.Args}
 		}

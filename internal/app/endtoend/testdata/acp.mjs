@@ -328,6 +328,26 @@ const scenarios = {
     await e.close();
   },
 
+  /** An MCP server of the editor's joins the session, a command of the person's is listed. */
+  async servers() {
+    const e = new Editor();
+    await e.initialize({ session: { notices: {} } });
+    const server = path.join(path.dirname(process.argv[1]), "mcp.py");
+    const { sessionId } = await e.call(methods.session.new, {
+      cwd, mcpServers: [{ name: "proof", command: "python3", args: [server], env: [{ name: "GREETING", value: "good ${HOME} morning" }] }],
+    });
+    e.answers.push(select("allow"));
+    assert.equal((await e.prompt(sessionId, "greet")).stopReason, "end_turn");
+    assert.equal(e.text(), "It says: good ${HOME} morning");
+    assert.equal(e.of("tool_call")[0].name, "greet");
+    const commands = e.of("available_commands_update").at(-1).availableCommands.map((c) => c.name);
+    assert.ok(commands.includes("shout") && commands.includes("diff") && !commands.includes("quit"), commands.join(" "));
+    e.updates = [];
+    await e.prompt(sessionId, "/shout now");
+    assert.equal(e.text(), "You shout: LOUD now");
+    await e.close();
+  },
+
   /** The editor is killed while the agent works: the session goes on alone. */
   async killed() {
     const e = new Editor();
