@@ -37,6 +37,7 @@ type rootOptions struct {
 	images     []string
 	detach     bool
 	look       look
+	version    bool
 }
 
 const rootExample = `  ml-intern "train a classifier on data/train.csv and report its accuracy"
@@ -63,15 +64,16 @@ that begins with one with -p, or after --.`,
 		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       app.Version(),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.version {
+				_, err := fmt.Fprintln(s.Out, console.VersionLine())
+				return err
+			}
 			return runPrompt(cmd.Context(), s, o, strings.Join(args, " "))
 		},
 	}
-	cmd.SetVersionTemplate(console.VersionLine() + "\n")
 	cmd.CompletionOptions.HiddenDefaultCmd = false
-	// Flags are explained within 80 columns.
-	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), ".FlagUsages |", ".FlagUsagesWrapped 80 |"))
+	cmd.SetUsageFunc(console.PrintUsage)
 	o.flags(cmd.Flags())
 	return cmd
 }
@@ -107,6 +109,8 @@ func (o *rootOptions) flags(f *pflag.FlagSet) {
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print only the last message")
 	f.BoolVar(&o.verbose, "verbose", false, "print tool outputs on standard error")
 	o.look.flags(f)
+	f.BoolP("help", "h", false, "help for ml-intern")
+	f.BoolVarP(&o.version, "version", "v", false, "version for ml-intern")
 }
 
 // keyValue is a flag whose value goes to the configuration under a key, where
