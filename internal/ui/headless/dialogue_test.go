@@ -35,7 +35,8 @@ type safe struct {
 }
 
 func (s *safe) Write(p []byte) (int, error) { s.mu.Lock(); defer s.mu.Unlock(); return s.b.Write(p) }
-func (s *safe) String() string              { s.mu.Lock(); defer s.mu.Unlock(); return s.b.String() }
+
+func (s *safe) String() string { s.mu.Lock(); defer s.mu.Unlock(); return s.b.String() }
 
 // speak begins a run; what the speaker says are lines.
 func speak(t *testing.T, s *stage, change func(*headless.Options)) *speaker {
