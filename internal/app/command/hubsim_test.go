@@ -116,12 +116,12 @@ func TestHubsimRunsUntilItIsStopped(t *testing.T) {
 }
 
 // The simulator's list of base addresses is the program's, but for the servers
-// of models and the searches that are asked only when they are set up.
+// of models, Telegram's, and the searches that are asked only when they are set up.
 func TestHubsimEnvCoversAllBaseURLs(t *testing.T) {
 	elsewhere := []string{
 		"ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "OPENROUTER_BASE_URL", "OLLAMA_BASE_URL", "VLLM_BASE_URL",
 		"LMSTUDIO_BASE_URL", "LLAMACPP_BASE_URL", "LOCAL_LLM_BASE_URL", "ML_INTERN_SEARXNG_URL", "ML_INTERN_BRAVE_URL",
-		"ML_INTERN_TAVILY_URL",
+		"ML_INTERN_TAVILY_URL", "ML_INTERN_TELEGRAM_API_URL",
 	}
 	var simulated []string
 	for _, v := range hubsim.BaseEnv("http://127.0.0.1:7870") {

@@ -75,6 +75,8 @@ that begins with one with -p, or after --.`,
 	cmd.CompletionOptions.HiddenDefaultCmd = false
 	cmd.SetUsageFunc(console.PrintUsage)
 	o.flags(cmd.Flags())
+	cmd.Flags().BoolP("help", "h", false, "help for ml-intern")
+	cmd.Flags().BoolVarP(&o.version, "version", "v", false, "version for ml-intern")
 	return cmd
 }
 
@@ -109,8 +111,6 @@ func (o *rootOptions) flags(f *pflag.FlagSet) {
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print only the last message")
 	f.BoolVar(&o.verbose, "verbose", false, "print tool outputs on standard error")
 	o.look.flags(f)
-	f.BoolP("help", "h", false, "help for ml-intern")
-	f.BoolVarP(&o.version, "version", "v", false, "version for ml-intern")
 }
 
 // keyValue is a flag whose value goes to the configuration under a key, where

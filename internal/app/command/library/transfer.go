@@ -25,8 +25,8 @@ func newExport(s *console.Streams) *cobra.Command {
 		Use:   "export ID",
 		Short: "Write a session as JSON, journal, Markdown, a web page or a trace",
 		Long: `Write a session as a file. json is the saved form, jsonl the journal,
-claude_code the form of Claude Code's session files, sts the Session Trace Simple
-Format: trace viewers read both.
+claude_code the form of Claude Code's session files, sts the Session Trace
+Simple Format: trace viewers read both.
 markdown (or md) and html are for people: what was looked up stands in them as
 footnotes. The web page needs no other file and runs nothing.`,
 		Example: `  ml-intern sessions export 1 --out session.html
