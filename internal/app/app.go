@@ -86,7 +86,7 @@ type App struct {
 	login                                       *login.Login
 	hub                                         hubDoor
 	lookups                                     lookups.Door
-	hooks                                       hooks.Desk
+	hooks                                       *hooks.Desk
 	fleet                                       fleetDoor
 	simulation                                  *simulation.Simulation
 	debugLog                                    *debuglog.Log
@@ -127,8 +127,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if a.store, err = store.New(store.Options{Root: loaded.Places.Sessions()}); err != nil {
 		return nil, err
 	}
-	a.hooks.Loaded, a.hooks.Closed, a.hooks.Transcript = loaded, o.Simulation != nil, a.transcript
-	a.hooks.Warn = func(line string) { a.warn(a.Scrub(line)) }
+	a.hooks = &hooks.Desk{Loaded: loaded, Closed: o.Simulation != nil, Transcript: a.transcript, Warn: func(line string) { a.warn(a.Scrub(line)) }}
 	if err := a.models(); err != nil {
 		return nil, &UsageError{Err: err}
 	}

@@ -23,7 +23,7 @@ func (a *App) followers(s *Session) []live.Follower {
 		User:  a.userName, Traces: a.Traces,
 		Scrubber: a.secrets.Scrubber, Kept: a.memory == nil, Simulated: a.simulation != nil, Headless: a.headless,
 		About: func() document.About { return a.about(s) }, Settings: func() agent.Settings { return s.Settings() },
-		Hooks: &a.hooks, Warn: a.warn, Log: a.debugLog.Logger(),
+		Hooks: a.hooks, Warn: a.warn, Log: a.debugLog.Logger(),
 	})...)
 }
 
