@@ -3,6 +3,7 @@ package trace
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -79,32 +80,38 @@ func (u *Uploader) Finish(ctx context.Context) error {
 }
 
 // Left reports whether Finish has something to do: something is due at a place
-// that has not refused it, and that has not been out of reach.
+// that has not refused this token, and that has not been out of reach.
 func (u *Uploader) Left(ctx context.Context) bool {
 	due, err := u.o.Queue.Due()
 	if err != nil || len(due) == 0 {
 		return false
 	}
-	kinds, _ := u.o.Kinds(ctx)
 	places, err := u.o.Queue.Places()
 	if err != nil {
 		return false
 	}
-	for _, session := range due {
-		if _, held := u.o.Source.Held(session); held {
-			continue
-		}
-		record, _, err := u.o.Queue.Load(session)
+	kinds, _ := u.o.Kinds(ctx)
+	for _, kind := range kinds {
+		to, err := u.o.Target(ctx, kind)
 		if err != nil {
 			continue
 		}
-		for _, kind := range kinds {
-			item := record.Items[kind]
-			place := places[item.Repo]
-			if item.Due() && place.Refused == "" && !place.Away && (item.Error == "" || place.Tries > 0) {
-				return true
-			}
+		place := places[to.Repo]
+		if place.Away || place.Refused != "" && place.Token == to.Token {
+			continue
+		}
+		if slices.ContainsFunc(due, func(session string) bool { return u.left(session, kind) }) {
+			return true
 		}
 	}
 	return false
+}
+
+// left reports whether a session is due that nobody writes.
+func (u *Uploader) left(session string, kind Kind) bool {
+	if _, held := u.o.Source.Held(session); held {
+		return false
+	}
+	record, _, err := u.o.Queue.Load(session)
+	return err == nil && record.Items[kind].Due()
 }

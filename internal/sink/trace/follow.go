@@ -153,11 +153,10 @@ func (f *following) run(ctx context.Context, ended <-chan error) error {
 	for {
 		select {
 		case err := <-ended:
-			stopRest()
 			timeout := time.AfterFunc(endWait, cancel)
 			defer timeout.Stop()
 			f.finish(ctx, sending)
-			return err
+			return err // what earlier runs have left stays for the next
 		case <-f.seen:
 			f.mark(ctx)
 		case <-timer.C:

@@ -365,6 +365,9 @@ func TestCheck28_Refused(t *testing.T) {
 				t.Errorf("told again: %q, %v", told, err)
 			}
 			w.set(func() { w.token, w.fail = "t2", nil })
+			if !u.Left(t.Context()) {
+				t.Error("nothing is left for another token")
+			}
 			if err := w.open().Finish(t.Context()); err != nil || len(w.puts()) != 1 || w.due() != "" {
 				t.Errorf("%s: with another token: %+v, %v", kind, w.puts(), err)
 			}

@@ -380,7 +380,7 @@ func TestKilledBetweenCommitAndNote(t *testing.T) {
 	// The answer to the commit comes too late.
 	w.fails(fault.Rule{Match: fault.Match{Method: "POST", Path: "/commit/main$", Count: 1}, Do: fault.Do{ApplyThenFail: fault.Switch{On: true}}},
 		fault.Rule{Match: fault.Match{Method: "GET", Path: "/datasets/.*(commits|refs|revision|tree|paths-info)"}, Do: fault.Do{LatencyMs: 8_000}})
-	cmd := exec.Command(w.program, "--continue", "more")
+	cmd := exec.Command(binary, "--continue", "more")
 	cmd.Dir, cmd.Env = w.dir, w.env
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

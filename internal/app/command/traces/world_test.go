@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +20,6 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/commit"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/repo"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
-	"github.com/ml-intern/ml-intern/internal/app/command"
 	"github.com/ml-intern/ml-intern/internal/hubsim"
 	"github.com/ml-intern/ml-intern/internal/hubsim/account"
 	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
@@ -26,14 +27,29 @@ import (
 	"github.com/ml-intern/ml-intern/internal/sink/trace"
 )
 
-// asProgram makes the test binary the program itself.
-const asProgram = "ML_INTERN_TEST_AS_PROGRAM"
+// binary is the program under test, built once for all tests.
+var binary string
 
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		os.Exit(command.Main(context.Background(), command.System()))
+func TestMain(m *testing.M) { os.Exit(build(m)) }
+
+func build(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "traces-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	os.Exit(m.Run())
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "ml-intern")
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	cmd := exec.Command("go", "build", "-o", binary, "github.com/ml-intern/ml-intern/cmd/ml-intern")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
 }
 
 // world is a user with a home, a project and a Hub.
@@ -42,7 +58,6 @@ type world struct {
 	hub       *hubsim.Hub
 	home, dir string
 	env       []string
-	program   string
 }
 
 // The data set of the user, and tokens of his: one that may write, one that may
@@ -67,13 +82,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Under its own name it starts itself for what is left to upload.
-	w.program = filepath.Join(w.home, "ml-intern")
-	self, err := os.Executable()
-	if err = errors.Join(err, os.Link(self, w.program)); err != nil {
-		t.Fatal(err)
-	}
-	w.env = append(vars, "HOME="+w.home, "ML_INTERN_HOME="+filepath.Join(w.home, "ml"), "PATH="+os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", asProgram+"=1")
+	w.env = append(vars, "HOME="+w.home, "ML_INTERN_HOME="+filepath.Join(w.home, "ml"), "PATH="+os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC")
 	w.config(`{"model_name":"sim/scripted"}`)
 	return w
 }
@@ -106,7 +115,7 @@ func (w *world) run(args ...string) result {
 	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 	defer cancel()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, w.program, args...)
+	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = w.dir, w.env, &out, &errs
 	cmd.WaitDelay = time.Second
 	begun := time.Now()
