@@ -34,6 +34,9 @@ type Field struct {
 	Value string `json:"value"`
 }
 
+// PromptField names the fact that says what a person has asked for.
+const PromptField = "prompt"
+
 // Message is what is sent. Text is Markdown as models write it.
 type Message struct {
 	// ID is the same however often the message is tried: a receiver that saw it

@@ -208,15 +208,16 @@ func (f *follower) take(ctx context.Context, ev event.Event) bool {
 	return len(notices) > 0
 }
 
-// tell sends a message, unless the person sees it anyway.
+// tell sends a message, unless the person sees it anyway: a screen that shows a
+// reply also tells whether somebody looks.
 func (f *follower) tell(ctx context.Context, seq int64, n compose.Notice) {
-	if n.Turn && n.Worked < f.post.o.Quiet && f.session.Watched != nil && f.session.Watched() {
-		return
-	}
 	if n.Reply && f.session.Shown != nil {
 		soon, cancel := context.WithTimeout(ctx, shownWait)
 		f.session.Shown(soon, seq)
 		cancel()
+	}
+	if n.Turn && n.Worked < f.post.o.Quiet && f.session.Watched != nil && f.session.Watched() {
+		return
 	}
 	f.post.put(n.Message)
 }

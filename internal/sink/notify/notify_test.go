@@ -352,6 +352,24 @@ func TestTheSameIsToldOnce(t *testing.T) {
 	})
 }
 
+func TestTheSameAnswerToAnotherRequestIsNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{}
+		w := newWorld(t, map[string]*gateway{"a": g})
+		w.run(nil)
+		for i := range 3 {
+			turn, sub := fmt.Sprintf("turn_%d", i+1), fmt.Sprintf("sub_%d", i)
+			w.tell("", event.InputAccepted{SubmissionID: sub, Text: "request " + sub})
+			w.tell(turn, event.TurnStarted{TurnID: turn, SubmissionID: sub}, complete("done"))
+		}
+		synctest.Wait()
+		if got := len(g.all()); got != 3 {
+			t.Errorf("%d messages", got)
+		}
+		w.end()
+	})
+}
+
 func TestTooManyDropTheLeastAndSaySo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{answer: down}
@@ -433,7 +451,7 @@ func TestWhoLooksIsNotTold(t *testing.T) {
 		if diff := cmp.Diff([]string{"long", "away", "Job j is finished after 0 s."}, told); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
-		if len(shown) != 2 {
+		if len(shown) != 3 {
 			t.Errorf("waited for the screen %d times", len(shown))
 		}
 	})

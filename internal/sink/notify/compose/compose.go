@@ -351,7 +351,7 @@ func (w *Writer) notice(ev event.Event, kind string) Notice {
 	add("project", w.o.Project)
 	if ev.TurnID != "" && !w.began.IsZero() {
 		n.Worked = max(0, ev.Time.Sub(w.began))
-		add("prompt", w.prompt)
+		add(messaging.PromptField, w.prompt)
 		add("duration", amount.Took(n.Worked))
 		if cost := w.total() - w.before; cost > 0 {
 			value := amount.Dollars(cost)

@@ -122,8 +122,17 @@ func (o *Outbox) Put(to Destination, m messaging.Message) {
 	o.bound(to)
 }
 
-// what identifies what a message says.
-func what(m messaging.Message) string { return m.Event + "\x00" + m.Title + "\x00" + m.Text }
+// what identifies what a message says, and about which request. Of the facts only
+// that one counts: durations and costs differ always.
+func what(m messaging.Message) string {
+	said := m.Event + "\x00" + m.Title + "\x00" + m.Text
+	for _, f := range m.Fields {
+		if f.Name == messaging.PromptField {
+			said += "\x00" + f.Value
+		}
+	}
+	return said
+}
 
 // same is the newest message that says the same, where it waits and nobody
 // delivers it.

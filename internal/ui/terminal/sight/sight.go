@@ -16,25 +16,34 @@ import (
 const frame = 25 * time.Millisecond
 
 // Sight is what there is to tell. Its zero value has nothing. Its methods belong
-// to one goroutine; what Tell returns may run in another.
+// to one goroutine; what Tell returns may run in others.
 type Sight struct {
 	session attach.Session
-	seen    seen
-	news    bool
-	out     sender
+	ended   place // the newest end of a turn on its way to the screen
+	news    bool  // it has not been told
+	turned  bool  // a person has looked away, or back
+
+	state state
 }
 
-type seen struct {
+// place is an event of a chapter.
+type place struct {
 	chapter int
 	seq     int64
-	away    bool
 }
 
-// sender tells one thing at a time, and nothing that is old.
-type sender struct {
-	mu   sync.Mutex
-	sent int64 // the number of the newest that was told
-	next int64
+// state is what is told.
+type state struct {
+	mu    sync.Mutex
+	shown place
+	away  bool
+}
+
+// tell tells what holds now. One waits for the other, so nothing old comes last.
+func (s *state) tell(session attach.Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	session.Seen(s.shown.chapter, s.shown.seq, !s.away)
 }
 
 // Showed notes an event of a session that is on its way to the screen. Only ends
@@ -42,36 +51,46 @@ type sender struct {
 func (s *Sight) Showed(session attach.Session, chapter int, ev event.Event) {
 	s.session = session
 	if ev.Type.Ends() {
-		s.seen.chapter, s.seen.seq, s.news = chapter, ev.Seq, true
+		s.ended, s.news = place{chapter, ev.Seq}, true
 	}
 }
 
 // Focus notes whether somebody looks.
 func (s *Sight) Focus(focused bool) {
-	s.news = s.news || s.seen.away == focused
-	s.seen.away = !focused
+	s.state.mu.Lock()
+	defer s.state.mu.Unlock()
+	s.turned = s.turned || s.state.away == focused
+	s.state.away = !focused
 }
 
-// Tell returns what tells the session the news; nil where there are none, or
-// while lines wait to be printed.
+// Tell returns what tells the session the news; nil where there are none. What
+// was shown is told when all lines are printed.
 func (s *Sight) Tell(printed bool) tea.Cmd {
-	if !s.news || !printed || s.session == nil {
+	if s.session == nil {
 		return nil
 	}
-	s.news = false
-	session, now, out := s.session, s.seen, &s.out
-	out.mu.Lock()
-	out.next++
-	number := out.next
-	out.mu.Unlock()
-	return func() tea.Msg {
-		time.Sleep(frame)
-		out.mu.Lock()
-		defer out.mu.Unlock()
-		if number > out.sent {
-			out.sent = number
-			session.Seen(now.chapter, now.seq, !now.away)
+	session, now := s.session, &s.state
+	var look, show tea.Cmd
+	if s.turned {
+		s.turned = false
+		look = func() tea.Msg {
+			now.tell(session)
+			return nil
 		}
-		return nil
 	}
+	if s.news && printed {
+		s.news = false
+		ended := s.ended
+		show = func() tea.Msg {
+			time.Sleep(frame)
+			now.mu.Lock()
+			if ended.chapter > now.shown.chapter || ended.chapter == now.shown.chapter && ended.seq > now.shown.seq {
+				now.shown = ended
+			}
+			now.mu.Unlock()
+			now.tell(session)
+			return nil
+		}
+	}
+	return tea.Batch(look, show)
 }
