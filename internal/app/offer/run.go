@@ -156,6 +156,7 @@ func (a *assignment) begin(ctx context.Context, p permitted) *mcpserver.Result {
 	if a.session, err = attach.Dial(ctx, socket, app.Version()); err != nil {
 		return refusal(err)
 	}
+	a.session.Seen(0, 0, false) // a program, and nobody who looks
 	id := a.session.Info().SessionID
 	a.report(fmt.Sprintf("session %s (ml-intern attach %s shows it)", id, id[:min(8, len(id))]))
 	return nil
