@@ -176,7 +176,7 @@ func (s *Session) liveOptions(caller *inference.Caller, rules *policy.Policy, be
 	a := s.app
 	o := live.Options{
 		Followers: a.followers(s), Beside: beside,
-		Open:      s.another, Saved: a.saved, Tools: s.Tools, Version: Version(), Debug: a.Debug,
+		Open: s.another, Saved: a.saved, Tools: s.Tools, Version: Version(), Debug: a.Debug,
 		Tune: live.Tune{Policy: rules, Tuner: tune.New(tune.Options{
 			Models: a.Models, Caller: caller, YoloCapMicroUSD: policy.Micro(schema.DefaultCostCap),
 			Fits: func(ctx context.Context, set agent.Settings) ([]string, error) {

@@ -71,8 +71,8 @@ type Config struct {
 	ShareTraces               bool
 	PersonalTraceRepoTemplate string
 	TraceFormat               string // claude_code or sts
-	AutoSaveInterval          int // user turns, <= 0 = off
-	HeartbeatIntervalS        int // seconds, <= 0 = off
+	AutoSaveInterval          int    // user turns, <= 0 = off
+	HeartbeatIntervalS        int    // seconds, <= 0 = off
 	TelemetryShared           bool
 	DetachOnHangup            bool
 
