@@ -237,7 +237,7 @@ func (d *desk) target(ctx context.Context, columns bool) (target.Target, error) 
 	case e.target != "":
 		name, _ := dataset(e.target) // checked before
 		if d.token(ctx) == "" {
-			return nil, fmt.Errorf("there is no token to upload with: set %s, HF_SESSION_UPLOAD_TOKEN, HF_TOKEN or HF_ADMIN_TOKEN, or run ml-intern login", d.writeToken)
+			return nil, &app.MissingKeyError{Err: fmt.Errorf("there is no token to upload with: set %s, HF_SESSION_UPLOAD_TOKEN, HF_TOKEN or HF_ADMIN_TOKEN, or run ml-intern login", d.writeToken)}
 		}
 		if err := d.connect(ctx); err != nil {
 			return nil, err
