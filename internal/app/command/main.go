@@ -9,18 +9,21 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ml-intern/ml-intern/internal/app/command/account"
 	"github.com/ml-intern/ml-intern/internal/app/command/acp"
 	"github.com/ml-intern/ml-intern/internal/app/command/audits"
+	"github.com/ml-intern/ml-intern/internal/app/command/complete"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/command/detached"
 	"github.com/ml-intern/ml-intern/internal/app/command/export"
 	"github.com/ml-intern/ml-intern/internal/app/command/hooks"
 	"github.com/ml-intern/ml-intern/internal/app/command/inspect"
 	"github.com/ml-intern/ml-intern/internal/app/command/library"
+	"github.com/ml-intern/ml-intern/internal/app/command/manual"
 	"github.com/ml-intern/ml-intern/internal/app/command/mcp"
 	"github.com/ml-intern/ml-intern/internal/app/command/notify"
 	"github.com/ml-intern/ml-intern/internal/app/command/sandboxes"
@@ -41,7 +44,7 @@ func commands() []constructor {
 	return []constructor{
 		library.Sessions, inspect.Models, inspect.Tools, settings.New, account.Login, account.Logout, account.Whoami,
 		audits.New, newDoctor, newTrust, hooks.New, notify.New, traces.New, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, export.New,
-		skills.New, detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcp.New, acp.New, newVersion,
+		skills.New, detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcp.New, acp.New, manual.New(everything), newVersion,
 		newToolserver, detached.NewHost, traces.NewUpload, // hidden
 	}
 }
@@ -59,18 +62,33 @@ func Main(ctx context.Context, s console.Streams) (code int) {
 		}
 	}()
 	root := newRoot(&s)
+	root.SetArgs(s.Args)
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
 	if wantsSubcommands(s.Args) {
 		for _, make := range commands() {
 			root.AddCommand(make(&s))
 		}
 		root.InitDefaultHelpCmd()
 		root.InitDefaultCompletionCmd(s.Args...)
+		complete.Scripts(root, &s)
+		if strings.HasPrefix(s.Args[0], cobra.ShellCompRequestCmd) { // a shell asks
+			complete.Attach(root, &s)
+		}
 	}
-	root.SetArgs(s.Args)
-	root.SetIn(s.In)
-	root.SetOut(s.Out)
-	root.SetErr(s.Err)
 	return console.ExitCode(root.ExecuteContext(ctx), s.Err)
+}
+
+// everything is the program with all its commands, to be described.
+func everything() *cobra.Command {
+	s := &console.Streams{}
+	root := newRoot(s)
+	for _, make := range commands() {
+		root.AddCommand(make(s))
+	}
+	root.InitDefaultCompletionCmd()
+	return root
 }
 
 // wantsSubcommands reports whether the first argument is a reserved word, or
@@ -82,7 +100,7 @@ func wantsSubcommands(args []string) bool {
 	if args[0] == detach.UploadWord { // a person who begins so has a prompt
 		return len(args) > 1 && args[1] == "--"+detach.UploadFlag
 	}
-	reserved := []string{"help", "completion", "__complete", "__completeNoDesc"}
+	reserved := []string{"help", "completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}
 	for _, make := range commands() {
 		reserved = append(reserved, make(&console.Streams{}).Name())
 	}
