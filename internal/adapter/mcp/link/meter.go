@@ -90,6 +90,7 @@ type metered struct {
 	meter  *meter
 	stream bool
 	left   int // bytes, of what is no stream
+	broken func(error)
 }
 
 func (b *metered) Read(p []byte) (int, error) {
@@ -102,9 +103,14 @@ func (b *metered) Read(p []byte) (int, error) {
 			}
 		}
 	} else if b.left -= n; b.left < 0 {
+		b.broken(ErrTooLarge)
 		return n, ErrTooLarge
 	}
-	if late := b.meter.take(b.ctx, lines, n); late != nil {
+	late := b.meter.take(b.ctx, lines, n)
+	if errors.Is(late, ErrFlood) {
+		b.broken(late)
+	}
+	if late != nil {
 		return n, late
 	}
 	return n, err

@@ -37,6 +37,8 @@ type Site struct {
 	Bearer func(ctx context.Context) string
 	// Base makes the requests.
 	Base http.RoundTripper
+	// Broken is told why nothing more of the connection can be used; nil for nobody.
+	Broken func(error)
 	// Reads says that a GET is the connection itself, not a stream beside it.
 	Reads bool
 }
@@ -60,7 +62,15 @@ func (s Site) follow(req *http.Request, via []*http.Request) error {
 }
 
 func (s Site) elsewhere(u *url.URL) error {
-	return fmt.Errorf("%w, %s: refused; if that is where it has moved, give that address", ErrElsewhere, place(u))
+	err := fmt.Errorf("%w, %s: refused; if that is where it has moved, give that address", ErrElsewhere, place(u))
+	s.broken(err)
+	return err
+}
+
+func (s Site) broken(err error) {
+	if s.Broken != nil {
+		s.Broken(err)
+	}
 }
 
 // place is an address without what may be secret in it.
@@ -128,7 +138,7 @@ func (v *visitor) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	stream := strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/event-stream")
-	body := &metered{ReadCloser: resp.Body, ctx: ctx, meter: v.meter, stream: stream, left: MaxMessage}
+	body := &metered{ReadCloser: resp.Body, ctx: ctx, meter: v.meter, stream: stream, left: MaxMessage, broken: v.site.broken}
 	resp.Body = &lasting{body, sync.OnceFunc(done)}
 	return resp, nil
 }

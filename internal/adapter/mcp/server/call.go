@@ -90,8 +90,9 @@ func (s *Server) Prompt(ctx context.Context, name string, args map[string]string
 
 func silent(limit time.Duration) error { return fmt.Errorf("the server did not answer for %s", limit) }
 
-// ask makes a request over the connection that there is. A server that does not know
-// us any more has not done it: it is asked again over the next one.
+// ask makes a request over the connection that there is. What was not sent, and what a
+// server has not taken because it does not know us any more, is asked again over the
+// next one.
 func ask[R any](ctx context.Context, s *Server, request func(context.Context, *conn) (R, error)) (R, error) {
 	var none R
 	for again := true; ; again = false {
@@ -103,7 +104,7 @@ func ask[R any](ctx context.Context, s *Server, request func(context.Context, *c
 		if err == nil {
 			return r, nil
 		}
-		if again && ctx.Err() == nil && errors.Is(err, mcp.ErrSessionMissing) {
+		if again && ctx.Err() == nil && (errors.Is(err, errUnsent) || errors.Is(err, mcp.ErrConnectionClosed) || errors.Is(err, mcp.ErrSessionMissing)) {
 			s.await(ctx, c)
 			continue
 		}
@@ -136,7 +137,7 @@ func worded(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	case errors.As(err, &wire):
 		return &RefusedError{Text: catalog.Text(wire.Message, 4000)}
-	case errors.Is(err, mcp.ErrConnectionClosed):
+	case errors.Is(err, mcp.ErrConnectionClosed), errors.Is(err, errUnsent):
 		return errLost
 	}
 	return err

@@ -53,8 +53,12 @@ func (c *conn) begin(f func()) bool {
 	return !c.closed
 }
 
-// errLost is a connection that is not there any more.
-var errLost = errors.New("the connection to the server was lost")
+var (
+	// errLost is a connection that is not there any more, errUnsent a request that
+	// came too late for it.
+	errLost   = errors.New("the connection to the server was lost")
+	errUnsent = errors.New("the connection to the server is closed")
+)
 
 // connect makes a connection and lists what the server offers, in time.
 func (s *Server) connect(ctx context.Context) (*conn, error) {
@@ -115,7 +119,7 @@ func (c *conn) transport() (mcp.Transport, error) {
 		c.process, err = link.Start(link.Command{Argv: o.Argv, Dir: o.Dir, Env: o.Env, Say: func(line string) { o.Log(catalog.Line(line, 1000)) }})
 		return c.process, err
 	}
-	site := link.Site{URL: o.URL, Header: o.Header, Bearer: o.Bearer, Base: o.HTTP, Reads: o.SSE}
+	site := link.Site{URL: o.URL, Header: o.Header, Bearer: o.Bearer, Base: o.HTTP, Reads: o.SSE, Broken: func(err error) { c.cut(err) }}
 	client := site.Client(c.life)
 	if o.SSE {
 		if o.Login != nil {
@@ -283,12 +287,15 @@ func within[R any](ctx context.Context, c *conn, ask func(context.Context) (R, e
 		r, err := ask(ctx)
 		got <- answer{r, err}
 	}) {
-		return none, errLost
+		return none, errUnsent
 	}
 	select {
 	case a := <-got:
 		if a.err != nil && ctx.Err() != nil {
-			a.err = context.Cause(ctx)
+			return none, context.Cause(ctx)
+		}
+		if a.err != nil {
+			a.err = reason(c.life, a.err)
 		}
 		return a.r, a.err
 	case <-ctx.Done():
@@ -303,9 +310,11 @@ func (c *conn) wait(ctx context.Context, relist func(catalog.Catalog)) error {
 	for {
 		select {
 		case err := <-lost:
-			return err
+			return c.lost(err)
 		case <-ctx.Done():
 			return nil
+		case <-c.life.Done():
+			return c.lost(nil)
 		case <-c.changed:
 		}
 		c.again(ctx, relist)
@@ -313,13 +322,21 @@ func (c *conn) wait(ctx context.Context, relist func(catalog.Catalog)) error {
 		select {
 		case err := <-lost:
 			pause.Stop()
-			return err
+			return c.lost(err)
 		case <-ctx.Done():
 			pause.Stop()
 			return nil
 		case <-pause.C:
 		}
 	}
+}
+
+// lost is why a connection was.
+func (c *conn) lost(err error) error {
+	if err == nil {
+		err = errLost
+	}
+	return reason(c.life, err)
 }
 
 // again lists anew.

@@ -247,6 +247,7 @@ func (s *Server) keep() {
 		s.turn(func(st *Status) { st.State = Connecting })
 		began := time.Now()
 		c, err := s.connect(s.life)
+		hopeless := err != nil && final(err)
 		if err == nil {
 			err = s.serve(c, first)
 			if time.Since(began) > steady {
@@ -256,9 +257,10 @@ func (s *Server) keep() {
 		if s.life.Err() != nil {
 			return
 		}
-		tries++
-		asked := s.pause(tries, err, first)
-		if asked {
+		if tries++; hopeless {
+			tries = mostTries
+		}
+		if s.pause(tries, err, first) {
 			tries = 0
 		}
 	}
@@ -281,9 +283,6 @@ func (s *Server) serve(c *conn, told func()) error {
 	s.conn = nil
 	s.mu.Unlock()
 	c.close()
-	if err == nil {
-		err = errLost
-	}
 	return err
 }
 
@@ -299,7 +298,7 @@ func (s *Server) pause(tries int, err error, told func()) (asked bool) {
 	switch {
 	case errors.Is(err, login.ErrNeeded):
 		state = NeedsLogin
-	case tries >= mostTries || final(err):
+	case tries >= mostTries:
 		state = Failed
 	default:
 		t := time.NewTimer(wait)

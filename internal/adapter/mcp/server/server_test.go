@@ -49,7 +49,10 @@ func notebook() *mcp.Server {
 				_ = r.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{ProgressToken: token, Message: fmt.Sprintf("page %d", i+1), Progress: float64(i + 1), Total: float64(a.Times)})
 			}
 		}
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case <-time.After(3 * time.Second): // a client that goes may take its word with it
+		}
 		return nil, nil, ctx.Err()
 	})
 	s.AddResource(&mcp.Resource{URI: "note://1", Name: "first"}, func(_ context.Context, r *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
