@@ -302,6 +302,81 @@ func TestOldMessagesAreDropped(t *testing.T) {
 	})
 }
 
+func TestMessagesGrowOldWhileTheyWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{answer: down}
+		w := newWorld(t, map[string]*gateway{"a": g})
+		w.run(nil)
+		w.tell("turn_1", complete("one"))
+		time.Sleep(25 * time.Hour)
+		g.change(nil)
+		w.tell("turn_2", complete("two"))
+		time.Sleep(time.Hour)
+		w.end()
+		if got := g.all(); len(got) != 1 || !strings.HasSuffix(got[0].Text, "two") {
+			t.Errorf("delivered %+v", got)
+		}
+	})
+}
+
+// A process whose sessions have all ended may begin another.
+func TestOnePostForSessionsOneAfterAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{answer: down}
+		w := newWorld(t, map[string]*gateway{"a": g})
+		p := w.post()
+		for i := range 3 {
+			w.open(journal.NewMemory())
+			w.cursors.at = map[string]int64{}
+			j := w.journal
+			w.follow.Go(func() {
+				if err := p.Run(context.Background(), notify.Session{ID: fmt.Sprintf("s%d", i), Follow: j.Follow}); err != nil {
+					t.Error(err)
+				}
+			})
+			w.tell("turn_1", complete("one"))
+			if i == 2 {
+				g.change(nil)
+			}
+			w.end()
+		}
+		if got := g.ids(); !slices.Equal(got, []string{"s0:1:turn_complete", "s1:1:turn_complete", "s2:1:turn_complete"}) {
+			t.Errorf("delivered %q", got)
+		}
+	})
+}
+
+// A message in several posts goes on where it stopped, in the next run too.
+func TestTheRestOfAMessageIsSentLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{}
+		g.answer = func(m messaging.Message) error {
+			if m.Posts == 0 {
+				return &messaging.Fault{Reason: "half of it", Retryable: true, ID: "1.1", Posts: 2}
+			}
+			return messaging.Passing("Slack HTTP 503")
+		}
+		w := newWorld(t, map[string]*gateway{"a": g})
+		w.options.Destinations[0].Thread = true
+		w.run(nil)
+		w.tell("turn_1", complete("one"))
+		w.end()
+		g.change(nil)
+		w.open(journal.NewMemory())
+		w.cursors.at[session] = 0
+		w.run(nil)
+		w.tell("turn_2", complete("two"))
+		w.end()
+		got := g.all()
+		if len(got) != 2 || got[0].Posts != 2 || got[0].Thread != "1.1" {
+			t.Fatalf("the rest: %+v", got)
+		}
+		if got[1].Thread != "1.1" {
+			t.Errorf("the next message follows %q", got[1].Thread)
+		}
+	})
+}
+
 func TestRefusedMessagesAreGivenUpAndTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{answer: func(messaging.Message) error { return messaging.Permanent("not_in_channel") }}
@@ -440,15 +515,16 @@ func TestWhoLooksIsNotTold(t *testing.T) {
 		turn("turn_1", 19*time.Second, complete("short"))
 		turn("turn_2", 21*time.Second, complete("long"))
 		turn("turn_3", time.Second, event.ApprovalRequired{Count: 1, Tools: []event.GatedCall{{Tool: "bash"}}})
+		w.tell("turn_3", event.JobComplete{JobID: "j", FinalStatus: "COMPLETED"})
+		synctest.Wait()
 		watched = false
 		turn("turn_4", time.Second, complete("away"))
-		w.tell("turn_4", event.JobComplete{JobID: "j", FinalStatus: "COMPLETED"})
 		w.end()
 		var told []string
 		for _, m := range g.all() {
 			told = append(told, m.Text[strings.LastIndexByte(m.Text, '\n')+1:])
 		}
-		if diff := cmp.Diff([]string{"long", "away", "Job j is finished after 0 s."}, told); diff != "" {
+		if diff := cmp.Diff([]string{"long", "Job j is finished after 0 s.", "away"}, told); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		if len(shown) != 3 {
