@@ -44,7 +44,7 @@ func commands() []constructor {
 	return []constructor{
 		library.Sessions, inspect.Models, inspect.Tools, settings.New, account.Login, account.Logout, account.Whoami,
 		audits.New, newDoctor, newTrust, hooks.New, notify.New, traces.New, newDemo, newHubsim, sandboxes.New, spending.Jobs, spending.Usage, export.New,
-		skills.New, detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcp.New, acp.New, manual.New(everything), newVersion,
+		skills.New, detached.NewPs, newAttach, detached.NewTail, detached.NewStop, mcp.New, acp.New, manual.New(everything), inspect.Version,
 		newToolserver, detached.NewHost, traces.NewUpload, // hidden
 	}
 }

@@ -1,4 +1,4 @@
-package command
+package inspect
 
 import (
 	"context"
@@ -11,7 +11,8 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
 )
 
-func newVersion(s *console.Streams) *cobra.Command {
+// Version makes the command.
+func Version(s *console.Streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version",
