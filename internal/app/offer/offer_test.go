@@ -150,3 +150,20 @@ func TestOneSession(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// A sub-agent works for another agent with the server's own model, and tells
+// what it does.
+func TestResearch(t *testing.T) {
+	answer := say("Batch size 32 is best [S1].")
+	answer["kind"] = "research"
+	s := newSite(t, answer)
+	o := s.open(nil)
+	var l lines
+	r, err := find(t, o, "research").Call(t.Context(), json.RawMessage(`{"task":"find the best batch size"}`), l.add)
+	if err != nil || r.Failed || !strings.Contains(r.Text, "Batch size 32 is best") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if !strings.Contains(l.text(), "Starting research sub-agent") {
+		t.Errorf("%s", l.text())
+	}
+}

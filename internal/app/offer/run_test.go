@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/offer"
 	"github.com/ml-intern/ml-intern/internal/ui/mcpserver"
 )
@@ -110,10 +111,6 @@ func TestGoOn(t *testing.T) {
 
 // Exit codes are those of a headless run.
 func TestEnds(t *testing.T) {
-	gated := func() map[string]any {
-		m := call("c1", "rm -rf /")
-		return m
-	}
 	for name, tt := range map[string]struct {
 		script   []map[string]any
 		args     string
@@ -121,7 +118,8 @@ func TestEnds(t *testing.T) {
 		code     int
 		status   string
 	}{
-		"refused for want of approval": {[]map[string]any{gated(), say("I could not.")}, `{"prompt":"x","approval_mode":"ask"}`, nil, 6, "approval_required"},
+		"refused for want of approval": {[]map[string]any{call("c1", "rm -rf /"), say("I could not.")}, `{"prompt":"x","approval_mode":"ask"}`, nil, 6, "approval_required"},
+		"what would ask, and may":      {[]map[string]any{call("c1", "touch ../elsewhere/x"), say("done")}, `{"prompt":"x"}`, nil, 0, "success"},
 		"too many model calls":         {[]map[string]any{call("c1", "true"), call("c2", "true"), say("so far")}, `{"prompt":"x"}`, []string{"max_iterations", "1"}, 4, "max_iterations"},
 		"the script is at its end":     {[]map[string]any{call("c1", "true")}, `{"prompt":"x"}`, nil, 1, "error"},
 	} {
@@ -263,6 +261,10 @@ func TestLeft(t *testing.T) {
 				s.ended()
 				return
 			}
+			eventually(t, "nobody follows it", func() bool {
+				info, err := s.running()[0].Look(t.Context(), app.Version())
+				return err == nil && info.Terminals == 0
+			})
 			again := background(t.Context(), t, o, `{"session_id":"`+id+`"}`, &l)
 			if r := use(t, o, "run", `{"prompt":"and more","session_id":"`+id+`"}`); code(t, r) != "refused" || !strings.Contains(r.Text, "session_id alone") {
 				t.Errorf("%+v", r)

@@ -97,6 +97,7 @@ func TestGuard(t *testing.T) {
 		"another scheme":           {set("Authorization", "Basic "+token), 401},
 		"the token alone":          {set("Authorization", token), 401},
 		"two tokens":               {set("Authorization", "Bearer x", "Bearer "+token), 401},
+		"two tokens, turned":       {set("Authorization", "Bearer "+token, "Bearer x"), 401},
 		"a scheme in small":        {set("Authorization", "bearer "+token), 200},
 		"localhost":                {host("localhost" + port), 200},
 		"LOCALHOST":                {host("LOCALHOST" + port), 200},

@@ -289,6 +289,7 @@ func TestConnectionEnds(t *testing.T) {
 	go func() { served <- s.Serve(t.Context(), in, out) }()
 	fmt.Fprint(to, hello+callWaits)
 	<-begun
+	at := time.Now()
 	_ = to.Close()
 	_ = from.Close()
 	if err := <-causes; errors.Is(err, context.Canceled) || errors.Is(err, mcpserver.ErrStopped) {
@@ -296,6 +297,9 @@ func TestConnectionEnds(t *testing.T) {
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+	if took := time.Since(at); took > 10*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }
 

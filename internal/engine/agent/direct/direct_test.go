@@ -417,33 +417,42 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// A call that waits for its lane can be cancelled, and leaves no place taken.
+// A call that waits for its lane, or for a place behind it, can be cancelled, and
+// leaves nothing taken.
 func TestCancelWaiting(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		gate := make(chan struct{})
-		f := newFake("x", tool.Risk{Effect: event.Once, Lane: "l"}, func(context.Context, tool.Env, json.RawMessage) (tool.Result, error) {
-			<-gate
-			return tool.Success("done"), nil
+	for name, blocks := range map[string]string{"for its lane": "laned", "for a place": "free"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				gate := make(chan struct{})
+				wait := func(context.Context, tool.Env, json.RawMessage) (tool.Result, error) {
+					<-gate
+					return tool.Success("done"), nil
+				}
+				laned := acts
+				laned.Lane = "l"
+				s := open(t, func(o *setup.Options, _ *policy.Options) { o.Settings.MaxParallel = 1 }, newFake("laned", laned, wait), newFake("free", looks, wait))
+				first := make(chan direct.Outcome, 1)
+				go func() { first <- s.Call(context.Background(), blocks, json.RawMessage(`{}`), quiet) }()
+				synctest.Wait()
+				for range 10 {
+					ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+					if o := s.Call(ctx, "laned", json.RawMessage(`{}`), quiet); o.OK || !strings.Contains(o.Output, "was not started") {
+						t.Errorf("%+v", o)
+					}
+					cancel()
+				}
+				close(gate)
+				if o := <-first; !o.OK {
+					t.Errorf("%+v", o)
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				defer cancel()
+				if o := s.Call(ctx, "laned", json.RawMessage(`{}`), quiet); !o.OK {
+					t.Errorf("%+v", o)
+				}
+			})
 		})
-		s := open(t, nil, f)
-		first := make(chan direct.Outcome, 1)
-		go func() { first <- s.Call(context.Background(), "x", json.RawMessage(`{}`), quiet) }()
-		synctest.Wait()
-		for range 10 {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			if o := s.Call(ctx, "x", json.RawMessage(`{}`), quiet); o.OK || !strings.Contains(o.Output, "was not started") {
-				t.Errorf("%+v", o)
-			}
-			cancel()
-		}
-		close(gate)
-		if o := <-first; !o.OK {
-			t.Errorf("%+v", o)
-		}
-		if o := s.Call(context.Background(), "x", json.RawMessage(`{}`), quiet); !o.OK {
-			t.Errorf("%+v", o)
-		}
-	})
+	}
 }
 
 // Tools that go on between calls have the session, and are closed once.
