@@ -262,7 +262,9 @@ func away(t *testing.T) (address string, visits *atomic.Int64) {
 func TestElsewhere(t *testing.T) {
 	address2, visits := away(t)
 	for name, handler := range map[string]http.HandlerFunc{
-		"redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, address2, http.StatusTemporaryRedirect) },
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, address2, http.StatusTemporaryRedirect)
+		},
 		"endpoint": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			fmt.Fprintf(w, "event: endpoint\ndata: %s/messages\n\n", address2)
@@ -288,7 +290,9 @@ func TestElsewhere(t *testing.T) {
 func TestMovedWithin(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/mcp/", mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return notebook() }, &mcp.StreamableHTTPOptions{Stateless: true}))
-	mux.HandleFunc("/mcp", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/mcp/", http.StatusTemporaryRedirect) })
+	mux.HandleFunc("/mcp", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/mcp/", http.StatusTemporaryRedirect)
+	})
 	web := httptest.NewServer(mux)
 	t.Cleanup(web.Close)
 	ready(t, start(t, server.Options{URL: address(t, web.URL+"/mcp")}))

@@ -67,17 +67,10 @@ func notebook() *mcp.Server {
 	return s
 }
 
-// seen notes changes and log lines.
+// seen notes log lines.
 type seen struct {
-	mu      sync.Mutex
-	changes int
-	logged  []string
-}
-
-func (s *seen) change() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.changes++
+	mu     sync.Mutex
+	logged []string
 }
 
 func (s *seen) log(line string) {
