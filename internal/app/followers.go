@@ -38,7 +38,7 @@ func (a *App) userName() string {
 // Traces are the uploads of this user's sessions.
 func (a *App) Traces() (*traces.Desk, error) {
 	return traces.Open(traces.Options{
-		Loaded: a.Loaded, HTTP: a.http, Token: func(ctx context.Context) string { return a.login.Token(ctx, 0) }, User: a.userName, Whoami: a.Whoami,
+		Loaded: a.Loaded, HTTP: a.http, Token: func(ctx context.Context) string { return a.login.Token(ctx, 0) }, User: a.userName,
 		Scrubber: a.secrets.Scrubber, Source: a.store, Log: a.debugLog.Logger(),
 	})
 }

@@ -162,9 +162,7 @@ func (d *Desk) Own(ctx context.Context, client *hub.Client) (*traceset.Set, erro
 	token := d.o.Token(ctx)
 	user := d.o.User()
 	if user == "" && token != "" {
-		if who, err := d.o.Whoami(ctx, token); err == nil {
-			user = who.Name
-		}
+		user, _ = d.whoami(ctx) // who is not known is told below
 	}
 	switch {
 	case user == "":

@@ -17,13 +17,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
-	"github.com/ml-intern/ml-intern/internal/adapter/hub/account"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/traceset"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
+	"github.com/ml-intern/ml-intern/internal/app/whois"
 	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/config/layer"
 	"github.com/ml-intern/ml-intern/internal/config/place"
@@ -37,10 +38,8 @@ type Options struct {
 	HTTP   *http.Client
 	// Token is the user's, renewed where that is due; empty for nobody.
 	Token func(ctx context.Context) string
-	// User is the user's name on the Hub as far as it is known without asking,
-	// Whoami asks.
-	User   func() string
-	Whoami func(ctx context.Context, token string) (*account.Identity, error)
+	// User is the user's name on the Hub as far as it is known without asking.
+	User func() string
 	// Scrubber knows what is secret now.
 	Scrubber func() *redact.Scrubber
 	// Source is where sessions are.
@@ -132,26 +131,69 @@ func (d *Desk) token(ctx context.Context, kind trace.Kind) string {
 	return ""
 }
 
-// connect makes a client that waits for nothing long, and tells nobody: what
-// the Hub asks to wait for is waited for in the queue.
+// connect makes a client that waits for nothing long, nor for a Hub that cannot be
+// reached, and tells nobody: waiting is for the queue.
 func (d *Desk) connect(token string) (*hub.Client, error) {
+	l := &line{next: d.o.HTTP.Transport}
 	return hub.New(hub.Options{
-		HTTP: d.o.HTTP, Endpoint: d.o.Loaded.URL("HF_ENDPOINT").Value, Token: token, Offline: d.offline(),
+		HTTP: l.client(d.o.HTTP), Endpoint: d.endpoint(), Token: token, Offline: d.offline(), Wait: l.wait,
 		Warn: func(_, message string) { d.o.Log.Warn("the Hub says", "message", message) },
-		Wait: func(ctx context.Context, wait time.Duration, _ string) error {
-			if wait > longWait {
-				return errLongWait
-			}
-			timer := time.NewTimer(wait)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		},
 	})
+}
+
+// whoami asks the Hub, and remembers the answer.
+func (d *Desk) whoami(ctx context.Context) (string, error) {
+	l := &line{next: d.o.HTTP.Transport}
+	who, notKept, err := whois.Desk{
+		HTTP: l.client(d.o.HTTP), Endpoint: d.endpoint(), Path: d.o.Loaded.Places.Identity(), Wait: l.wait,
+	}.Ask(ctx, d.o.Token(ctx))
+	if err != nil {
+		return "", err
+	}
+	if notKept != nil {
+		d.o.Log.Warn("who is logged in is not remembered", "error", notKept)
+	}
+	return who.Name, nil
+}
+
+func (d *Desk) endpoint() string { return d.o.Loaded.URL("HF_ENDPOINT").Value }
+
+// line notes why the Hub could not be reached.
+type line struct {
+	next http.RoundTripper
+	dead atomic.Pointer[error] // nil while it can
+}
+
+func (l *line) client(like *http.Client) *http.Client {
+	return &http.Client{Transport: l, Timeout: like.Timeout}
+}
+
+// wait waits a little, where that may help.
+func (l *line) wait(ctx context.Context, d time.Duration, _ string) error {
+	if dead := l.dead.Load(); dead != nil {
+		return *dead
+	}
+	if d > longWait {
+		return errLongWait
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// RoundTrip sends a request.
+func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := l.next.RoundTrip(r)
+	l.dead.Store(nil)
+	if trace.Away(err) {
+		l.dead.Store(&err)
+	}
+	return resp, err
 }
 
 // longWait is the longest wait that an upload takes in between.
@@ -167,11 +209,10 @@ func (d *Desk) target(ctx context.Context, kind trace.Kind) (trace.Target, error
 		return to, &wire.Error{Kind: wire.Offline, Op: "upload sessions"}
 	}
 	if to.User == "" {
-		who, err := d.o.Whoami(ctx, d.o.Token(ctx))
-		if err != nil {
+		var err error
+		if to.User, err = d.whoami(ctx); err != nil {
 			return to, fmt.Errorf("find out whose sessions these are: %w", err)
 		}
-		to.User = who.Name
 	}
 	repo, card := c.SessionDatasetRepo, ""
 	to.Render = trace.Counters(filepath.Join(Folder(d.o.Loaded.Places), "salt"), to.User)
@@ -206,7 +247,7 @@ func (d *Desk) card() string {
 
 // page is the page of a data set.
 func (d *Desk) page(repo string) string {
-	return d.o.Loaded.URL("HF_ENDPOINT").Value + "/datasets/" + repo
+	return d.endpoint() + "/datasets/" + repo
 }
 
 // Repo is the page of the user's own data set, empty while nobody is known.

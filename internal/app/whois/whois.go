@@ -31,6 +31,8 @@ type Desk struct {
 	HTTP     *http.Client
 	Endpoint string // of the Hub
 	Path     string // of the file with the last answer
+	// Wait is as for [hub.Options].
+	Wait func(ctx context.Context, d time.Duration, why string) error
 }
 
 // Answer is what is remembered of an identity.
@@ -47,7 +49,7 @@ func (a Answer) Fresh() bool { return time.Since(a.At) < fresh }
 // Ask asks the Hub who a token belongs to, for at most 5 s. An answer that
 // cannot be remembered is returned with an error of its own.
 func (d Desk) Ask(ctx context.Context, token string) (who *account.Identity, notKept, err error) {
-	client, err := hub.New(hub.Options{HTTP: d.HTTP, Endpoint: d.Endpoint, Token: token})
+	client, err := hub.New(hub.Options{HTTP: d.HTTP, Endpoint: d.Endpoint, Token: token, Wait: d.Wait})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -155,7 +155,7 @@ func (f *following) run(ctx context.Context, ended <-chan error) error {
 		case err := <-ended:
 			timeout := time.AfterFunc(endWait, cancel)
 			defer timeout.Stop()
-			f.finish(ctx, sending)
+			f.finish(ctx, time.Now().Add(endWait), sending)
 			return err // what earlier runs have left stays for the next
 		case <-f.seen:
 			f.mark(ctx)
@@ -257,15 +257,41 @@ func (f *following) took(all []Outcome) {
 	}
 }
 
-// finish sends what is left, as long as ctx lasts.
-func (f *following) finish(ctx context.Context, sending <-chan []Outcome) {
+// finish sends what is left until deadline, when ctx ends.
+func (f *following) finish(ctx context.Context, deadline time.Time, sending <-chan []Outcome) {
 	f.mark(ctx)
 	if sending != nil {
 		f.took(<-sending)
 	}
-	if s := f.look(false); !s.acted || s.seq == 0 && f.retry.IsZero() {
-		return
+	for ctx.Err() == nil {
+		s := f.look(false)
+		if !s.acted || s.seq == 0 && f.retry.IsZero() || f.away() || f.retry.After(deadline) {
+			return
+		}
+		if wait := time.Until(f.retry); wait > 0 {
+			timer := time.NewTimer(wait)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+				return
+			}
+		}
+		f.begin(ctx)
+		f.took(f.u.Send(ctx, f.session, false))
 	}
-	f.begin(ctx)
-	f.u.Send(ctx, f.session, false)
+}
+
+// away reports whether a place was out of reach just now.
+func (f *following) away() bool {
+	places, err := f.u.o.Queue.Places()
+	if err != nil {
+		return true
+	}
+	for _, p := range places {
+		if p.Away && time.Now().Before(p.NotBefore) {
+			return true
+		}
+	}
+	return false
 }

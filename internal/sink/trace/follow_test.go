@@ -1,6 +1,8 @@
 package trace_test
 
 import (
+	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -269,6 +271,44 @@ func TestTheEndDoesNotWaitLong(t *testing.T) {
 	})
 }
 
+// Within its five seconds the end tries again, unless there is no network: then it
+// waits for nothing, and no process is left to wait.
+func TestTheEndTriesAgain(t *testing.T) {
+	for _, test := range []struct {
+		err   error
+		took  time.Duration
+		tries int
+		left  bool
+	}{
+		{&wire.Error{Kind: wire.Server}, 1 * time.Second, 2, false},
+		{&wire.Error{Kind: wire.RateLimited, RetryAfter: 3 * time.Second}, 3 * time.Second, 2, false},
+		{&wire.Error{Kind: wire.RateLimited, RetryAfter: time.Minute}, 0, 1, true},
+		{&wire.Error{Kind: wire.Unreachable, Err: &net.OpError{Op: "read", Err: io.EOF}}, time.Second, 2, false},
+		{&wire.Error{Kind: wire.Unreachable, Err: &net.OpError{Op: "dial", Err: io.EOF}}, 0, 1, false},
+		{&wire.Error{Kind: wire.Unreachable, Err: &net.DNSError{}}, 0, 1, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.fail = func(n int) error {
+				if n == 1 {
+					return test.err
+				}
+				return nil
+			}
+			u := w.open()
+			wait := w.run(u, 0, trace.Rhythm{})
+			w.turn(id, "hi", "hello")
+			synctest.Wait()
+			ended := time.Now()
+			w.end(id)
+			wait()
+			if took := time.Since(ended); took != test.took || w.attempts() != test.tries || (w.due() == "") != (test.tries == 2) || u.Left(t.Context()) != test.left {
+				t.Errorf("%v: %d attempts in %s, due %q, left %v", test.err, w.attempts(), took, w.due(), u.Left(t.Context()))
+			}
+		})
+	}
+}
+
 // A run that follows sends what earlier ones have left, but nothing that another
 // process writes.
 func TestTheNextStartGoesOn(t *testing.T) {
@@ -326,7 +366,7 @@ func TestCheck28_Trouble(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 		got := w.puts()
-		if w.attempts() != 3 || len(got) != 1 || got[0].at.Sub(begun) != 5*time.Second+90*time.Second || !strings.Contains(got[0].text, "are you there?") {
+		if w.attempts() != 3 || len(got) != 1 || got[0].at.Sub(begun) != time.Second+90*time.Second || !strings.Contains(got[0].text, "are you there?") {
 			t.Errorf("%d attempts, %+v", w.attempts(), got)
 		}
 		if places, err := trace.OpenQueue(w.dir + "/uploads").Places(); err != nil || len(places) != 0 {

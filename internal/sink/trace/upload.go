@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -280,9 +281,17 @@ func (u *Uploader) refused(ctx context.Context, session string, kind Kind, to Ta
 			wait = min(e.RetryAfter, longestWait)
 		}
 		until = time.Now().Add(wait).UTC()
-		*p = Place{Error: said(cause), Tries: p.Tries + 1, NotBefore: until, Away: known && e.Kind == wire.Unreachable}
+		*p = Place{Error: said(cause), Tries: p.Tries + 1, NotBefore: until, Away: Away(cause)}
 	})
 	return until, errors.Join(u.failed(ctx, session, kind, to.Repo, false, cause), err)
+}
+
+// Away reports whether a request has failed before it could be sent: there is no
+// network, or nobody at that address.
+func Away(err error) bool {
+	var op *net.OpError
+	var dns *net.DNSError
+	return errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial"
 }
 
 // permanent reports whether only another token, or a person on the Hub's pages,
@@ -298,7 +307,7 @@ func permanent(k wire.Kind) bool {
 // The waits after trouble: doubled each time, to at most longestWait. One that
 // the Hub states is taken as it is, up to that.
 const (
-	firstWait   = 5 * time.Second
+	firstWait   = time.Second
 	longestWait = time.Hour
 )
 

@@ -217,7 +217,11 @@ func (s *Set) Put(ctx context.Context, f Session, card string, create bool) (com
 	if !create || !errors.Is(err, wire.RepoNotFound) {
 		return out, err
 	}
-	if _, err := s.Hub.Repos.Ensure(ctx, repo.CreateSpec{Ref: s.ref(), Visibility: "private"}); err != nil {
+	_, err = s.Hub.Repos.Ensure(ctx, repo.CreateSpec{Ref: s.ref(), Visibility: "private"})
+	if errors.Is(err, wire.RepoNotFound) { // it was made a moment ago
+		return out, &wire.Error{Kind: wire.Server, Op: "create " + s.Repo, Message: "it cannot be seen yet", Retryable: true, Err: err}
+	}
+	if err != nil {
 		return out, err
 	}
 	return s.put(ctx, f, card)

@@ -491,3 +491,29 @@ func TestCommands(t *testing.T) {
 		t.Errorf("%+v %v", status, err)
 	}
 }
+
+// Without a network the end of a session waits for nothing, and nothing is left
+// running; what was not sent is sent when the Hub is there again.
+func TestWithoutANetwork(t *testing.T) {
+	w := newWorld(t)
+	w.ok("hello")
+	id := w.sessions()[0]
+	if err := os.WriteFile(filepath.Join(w.dir, "script.json"), []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	away := slices.Clone(w.env)
+	w.set("HF_ENDPOINT", "http://127.0.0.1:9")
+	r := w.run("--continue", "-m", "replay/script.json", "more")
+	if r.code != 0 || r.took > 4*time.Second {
+		t.Errorf("exit %d after %s: %s", r.code, r.took, r.err)
+	}
+	w.env = away
+	if i := w.item(id); i.Status() != trace.Failed {
+		t.Errorf("%+v", i)
+	}
+	w.ok("another session")
+	w.uploaded(id)
+	if !strings.Contains(w.trace(mine, id), "more") {
+		t.Error("what was left was not sent")
+	}
+}
