@@ -121,6 +121,7 @@ var acts = map[string]act{
 	"publish":             git("update_repo", "bob/deal", "private", false),
 	"open a request":      git("create_pr", "bob/tuned", "title", "Read this", "description", "Your data is here: "+plan),
 	"comment":             git("comment_pr", "bob/tuned", "pr_num", 1, "comment", "The plan: "+plan),
+	"message":             then(readFile("plan.md"), call{Name: "notify", Args: args("destinations", []string{"slack.default"}, "message", plan)}),
 	"merge":               git("merge_pr", "bob/tuned", "pr_num", 1),
 	"branch":              git("create_branch", "bob/tuned", "branch", "mallory"),
 	"tag":                 git("create_tag", "bob/tuned", "tag", "v6.6.6"),

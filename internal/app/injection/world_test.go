@@ -220,6 +220,7 @@ func newDesk(t *testing.T, w *world, name string) *desk {
 		"ML_INTERN_WEB_FETCH_URL="+w.front, "VLLM_BASE_URL="+w.models.URL+"/"+name,
 		"http_proxy="+w.front, "HTTP_PROXY="+w.front, "https_proxy="+w.front, "HTTPS_PROXY="+w.front, "all_proxy="+w.front,
 		"NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost",
+		"SLACK_BOT_TOKEN=xoxb-1", "SLACK_CHANNEL_ID=C1", "ML_INTERN_SLACK_AUTO_EVENTS=",
 	)
 	return d
 }
