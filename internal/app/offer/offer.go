@@ -87,12 +87,15 @@ func prompts(a *app.App) []mcpserver.Prompt {
 	return all
 }
 
+// planTool keeps the plan of a conversation.
+const planTool = "plan_tool"
+
 // offered reports whether a tool is of use to another agent. The plan is that of
 // our own conversations; hands another agent has itself, and gets ours only on
 // purpose.
 func offered(t tool.Tool, writes bool) bool {
 	name := t.Spec().Name
-	if name == "plan_tool" {
+	if name == planTool {
 		return false
 	}
 	hands := []string{"bash", "bash_jobs", "read", "write", "edit", "sandbox_create", "sandbox_delete"}
@@ -113,8 +116,8 @@ func (o *Offer) pick() error {
 			continue
 		}
 		known := slices.ContainsFunc(o.session.Tools(), func(t tool.Tool) bool { return t.Spec().Name == name })
-		if known && name != "plan_tool" {
-			return &app.UsageError{Err: fmt.Errorf("--tools: %s changes something: it is offered with --allow-writes", name)}
+		if known && name != planTool {
+			return &app.UsageError{Err: fmt.Errorf("--tools: %s is offered only with --allow-writes", name)}
 		}
 		return &app.UsageError{Err: fmt.Errorf("--tools: there is no tool %q to offer; there are %s", name, strings.Join(there, ", "))}
 	}
