@@ -208,10 +208,11 @@ func TestShippedEntry(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	d.login("hf_hub")
-	s.Joining(t.Context())
-	s.Answer(event.Servers{Retry: "*"})
-	if got := names(s.Joining(t.Context())); !slices.Equal(got, []string{"hub_search"}) {
-		t.Errorf("got %q", got)
+	for deadline := time.Now().Add(20 * time.Second); !slices.Equal(names(s.Joining(t.Context())), []string{"hub_search"}); {
+		if time.Now().After(deadline) {
+			t.Fatalf("got %q", names(s.Joining(t.Context())))
+		}
+		time.Sleep(5 * time.Millisecond) // until it is connected
 	}
 	if told := d.lines(); len(told) > 0 {
 		t.Errorf("told %q", told)
