@@ -121,23 +121,6 @@ func TestCheck10_TokenPrompt(t *testing.T) {
 	}
 }
 
-// Check 11, as far as servers of MCP are known: one on a foreign host gets no
-// request, and so no token.
-func TestCheck11_NoTokenForForeignServers(t *testing.T) {
-	y := newYard(t)
-	foreign := newForeigner(t)
-	y.configure(t, fmt.Sprintf(`{"mcpServers":{"other":{"transport":"http","url":%q,"headers":{"Authorization":"Bearer own"}}}}`, foreign.URL))
-	y.follow("mcp")
-	x := y.converse(t)
-	say(x, "hello")
-	x.SeeAll("Goodbye.")
-	for _, r := range foreign.requests() {
-		if strings.Contains(r, bobWrite) {
-			t.Errorf("the token was sent: %s", r)
-		}
-	}
-}
-
 func paidJob(flavor string) modelserver.Call {
 	return jobs(map[string]any{"operation": "run", "script": "print('hello from the job')", "hardware_flavor": flavor})
 }
