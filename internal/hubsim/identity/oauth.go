@@ -80,6 +80,7 @@ type grant struct {
 func (a *Area) oauthRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /.well-known/openid-configuration", answer.Handler(discovery))
 	mux.Handle("GET /.well-known/oauth-authorization-server", answer.Handler(discovery))
+	mux.Handle("GET /.well-known/oauth-protected-resource/mcp", answer.Handler(resource))
 	mux.Handle("GET /oauth/authorize", answer.Handler(a.authorize))
 	mux.Handle("POST /oauth/token", answer.Handler(a.token))
 	mux.Handle("POST /oauth/device", answer.Handler(a.startDevice))
@@ -102,6 +103,13 @@ func discovery(w http.ResponseWriter, r *http.Request) error {
 		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post", "none"},
 		"client_id_metadata_document_supported": true,
 	})
+	return nil
+}
+
+// resource tells clients of the MCP server who logs people in.
+func resource(w http.ResponseWriter, r *http.Request) error {
+	base := answer.Base(r)
+	answer.JSON(w, http.StatusOK, map[string]any{"resource": base + "/mcp", "authorization_servers": []string{base}, "scopes_supported": []string{"openid", "profile", "read-repos"}})
 	return nil
 }
 
