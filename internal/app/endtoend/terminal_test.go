@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ml-intern/ml-intern/bench/modelserver"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -512,10 +513,18 @@ func TestCheck30_ShareTraces(t *testing.T) {
 	y := newYard(t)
 	y.follow("share")
 	x := y.converse(t)
-	say(x, "hello")
-	x.SeeAll("Goodbye.")
+	x.See("ml-intern traces off turns that off") // the session is open
 	say(x, "/share-traces")
 	x.SeeAll("private", "next save")
+	say(x, "hello")
+	x.SeeAll("Goodbye.")
+	for end := time.Now().Add(20 * time.Second); !slices.ContainsFunc(y.sim.Requests(), func(r hubsim.Request) bool { return strings.HasSuffix(r.Path, "/commit/main") && r.Status == 200 }); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the session was not uploaded")
+		}
+	}
+	say(x, "/share-traces")
+	x.SeeAll("Visibility: private")
 	say(x, "/share-traces maybe")
 	x.SeeAll("expected public, private")
 	say(x, "/share-traces public")
