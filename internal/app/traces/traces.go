@@ -58,7 +58,7 @@ func Open(o Options) (*Desk, error) {
 	d := &Desk{o: o}
 	var err error
 	d.Uploader, err = trace.New(trace.Options{
-		Queue: trace.OpenQueue(Folder(o.Loaded.Places)), Source: o.Source, Kinds: d.Kinds, Target: d.target,
+		Queue: trace.OpenQueue(Folder(o.Loaded.Places)), Source: o.Source, Wanted: d.Now, Target: d.target,
 		Scrubber: o.Scrubber, Changed: d.changed, Log: o.Log,
 	})
 	return d, err
@@ -93,18 +93,20 @@ func (d *Desk) byUser(key string) bool {
 	})
 }
 
-// Kinds are those that are wanted and have a token, and whose sessions they are.
-func (d *Desk) Kinds(ctx context.Context) (kinds []trace.Kind, user string) {
-	wanted, _ := d.Wanted() // what cannot be meant is told at the start
-	for _, kind := range wanted {
-		if kind == trace.Personal && d.turnedOff() {
+// Now is what is wanted and has a token.
+func (d *Desk) Now(ctx context.Context) (all []trace.Wanted) {
+	kinds, _ := d.Wanted() // what cannot be meant is told at the start
+	for _, kind := range kinds {
+		if kind == trace.Personal && d.turnedOff() || d.token(ctx, kind) == "" {
 			continue
 		}
-		if d.token(ctx, kind) != "" {
-			kinds = append(kinds, kind)
+		w := trace.Wanted{Kind: kind, User: d.o.User(), Repo: d.Repo()}
+		if kind == trace.Shared {
+			w.Repo = d.page(d.o.Loaded.Config.SessionDatasetRepo)
 		}
+		all = append(all, w)
 	}
-	return kinds, d.o.User()
+	return all
 }
 
 // turnedOff reports whether the user's file says so by now: another process may

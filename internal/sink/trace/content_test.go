@@ -78,7 +78,7 @@ func TestTooLargeIsSaid(t *testing.T) {
 	w.render = trace.Rows(trace.FormClaude, 300)
 	w.turn(id, "hi", "hello")
 	u := w.open()
-	if err := u.Queue().Mark(t.Context(), id, trace.Personal, "ann", 3); err != nil {
+	if err := u.Queue().Mark(t.Context(), id, trace.Wanted{Kind: trace.Personal, User: "ann"}, 3); err != nil {
 		t.Fatal(err)
 	}
 	out := u.Send(t.Context(), id, false)[0]
@@ -86,7 +86,7 @@ func TestTooLargeIsSaid(t *testing.T) {
 		t.Errorf("%+v, %+v", out, w.item())
 	}
 	w.render = trace.Rows(trace.FormClaude, trace.MostBytes)
-	if err := u.Queue().Mark(t.Context(), id, trace.Personal, "ann", 4); err != nil {
+	if err := u.Queue().Mark(t.Context(), id, trace.Wanted{Kind: trace.Personal, User: "ann"}, 4); err != nil {
 		t.Fatal(err)
 	}
 	if out := u.Send(t.Context(), id, false)[0]; !out.Sent || w.item().Error != "" {

@@ -90,9 +90,8 @@ func (u *Uploader) Left(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	kinds, _ := u.o.Kinds(ctx)
-	for _, kind := range kinds {
-		to, err := u.o.Target(ctx, kind)
+	for _, wanted := range u.o.Wanted(ctx) {
+		to, err := u.o.Target(ctx, wanted.Kind)
 		if err != nil {
 			continue
 		}
@@ -100,18 +99,19 @@ func (u *Uploader) Left(ctx context.Context) bool {
 		if place.Away || place.Refused != "" && place.Token == to.Token {
 			continue
 		}
-		if slices.ContainsFunc(due, func(session string) bool { return u.left(session, kind) }) {
+		if slices.ContainsFunc(due, func(session string) bool { return u.left(session, wanted.Kind, to.Repo) }) {
 			return true
 		}
 	}
 	return false
 }
 
-// left reports whether a session is due that nobody writes.
-func (u *Uploader) left(session string, kind Kind) bool {
+// left reports whether a session is due at a place, and nobody writes it.
+func (u *Uploader) left(session string, kind Kind, repo string) bool {
 	if _, held := u.o.Source.Held(session); held {
 		return false
 	}
 	record, _, err := u.o.Queue.Load(session)
-	return err == nil && record.Items[kind].Due()
+	item := record.Items[kind]
+	return err == nil && item.Due() && (item.Repo == "" || item.Repo == repo)
 }

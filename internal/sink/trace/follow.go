@@ -223,15 +223,15 @@ func (f *following) want(ctx context.Context, seq int64) {
 	if seq <= f.marked {
 		return
 	}
-	kinds, user := f.u.o.Kinds(ctx)
-	for _, kind := range kinds {
-		if err := f.u.o.Queue.Mark(ctx, f.session, kind, user, seq); err != nil {
+	all := f.u.o.Wanted(ctx)
+	for _, wanted := range all {
+		if err := f.u.o.Queue.Mark(ctx, f.session, wanted, seq); err != nil {
 			f.u.o.Log.Warn("an upload was not queued", "session_id", f.session, "error", err)
 			return
 		}
 		f.marked = seq
 	}
-	if len(kinds) > 0 {
+	if len(all) > 0 {
 		f.u.o.Changed(f.session)
 	}
 }

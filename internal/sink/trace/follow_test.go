@@ -319,7 +319,7 @@ func TestTheNextStartGoesOn(t *testing.T) {
 			if other != "gone" {
 				w.turn(other, "hi", "hello")
 			}
-			if err := q.Mark(t.Context(), other, trace.Personal, "ann", 3); err != nil {
+			if err := q.Mark(t.Context(), other, trace.Wanted{Kind: trace.Personal, User: "ann"}, 3); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -420,7 +420,7 @@ func TestAskedForByAPerson(t *testing.T) {
 		w := newWorld(t)
 		w.turn(id, "hi", "hello")
 		u := w.open()
-		if err := u.Queue().Mark(t.Context(), id, trace.Personal, "ann", 4); err != nil {
+		if err := u.Queue().Mark(t.Context(), id, trace.Wanted{Kind: trace.Personal, User: "ann"}, 4); err != nil {
 			t.Fatal(err)
 		}
 		w.fail = func(n int) error {
@@ -452,7 +452,7 @@ func TestAskedForByAPerson(t *testing.T) {
 		if err := u.Queue().TakeOut(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
-		if err := u.Queue().Mark(t.Context(), id, trace.Personal, "ann", 99); err != nil {
+		if err := u.Queue().Mark(t.Context(), id, trace.Wanted{Kind: trace.Personal, User: "ann"}, 99); err != nil {
 			t.Fatal(err)
 		}
 		if out := u.Send(t.Context(), id, true)[0]; out.Sent || w.item().Status() != trace.Failed || w.due() != "" {
@@ -515,7 +515,7 @@ func TestSessionsOfOthersStay(t *testing.T) {
 		w := newWorld(t)
 		w.turn(id, "hi", "hello")
 		u := w.open()
-		if err := u.Queue().Mark(t.Context(), id, trace.Personal, "bob", 3); err != nil {
+		if err := u.Queue().Mark(t.Context(), id, trace.Wanted{Kind: trace.Personal, User: "bob"}, 3); err != nil {
 			t.Fatal(err)
 		}
 		if out := u.Send(t.Context(), id, true)[0]; w.attempts() != 0 || !strings.Contains(out.Waits, "a session of bob, and ann is logged in") || w.due() != id {
@@ -556,7 +556,7 @@ func TestSentByAnother(t *testing.T) {
 		w := newWorld(t)
 		w.turn(id, "hi", "hello")
 		u := w.open()
-		if err := u.Queue().Mark(t.Context(), id, trace.Personal, "", 3); err != nil {
+		if err := u.Queue().Mark(t.Context(), id, trace.Wanted{Kind: trace.Personal, User: ""}, 3); err != nil {
 			t.Fatal(err)
 		}
 		w.fail = func(int) error { time.Sleep(time.Second); return nil }
@@ -567,6 +567,44 @@ func TestSentByAnother(t *testing.T) {
 			t.Errorf("%+v", out)
 		}
 		if out := <-done; !out.Sent || w.attempts() != 1 {
+			t.Errorf("%+v", out)
+		}
+	})
+}
+
+// A session goes where its own run wanted it, whatever the settings of another
+// folder name; a run of its own in which they name another data set, or a person,
+// sends it there, whole.
+func TestSessionsGoWhereTheyBelong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.turn(id, "hi", "hello")
+		u := w.open()
+		mark := func(seq int64) {
+			t.Helper()
+			if err := u.Queue().Mark(t.Context(), id, w.wanted(t.Context())[0], seq); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mark(3)
+		w.set(func() { w.page = "https://hub/datasets/acme/all" })
+		if out := u.Send(t.Context(), id, false)[0]; w.attempts() != 0 || !strings.Contains(out.Waits, "it goes to "+page) || u.Left(t.Context()) {
+			t.Errorf("%+v", out)
+		}
+		w.set(func() { w.page = page })
+		if out := u.Send(t.Context(), id, false)[0]; !out.Sent || out.Repo != page {
+			t.Errorf("%+v", out)
+		}
+		w.set(func() { w.page = "https://hub/datasets/acme/all" })
+		mark(3) // nothing new has been said
+		if out := u.Send(t.Context(), id, false)[0]; !out.Sent || out.Repo != w.page || w.item().Repo != w.page {
+			t.Errorf("%+v", out)
+		}
+		w.set(func() { w.page = page })
+		if err := u.Queue().Again(t.Context(), id, trace.Personal); err != nil {
+			t.Fatal(err)
+		}
+		if out := u.Send(t.Context(), id, true)[0]; !out.Sent || out.Repo != page {
 			t.Errorf("%+v", out)
 		}
 	})

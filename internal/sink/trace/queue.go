@@ -37,8 +37,8 @@ const (
 // newest event that an upload held: a later one is never taken for done by an
 // upload that began before it.
 type Item struct {
-	// Repo is the page of the data set; User is whose session it is, where that
-	// is known.
+	// Repo is the page of the data set that it goes to, User whose session it is;
+	// empty where that is not known yet.
 	Repo string `json:"repo,omitempty"`
 	User string `json:"user,omitempty"`
 	// Want is the event up to which the session is to be there, Done the one up
@@ -224,17 +224,21 @@ func (q *Queue) update(ctx context.Context, session string, change func(*Record)
 	return r, nil
 }
 
-// Mark wants a session to be sent up to an event. User is whose session it is.
-func (q *Queue) Mark(ctx context.Context, session string, kind Kind, user string, want int64) error {
+// Mark wants a session to be sent up to an event, as it is wanted: to another data
+// set than before it is sent anew.
+func (q *Queue) Mark(ctx context.Context, session string, as Wanted, want int64) error {
 	_, err := q.update(ctx, session, func(r *Record) {
-		item := r.Items[kind]
+		item := r.Items[as.Kind]
+		if as.Repo != "" && as.Repo != item.Repo {
+			item.Repo, item.Done, item.SHA256 = as.Repo, 0, ""
+		}
 		if want > item.Want {
 			item.Want, item.Stuck = want, false
 		}
-		if user != "" {
-			item.User = user
+		if as.User != "" {
+			item.User = as.User
 		}
-		r.Items[kind] = item
+		r.Items[as.Kind] = item
 	})
 	return err
 }

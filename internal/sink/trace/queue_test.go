@@ -48,7 +48,7 @@ func markMany(dir string) {
 	from, _ := strconv.Atoi(os.Getenv("TRACE_TEST_FROM"))
 	for i := range marks {
 		session := fmt.Sprint("s", i%4)
-		if err := q.Mark(context.Background(), session, trace.Personal, "ann", int64(from+i*writers)); err != nil {
+		if err := q.Mark(context.Background(), session, trace.Wanted{Kind: trace.Personal, User: "ann"}, int64(from+i*writers)); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
@@ -103,7 +103,7 @@ func sendAndDie(dir string) {
 		select {}
 	}
 	u := w.open()
-	if err := u.Queue().Mark(context.Background(), id, trace.Personal, "ann", 3); err != nil {
+	if err := u.Queue().Mark(context.Background(), id, trace.Wanted{Kind: trace.Personal, User: "ann"}, 3); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -143,7 +143,7 @@ func TestStaleUploadsNeverWin(t *testing.T) {
 		say := func() {
 			turns++
 			w.turn(id, fmt.Sprint("question ", turns, "."), "answer")
-			if err := u.Queue().Mark(context.Background(), id, trace.Personal, "ann", int64(len(w.logs[id]))); err != nil {
+			if err := u.Queue().Mark(context.Background(), id, trace.Wanted{Kind: trace.Personal, User: "ann"}, int64(len(w.logs[id]))); err != nil {
 				rt.Fatal(err)
 			}
 		}
@@ -179,7 +179,7 @@ func TestSpoiledFiles(t *testing.T) {
 	w := newWorld(t)
 	w.turn(id, "hi", "hello")
 	u := w.open()
-	if err := u.Queue().Mark(t.Context(), id, trace.Personal, "ann", 3); err != nil {
+	if err := u.Queue().Mark(t.Context(), id, trace.Wanted{Kind: trace.Personal, User: "ann"}, 3); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{id + ".upload.json", "places.json"} {
@@ -187,7 +187,7 @@ func TestSpoiledFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := u.Queue().Mark(t.Context(), id, trace.Personal, "ann", 5); err != nil {
+	if err := u.Queue().Mark(t.Context(), id, trace.Wanted{Kind: trace.Personal, User: "ann"}, 5); err != nil {
 		t.Fatal(err)
 	}
 	if out := u.Send(t.Context(), id, false)[0]; !out.Sent || w.item().Done == 0 {
@@ -199,7 +199,7 @@ func TestFilesAreForTheirOwner(t *testing.T) {
 	w := newWorld(t)
 	w.turn(id, "hi", "hello")
 	u := w.open()
-	if err := u.Queue().Mark(t.Context(), id, trace.Personal, "ann", 3); err != nil {
+	if err := u.Queue().Mark(t.Context(), id, trace.Wanted{Kind: trace.Personal, User: "ann"}, 3); err != nil {
 		t.Fatal(err)
 	}
 	u.Send(t.Context(), id, false)
@@ -219,7 +219,7 @@ func TestFilesAreForTheirOwner(t *testing.T) {
 func TestHold(t *testing.T) {
 	q := trace.OpenQueue(t.TempDir())
 	q.Hold(id)() // there is nothing to hold
-	if err := q.Mark(t.Context(), id, trace.Personal, "", 1); err != nil {
+	if err := q.Mark(t.Context(), id, trace.Wanted{Kind: trace.Personal, User: ""}, 1); err != nil {
 		t.Fatal(err)
 	}
 	release := q.Hold(id)

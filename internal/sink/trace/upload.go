@@ -43,10 +43,9 @@ type Target struct {
 type Options struct {
 	Queue  *Queue
 	Source Source
-	// Kinds are those that are wanted now, without asking anybody; none where the
-	// settings want none or nobody is logged in. User is whose sessions these
-	// are, empty where that is not known yet.
-	Kinds func(ctx context.Context) (kinds []Kind, user string)
+	// Wanted is what is wanted now, without asking anybody: nothing where the
+	// settings want nothing or nobody is logged in.
+	Wanted func(ctx context.Context) []Wanted
 	// Target is where a kind goes; it may ask the Hub who is logged in.
 	Target func(ctx context.Context, kind Kind) (Target, error)
 	// Scrubber knows what is secret now.
@@ -54,6 +53,13 @@ type Options struct {
 	// Changed is told of a session whose uploads stand otherwise; nil for nobody.
 	Changed func(session string)
 	Log     *slog.Logger
+}
+
+// Wanted is what is wanted of sessions: whose they are and which data set they go
+// to, empty where that is not known yet.
+type Wanted struct {
+	Kind       Kind
+	User, Repo string
 }
 
 // Uploader sends sessions. It may be used by several goroutines.
@@ -65,7 +71,7 @@ type Uploader struct {
 // New returns an uploader.
 func New(o Options) (*Uploader, error) {
 	switch {
-	case o.Queue == nil, o.Source == nil, o.Kinds == nil, o.Target == nil, o.Scrubber == nil, o.Log == nil:
+	case o.Queue == nil, o.Source == nil, o.Wanted == nil, o.Target == nil, o.Scrubber == nil, o.Log == nil:
 		return nil, errors.New("upload of traces: an option is missing")
 	}
 	if o.Changed == nil {
@@ -98,13 +104,12 @@ type Outcome struct {
 // Send sends what is left of a session, all kinds that are wanted. Now asks
 // places again that have refused, or are to be left alone for a while.
 func (u *Uploader) Send(ctx context.Context, session string, now bool) []Outcome {
-	kinds, _ := u.o.Kinds(ctx)
 	var out []Outcome
-	for _, kind := range kinds {
-		o := u.send(ctx, session, kind, now)
-		o.Session, o.Kind = session, kind
+	for _, wanted := range u.o.Wanted(ctx) {
+		o := u.send(ctx, session, wanted.Kind, now)
+		o.Session, o.Kind = session, wanted.Kind
 		if o.Err != nil {
-			u.o.Log.Warn("a session was not uploaded", "session_id", session, "kind", string(kind), "error", o.Err)
+			u.o.Log.Warn("a session was not uploaded", "session_id", session, "kind", string(wanted.Kind), "error", o.Err)
 		}
 		out = append(out, o)
 	}
@@ -134,6 +139,9 @@ func (u *Uploader) send(ctx context.Context, session string, kind Kind, now bool
 	}
 	if item.User != "" && to.User != "" && item.User != to.User {
 		return Outcome{Repo: to.Repo, Waits: fmt.Sprintf("it is a session of %s, and %s is logged in", item.User, to.User)}
+	}
+	if item.Repo != "" && item.Repo != to.Repo && !now {
+		return Outcome{Repo: item.Repo, Waits: fmt.Sprintf("it goes to %s, and the settings here name %s", item.Repo, to.Repo)}
 	}
 	if wait := u.closed(to, now); wait.Waits != "" || wait.Err != nil {
 		return wait

@@ -153,6 +153,7 @@ type world struct {
 	block  bool              // until the context ends
 	token  string
 	user   string
+	page   string
 	kinds  []trace.Kind
 	render trace.Render
 	secret []string
@@ -164,7 +165,7 @@ type world struct {
 func newWorld(t *testing.T) *world { return worldIn(t, t.TempDir()) }
 
 func worldIn(t *testing.T, dir string) *world {
-	return &world{T: t, shelf: newShelf(t), dir: dir, token: "t1", user: "ann", kinds: []trace.Kind{trace.Personal}, render: trace.Rows(trace.FormClaude, trace.MostBytes)}
+	return &world{T: t, shelf: newShelf(t), dir: dir, token: "t1", user: "ann", page: page, kinds: []trace.Kind{trace.Personal}, render: trace.Rows(trace.FormClaude, trace.MostBytes)}
 }
 
 // open is another run of the program.
@@ -172,11 +173,7 @@ func (w *world) open() *trace.Uploader {
 	w.Helper()
 	u, err := trace.New(trace.Options{
 		Queue: trace.OpenQueue(w.dir + "/uploads"), Source: w.shelf,
-		Kinds: func(context.Context) ([]trace.Kind, string) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			return w.kinds, w.user
-		},
+		Wanted: w.wanted,
 		Target: w.target, Scrubber: func() *redact.Scrubber { return redact.New(redact.Options{Held: w.secret}) },
 		Log: slog.New(slog.DiscardHandler),
 	})
@@ -186,12 +183,25 @@ func (w *world) open() *trace.Uploader {
 	return u
 }
 
+func (w *world) wanted(context.Context) (all []trace.Wanted) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, kind := range w.kinds {
+		repo := w.page
+		if kind == trace.Shared {
+			repo = "https://hub/datasets/all/rows"
+		}
+		all = append(all, trace.Wanted{Kind: kind, User: w.user, Repo: repo})
+	}
+	return all
+}
+
 const page = "https://hub/datasets/ann/ml-intern-sessions"
 
 func (w *world) target(_ context.Context, kind trace.Kind) (trace.Target, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	to := trace.Target{Repo: page, User: w.user, Token: w.token, Render: w.render}
+	to := trace.Target{Repo: w.page, User: w.user, Token: w.token, Render: w.render}
 	if kind == trace.Shared {
 		to.Repo, to.Render = "https://hub/datasets/all/rows", trace.Counters(w.dir+"/salt", w.user)
 	}

@@ -59,7 +59,7 @@ were uploaded or taken out before. What is there as it is is not sent again.`,
 
 // chosen are the sessions to send: those that are named are marked.
 func chosen(ctx context.Context, s *console.Streams, a *app.App, d *traces.Desk, args []string, all, yes bool) ([]string, error) {
-	if kinds, _ := d.Kinds(ctx); len(kinds) == 0 {
+	if len(d.Now(ctx)) == 0 {
 		_, err := d.Own(ctx, nil)
 		if err == nil {
 			err = errors.New("nothing is uploaded: save_sessions is off")
