@@ -234,7 +234,6 @@ func (s *Server) turn(change func(*Status)) {
 // counts as one that failed.
 const (
 	firstPause = time.Second
-	mostPause  = 30 * time.Second
 	mostTries  = 6
 	steady     = 20 * time.Second
 )
@@ -293,7 +292,7 @@ func (s *Server) relist(c catalog.Catalog) {
 
 // pause waits before the next try; asked says that somebody wants it now.
 func (s *Server) pause(tries int, err error, told func()) (asked bool) {
-	state, wait := Waiting, min(firstPause<<(tries-1), mostPause)
+	state := Waiting
 	var later <-chan time.Time
 	switch {
 	case errors.Is(err, login.ErrNeeded):
@@ -301,7 +300,7 @@ func (s *Server) pause(tries int, err error, told func()) (asked bool) {
 	case tries >= mostTries:
 		state = Failed
 	default:
-		t := time.NewTimer(wait)
+		t := time.NewTimer(firstPause << (tries - 1))
 		defer t.Stop()
 		later = t.C
 	}
