@@ -11,6 +11,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/traceset"
 	"github.com/ml-intern/ml-intern/internal/adapter/sessions/document"
+	"github.com/ml-intern/ml-intern/internal/app/saved"
 	"github.com/ml-intern/ml-intern/internal/domain/amount"
 	"github.com/ml-intern/ml-intern/internal/sink/trace"
 )
@@ -91,11 +92,14 @@ func (s *Standing) take(id string, kind trace.Kind, item trace.Item, p trace.Pla
 		return
 	}
 	w := Waiting{SessionID: id, Kind: kind, Why: item.Error}
+	if w.Why == "" {
+		w.Why = p.Refused + p.Error
+	}
 	if item.Due() && p.NotBefore.After(time.Now()) {
 		w.Until = p.NotBefore
 	}
-	if item.Error != "" && s.Error == "" {
-		s.Error = item.Error
+	if w.Why != "" && s.Error == "" {
+		s.Error = w.Why
 	}
 	s.Waiting = append(s.Waiting, w)
 }
@@ -135,7 +139,7 @@ func (s Standing) Text() string {
 		}
 		fmt.Fprintf(&b, "\n  %s, %s", w.SessionID, w.Kind)
 		if w.Why != "" {
-			b.WriteString(": " + w.Why)
+			b.WriteString(": " + saved.Line(w.Why))
 		}
 		if !w.Until.IsZero() {
 			b.WriteString("; again at " + w.Until.Local().Format("15:04:05"))
@@ -144,7 +148,7 @@ func (s Standing) Text() string {
 	if s.Error == "" {
 		b.WriteString(" Last error: none.")
 	} else {
-		b.WriteString("\nLast error: " + s.Error)
+		b.WriteString("\nLast error: " + saved.Line(s.Error))
 	}
 	return b.String()
 }

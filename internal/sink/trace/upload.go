@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -253,7 +254,7 @@ const textMost = 500
 
 func said(err error) string {
 	text := err.Error()
-	return text[:min(len(text), textMost)]
+	return strings.ToValidUTF8(text[:min(len(text), textMost)], "")
 }
 
 // reopen forgets the trouble that a place was in.
