@@ -15,6 +15,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/bench/modelserver"
 	"github.com/ml-intern/ml-intern/internal/platform/npmtest"
+	"github.com/ml-intern/ml-intern/internal/ui/acp/protocol/protocoltest"
 )
 
 // What plays the editor: the official client library, what it needs, and what
@@ -27,6 +28,10 @@ func editorPackages() []string {
 // sides fits the official schema.
 func TestEditors(t *testing.T) {
 	modules := npmtest.Install(t, editorPackages()...)
+	installed, err := os.ReadFile(filepath.Join(modules, "@agentclientprotocol/sdk/schema/v1/schema.json"))
+	if err != nil || !bytes.Equal(installed, protocoltest.Published()) {
+		t.Errorf("the schema that other tests use is not the one of this library: %v", err)
+	}
 	for _, scenario := range []string{"initialize", "load", "permission", "cancel", "settings", "several", "pictures", "servers", "killed"} {
 		t.Run(scenario, func(t *testing.T) {
 			t.Parallel()
