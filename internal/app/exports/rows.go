@@ -35,7 +35,7 @@ func (r Rows) Sessions(ctx context.Context, o Options) (Summary, error) {
 			e.sum.LeftOut++
 			return nil
 		}
-		line, err := r.line(found.Session, e.Scrubber)
+		line, err := r.line(ctx, found.Session, e.Scrubber)
 		if err == nil && line != nil {
 			line, err = e.clean(found.Session, line)
 		}
@@ -54,13 +54,13 @@ func (r Rows) Sessions(ctx context.Context, o Options) (Summary, error) {
 
 // line is the row of a session, nil for one that is left out. The sums that came with it
 // count where they are sound.
-func (r Rows) line(s *trajectory.Session, scrubber *redact.Scrubber) ([]byte, error) {
+func (r Rows) line(ctx context.Context, s *trajectory.Session, scrubber *redact.Scrubber) ([]byte, error) {
 	d := documentOf(s)
 	if r.Counters != nil {
 		if !transcript.Of(d).Answered() {
 			return nil, nil
 		}
-		content, err := r.Counters(s.User)(d, scrubber)
+		content, err := r.Counters(s.User)(ctx, d, scrubber)
 		return content.Bytes, err
 	}
 	out, err := row.New(d)

@@ -184,8 +184,8 @@ func (d *Desk) Own(ctx context.Context, client *hub.Client) (*traceset.Set, erro
 }
 
 // Render makes what is uploaded of a session, and the card beside it.
-func (d *Desk) Render(doc document.Document) (content trace.Content, card string, err error) {
-	content, err = trace.Rows(d.o.Loaded.Config.TraceFormat, trace.MostBytes)(doc, d.o.Scrubber())
+func (d *Desk) Render(ctx context.Context, doc document.Document) (content trace.Content, card string, err error) {
+	content, err = trace.Rows(d.o.Loaded.Config.TraceFormat, trace.MostBytes)(ctx, doc, d.o.Scrubber())
 	return content, d.card(), err
 }
 

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -50,8 +51,8 @@ type Content struct {
 	Cut int
 }
 
-// Render makes what is sent of a session.
-type Render func(d document.Document, s *redact.Scrubber) (Content, error)
+// Render makes what is sent of a session; for a long one that takes a moment.
+type Render func(ctx context.Context, d document.Document, s *redact.Scrubber) (Content, error)
 
 // MostBytes is how large an upload may be.
 const MostBytes = 50 << 20
@@ -63,7 +64,7 @@ func Rows(form string, most int) Render {
 	if form == FormSimple {
 		write = simple.WriteTranscript
 	}
-	return func(d document.Document, s *redact.Scrubber) (Content, error) {
+	return func(ctx context.Context, d document.Document, s *redact.Scrubber) (Content, error) {
 		t := transcript.Of(d)
 		if !t.Answered() {
 			return Content{}, errNoAnswer
@@ -74,7 +75,7 @@ func Rows(form string, most int) Render {
 			if length > 0 {
 				fits, out.Cut = t.Shortened(length)
 			}
-			raw, err := scrubbed(fits, write, s)
+			raw, err := scrubbed(ctx, fits, write, s)
 			if err != nil {
 				return Content{}, err
 			}
@@ -88,7 +89,7 @@ func Rows(form string, most int) Render {
 
 // scrubbed writes the rows without what is known to be a secret now. A row that
 // cannot be looked into is sent to nobody.
-func scrubbed(t transcript.Transcript, write func(w io.Writer, t transcript.Transcript) error, s *redact.Scrubber) ([]byte, error) {
+func scrubbed(ctx context.Context, t transcript.Transcript, write func(w io.Writer, t transcript.Transcript) error, s *redact.Scrubber) ([]byte, error) {
 	var rows bytes.Buffer
 	if err := write(&rows, t); err != nil {
 		return nil, err
@@ -96,6 +97,9 @@ func scrubbed(t transcript.Transcript, write func(w io.Writer, t transcript.Tran
 	var out []byte // only where something is to be removed
 	done := 0
 	for rest := rows.Bytes(); len(rest) > 0; {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		end := bytes.IndexByte(rest, '\n') + 1
 		clean, n, err := s.JSON(rest[:end])
 		if err != nil {
@@ -126,7 +130,7 @@ func day(d document.Document) string {
 // Counters renders what a session has used, and nothing that was said or done.
 // The user is told from others by a hash with a salt that only this machine has.
 func Counters(saltFile, user string) Render {
-	return func(d document.Document, s *redact.Scrubber) (Content, error) {
+	return func(_ context.Context, d document.Document, s *redact.Scrubber) (Content, error) {
 		if !transcript.Of(d).Answered() {
 			return Content{}, errNoAnswer
 		}

@@ -22,7 +22,7 @@ func TestScrubbedAtTheDoor(t *testing.T) {
 	token := "hf_" + strings.Repeat("Ab1", 12)
 	s.turn(id, "the door opens with open\"sesame and "+token, "fine")
 	for _, form := range []string{trace.FormClaude, trace.FormSimple} {
-		got, err := trace.Rows(form, trace.MostBytes)(doc(t, s, id), scrubber(`open"sesame`))
+		got, err := trace.Rows(form, trace.MostBytes)(t.Context(), doc(t, s, id), scrubber(`open"sesame`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,12 +49,12 @@ func TestLargeSessionsAreCut(t *testing.T) {
 		s.say(id, llm.Message{Role: llm.Assistant, Text: said, ToolCalls: []llm.ToolCall{{ID: call, Name: "read", Arguments: `{"path":"` + strings.Repeat("p", 5000) + `"}`}}})
 		s.tell(id, event.ToolOutput{Tool: "read", ToolCallID: call, Output: strings.Repeat("é", 30_000), Success: true})
 	}
-	whole, err := trace.Rows(trace.FormClaude, trace.MostBytes)(doc(t, s, id), scrubber())
+	whole, err := trace.Rows(trace.FormClaude, trace.MostBytes)(t.Context(), doc(t, s, id), scrubber())
 	if err != nil || whole.Cut != 0 || len(whole.Bytes) < 250_000 {
 		t.Fatalf("%d bytes, %d cut, %v", len(whole.Bytes), whole.Cut, err)
 	}
 	for _, most := range []int{240_000, 120_000, 45_000} {
-		got, err := trace.Rows(trace.FormClaude, most)(doc(t, s, id), scrubber())
+		got, err := trace.Rows(trace.FormClaude, most)(t.Context(), doc(t, s, id), scrubber())
 		if err != nil || len(got.Bytes) > most || got.Cut < 4 {
 			t.Errorf("%d: %d bytes, %d cut, %v", most, len(got.Bytes), got.Cut, err)
 		}
@@ -66,7 +66,7 @@ func TestLargeSessionsAreCut(t *testing.T) {
 			t.Errorf("%d: %d messages, %v", most, len(d.Messages), err)
 		}
 	}
-	if _, err := trace.Rows(trace.FormClaude, 20_000)(doc(t, s, id), scrubber()); err == nil || !strings.Contains(err.Error(), "without its long outputs, more than the") {
+	if _, err := trace.Rows(trace.FormClaude, 20_000)(t.Context(), doc(t, s, id), scrubber()); err == nil || !strings.Contains(err.Error(), "without its long outputs, more than the") {
 		t.Errorf("%v", err)
 	}
 }
@@ -103,7 +103,7 @@ func TestCounters(t *testing.T) {
 	salt := t.TempDir() + "/sub/salt"
 	row := func(salt, user string) map[string]any {
 		t.Helper()
-		got, err := trace.Counters(salt, user)(doc(t, s, id), scrubber())
+		got, err := trace.Counters(salt, user)(t.Context(), doc(t, s, id), scrubber())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestDay(t *testing.T) {
 		"2026-01-02T23:59:59.000Z": "2026-01-02", "2026-01-02T00:30:00+13:00": "2026-01-02", "2026-01-02": "2026-01-02", "": "0001-01-01", "no time at all": "0001-01-01",
 	} {
 		d.StartTime = start
-		got, err := trace.Rows(trace.FormClaude, trace.MostBytes)(d, scrubber())
+		got, err := trace.Rows(trace.FormClaude, trace.MostBytes)(t.Context(), d, scrubber())
 		if err != nil || got.Day != want {
 			t.Errorf("%q: %q, want %q, %v", start, got.Day, want, err)
 		}
@@ -152,11 +152,11 @@ func TestDay(t *testing.T) {
 func TestTheSameBytesAgain(t *testing.T) {
 	s := newShelf(t)
 	s.turn(id, "hi", "hello")
-	first, err := trace.Rows(trace.FormClaude, trace.MostBytes)(doc(t, s, id), scrubber())
+	first, err := trace.Rows(trace.FormClaude, trace.MostBytes)(t.Context(), doc(t, s, id), scrubber())
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := trace.Rows(trace.FormClaude, trace.MostBytes)(doc(t, s, id), scrubber())
+	again, err := trace.Rows(trace.FormClaude, trace.MostBytes)(t.Context(), doc(t, s, id), scrubber())
 	if err != nil || string(again.Bytes) != string(first.Bytes) {
 		t.Errorf("%v: %s\n%s", err, first.Bytes, again.Bytes)
 	}
@@ -177,7 +177,7 @@ func BenchmarkRows(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		got, err := trace.Rows(trace.FormClaude, trace.MostBytes)(d, scrub)
+		got, err := trace.Rows(trace.FormClaude, trace.MostBytes)(b.Context(), d, scrub)
 		if err != nil {
 			b.Fatal(err)
 		}

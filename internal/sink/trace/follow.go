@@ -40,7 +40,7 @@ type Follow func(ctx context.Context, after int64) iter.Seq2[event.Event, error]
 // and for at most 5 s more. A session in which nothing happens behind the event
 // after is left alone.
 func (u *Uploader) Follow(ctx context.Context, session string, after int64, r Rhythm, follow Follow) error {
-	f := &following{u: u, session: session, rhythm: r, seen: make(chan struct{}, 1), began: time.Now()}
+	f := &following{u: u, session: session, rhythm: r, seen: make(chan struct{}, 1)}
 	if record, ok, err := u.o.Queue.Load(session); err == nil && ok {
 		for _, item := range record.Items {
 			if item.At.After(f.sent) {
@@ -59,7 +59,6 @@ type following struct {
 	session string
 	rhythm  Rhythm
 	seen    chan struct{} // holds a token when there is news
-	began   time.Time
 
 	mu    sync.Mutex // guards what the collector tells
 	state news
@@ -259,10 +258,10 @@ func (f *following) took(all []Outcome) {
 
 // finish sends what is left until deadline, when ctx ends.
 func (f *following) finish(ctx context.Context, deadline time.Time, sending <-chan []Outcome) {
-	f.mark(ctx)
 	if sending != nil {
 		f.took(<-sending)
 	}
+	f.mark(ctx)
 	for ctx.Err() == nil {
 		s := f.look(false)
 		if !s.acted || s.seq == 0 && f.retry.IsZero() || f.away() || f.retry.After(deadline) {

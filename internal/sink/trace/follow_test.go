@@ -271,6 +271,36 @@ func TestTheEndDoesNotWaitLong(t *testing.T) {
 	})
 }
 
+// What came while the last upload was under way is in the queue when the end does
+// not get to it.
+func TestTheEndQueuesWhatItCannotSend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.fail = func(n int) error {
+			time.Sleep(2 * time.Second)
+			if n == 1 {
+				return nil
+			}
+			return &wire.Error{Kind: wire.Unreachable, Err: &net.DNSError{}}
+		}
+		u := w.open()
+		wait := w.run(u, 0, trace.Rhythm{Turns: 1})
+		w.turn(id, "one", "1")
+		synctest.Wait()
+		w.begin(id, "two")
+		if err := u.Queue().Mark(t.Context(), "other", trace.Wanted{Kind: trace.Personal}, 1); err != nil {
+			t.Fatal(err)
+		}
+		w.turn("other", "hi", "hello")
+		u.Send(t.Context(), "other", true) // finds no network
+		w.end(id)
+		wait()
+		if i := w.item(); !i.Due() || len(w.puts()) != 1 || !strings.Contains(w.due(), id) {
+			t.Errorf("%+v, due %q", i, w.due())
+		}
+	})
+}
+
 // Within its five seconds the end tries again, unless there is no network: then it
 // waits for nothing, and no process is left to wait.
 func TestTheEndTriesAgain(t *testing.T) {

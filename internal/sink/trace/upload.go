@@ -182,7 +182,7 @@ func (u *Uploader) transfer(ctx context.Context, session string, kind Kind, item
 		out.Err = u.failed(ctx, session, kind, "", true, err)
 		return out
 	}
-	content, err := to.Render(doc, u.o.Scrubber())
+	content, err := to.Render(ctx, doc, u.o.Scrubber())
 	switch {
 	case errors.Is(err, errNoAnswer):
 		out.Waits = errNoAnswer.Error()

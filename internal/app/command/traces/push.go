@@ -212,7 +212,7 @@ func preview(ctx context.Context, s *console.Streams, a *app.App, d *traces.Desk
 	if err != nil {
 		return err
 	}
-	content, _, err := d.Render(doc)
+	content, _, err := d.Render(ctx, doc)
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (s *sharing) this(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	content, card, err := s.desk.Render(doc)
+	content, card, err := s.desk.Render(ctx, doc)
 	if err != nil {
 		return fmt.Errorf("/share-traces this: %w", err)
 	}
