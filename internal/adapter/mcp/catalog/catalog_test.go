@@ -198,3 +198,30 @@ func FuzzTool(f *testing.F) {
 		}
 	})
 }
+
+// FuzzAnswer: whatever a server answers becomes a text of a bounded size.
+func FuzzAnswer(f *testing.F) {
+	for _, seed := range []string{
+		`{"content":[{"type":"text","text":"a"},{"type":"image","data":"AA==","mimeType":"image/png"}],"structuredContent":{"a":[1]}}`,
+		`{"content":[{"type":"resource","resource":{"uri":"x://1","blob":""}},{"type":"resource_link","uri":"x"}],"isError":true}`,
+		`{"content":null,"structuredContent":0}`, `{"content":[{"type":"tool_use"}]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var result mcp.CallToolResult
+		if json.Unmarshal(raw, &result) == nil {
+			if got := catalog.Answer(&result); !utf8.ValidString(got) || len(got) > 2*len(raw)+200*len(result.Content) {
+				t.Errorf("%q becomes %q", raw, got)
+			}
+		}
+		var contents mcp.ReadResourceResult
+		if json.Unmarshal(raw, &contents) == nil {
+			_ = catalog.Contents(&contents)
+		}
+		var prompt mcp.GetPromptResult
+		if json.Unmarshal(raw, &prompt) == nil {
+			_ = catalog.Wording(&prompt)
+		}
+	})
+}
