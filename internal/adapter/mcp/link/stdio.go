@@ -28,11 +28,10 @@ const (
 	leaveTime = 500 * time.Millisecond
 	// writeTime is how long a program may leave its input unread.
 	writeTime = 20 * time.Second
-	// Of what a program says about itself, lines up to sayBytes are kept, the last
-	// sayLast of them for the reason of its end, and sayMost are told in all.
+	// Of what a program says about itself, lines up to sayBytes are told, and the
+	// last sayLast of them are the reason of its end.
 	sayBytes = 1000
 	sayLast  = 5
-	sayMost  = 2000
 )
 
 // Command is a program that is a server.
@@ -66,8 +65,7 @@ type Process struct {
 	mu     sync.Mutex
 	queue  []json.RawMessage
 	last   []string // of its standard error
-	said   int
-	broken error // why nothing more comes
+	broken error    // why nothing more comes
 }
 
 // StartError is a program that could not be started: another try ends the same way.
@@ -247,15 +245,8 @@ func (p *Process) tell(line string) {
 	if len(p.last) > sayLast {
 		p.last = p.last[1:]
 	}
-	p.said++
-	said := p.said
 	p.mu.Unlock()
-	switch {
-	case said < sayMost:
-		p.say(line)
-	case said == sayMost:
-		p.say("(it says more than is kept)")
-	}
+	p.say(line)
 }
 
 // end notes why nothing more comes; the first reason counts, but the end of the

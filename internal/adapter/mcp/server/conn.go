@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -36,6 +37,7 @@ type conn struct {
 	life    context.Context
 	cut     context.CancelCauseFunc // ends all requests of the connection
 	changed chan struct{}           // holds a token: a list is another
+	told    atomic.Int64            // lines of the server for the log
 	catalog catalog.Catalog
 
 	work   sync.WaitGroup
@@ -116,7 +118,7 @@ func (c *conn) transport() (mcp.Transport, error) {
 	o := c.s.o
 	if o.URL == nil {
 		var err error
-		c.process, err = link.Start(link.Command{Argv: o.Argv, Dir: o.Dir, Env: o.Env, Say: func(line string) { o.Log(catalog.Line(line, 1000)) }})
+		c.process, err = link.Start(link.Command{Argv: o.Argv, Dir: o.Dir, Env: o.Env, Say: c.note})
 		return c.process, err
 	}
 	site := link.Site{URL: o.URL, Header: o.Header, Bearer: o.Bearer, Base: o.HTTP, Reads: o.SSE, Broken: func(err error) { c.cut(err) }}
@@ -141,7 +143,7 @@ func (c *conn) client() *mcp.Client {
 		}
 	}
 	options := &mcp.ClientOptions{
-		Logger:                      slog.New(slog.NewTextHandler(lines{o.Log}, nil)),
+		Logger:                      slog.New(slog.NewTextHandler(lines{c.note}, nil)),
 		Capabilities:                &mcp.ClientCapabilities{},
 		ElicitationHandler:          o.Elicit,
 		ToolListChangedHandler:      func(context.Context, *mcp.ToolListChangedRequest) { note() },
@@ -151,7 +153,7 @@ func (c *conn) client() *mcp.Client {
 		//lint:ignore SA1019 servers of the revisions in use send log lines, and ask for roots
 		LoggingMessageHandler: func(_ context.Context, r *mcp.LoggingMessageRequest) {
 			if r.Params != nil {
-				o.Log(said(r.Params.Data))
+				c.note(said(r.Params.Data))
 			}
 		},
 	}
@@ -177,20 +179,36 @@ func (c *conn) client() *mcp.Client {
 	return client
 }
 
+// mostNotes is how many lines of one connection are kept, noteChars how much of one.
+const (
+	mostNotes = 2000
+	noteChars = 1000
+)
+
+// note keeps a line of the server's for the operator.
+func (c *conn) note(line string) {
+	switch n := c.told.Add(1); {
+	case n < mostNotes:
+		c.s.o.Log(catalog.Line(line, noteChars))
+	case n == mostNotes:
+		c.s.o.Log("it says more than is kept")
+	}
+}
+
 // said is a log line of a server.
 func said(data any) string {
 	raw, err := json.Marshal(data)
 	if err != nil {
 		return "a log line that cannot be read"
 	}
-	return catalog.Line(string(raw), 1000)
+	return string(raw)
 }
 
 // lines passes the library's own log on.
 type lines struct{ log func(string) }
 
 func (l lines) Write(p []byte) (int, error) {
-	l.log(catalog.Line(string(p), 1000))
+	l.log(string(p))
 	return len(p), nil
 }
 

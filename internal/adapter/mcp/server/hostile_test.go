@@ -132,8 +132,8 @@ func TestManyTools(t *testing.T) {
 
 // A stream that never ends does not keep a call for ever, and costs no memory.
 func TestEndlessStream(t *testing.T) {
-	o := self(t, "stream")
-	o.Silence = time.Second
+	o, notes := self(t, "stream"), &seen{}
+	o.Silence, o.Log = time.Second, notes.log
 	s := start(t, o)
 	ready(t, s)
 	var before, after runtime.MemStats
@@ -147,6 +147,11 @@ func TestEndlessStream(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 16<<20 {
 		t.Errorf("%d MB are held", grown>>20)
+	}
+	notes.mu.Lock()
+	defer notes.mu.Unlock()
+	if n := len(notes.logged); n < 100 || n > 2000+10 || !slices.Contains(notes.logged, "it says more than is kept") {
+		t.Errorf("%d lines are kept", n)
 	}
 }
 
