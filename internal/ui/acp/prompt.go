@@ -72,14 +72,16 @@ func (one *session) enqueue() *prompt {
 	return p
 }
 
-// step takes a prompt out of the line and lets the next one begin.
-func (one *session) step(p *prompt) {
+// step takes a prompt out of the line and lets the next one begin, unless the
+// editor, whose call ctx was, has gone: the others end like this one then.
+func (one *session) step(ctx context.Context, p *prompt) {
 	p.cancel()
+	gone := ctx.Err() != nil && !errors.Is(context.Cause(ctx), wire.ErrGivenUp)
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	at := slices.Index(one.line, p)
 	one.line = slices.Delete(one.line, at, at+1)
-	if at == 0 && len(one.line) > 0 {
+	if at == 0 && len(one.line) > 0 && !gone {
 		close(one.line[0].ready)
 	}
 }
@@ -105,7 +107,7 @@ func (one *session) cancel() {
 // call: an answer that is not wanted any more cancels it, an editor that has gone
 // leaves it to the session.
 func (one *session) say(ctx context.Context, p *prompt, blocks []protocol.Block) (string, error) {
-	defer one.step(p)
+	defer one.step(ctx, p)
 	one.act()
 	stop := context.AfterFunc(ctx, func() {
 		if errors.Is(context.Cause(ctx), wire.ErrGivenUp) {
