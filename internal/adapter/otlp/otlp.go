@@ -29,7 +29,6 @@ type Collector struct {
 	HTTP    *http.Client
 	// Timeout bounds one request; 0 is 10 seconds.
 	Timeout time.Duration
-	Version string // the program's
 }
 
 const (

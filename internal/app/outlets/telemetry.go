@@ -43,7 +43,7 @@ func openTelemetry(o Options) (live.Follower, error) {
 	return func(ctx context.Context, c *live.Chapter) error {
 		t, err := describe(o, c)
 		if err == nil {
-			err = send(ctx, o, &t, traces, metrics)
+			err = send(ctx, &t, traces, metrics)
 		}
 		if err != nil {
 			return err
@@ -64,7 +64,7 @@ func signal(o Options, name string) (*otlp.Collector, error) {
 	if !slices.Contains(kinds, "otlp") {
 		return nil, fmt.Errorf("OTEL_%s_EXPORTER is %q: only otlp and none are known, no telemetry is sent", name, strings.Join(kinds, ","))
 	}
-	c := &otlp.Collector{URL: strings.TrimSpace(o.Loaded.Env("OTEL_EXPORTER_OTLP_" + name + "_ENDPOINT"))}
+	c := &otlp.Collector{HTTP: o.HTTP, URL: strings.TrimSpace(o.Loaded.Env("OTEL_EXPORTER_OTLP_" + name + "_ENDPOINT"))}
 	if c.URL == "" {
 		c.URL = strings.TrimRight(env("ENDPOINT"), "/") + "/v1/" + strings.ToLower(name)
 	}
@@ -141,15 +141,13 @@ func parent(text string) trace.SpanContext {
 }
 
 // send makes the senders of what has a collector.
-func send(ctx context.Context, o Options, t *telemetry.Options, traces, metrics *otlp.Collector) error {
+func send(ctx context.Context, t *telemetry.Options, traces, metrics *otlp.Collector) error {
 	if metrics != nil {
-		metrics.HTTP = o.HTTP
 		t.Metrics = metric.NewPeriodicReader(otlp.Metrics(*metrics))
 	}
 	if traces == nil {
 		return nil
 	}
-	traces.HTTP = o.HTTP
 	var err error
 	t.Spans, err = otlp.Traces(ctx, *traces)
 	t.Again = func(err error) (time.Duration, bool) {
