@@ -60,6 +60,7 @@ type Conn struct {
 	lastID  int64
 	waiting map[string]chan reply              // our calls, by id
 	running map[string]context.CancelCauseFunc // theirs, by id
+	ended   bool                               // they are not heard any more
 	broken  error                              // why nothing can be written any more
 	fail    context.CancelCauseFunc            // ends Serve
 }
@@ -82,8 +83,9 @@ var ErrGone = errors.New("the other side of the connection is gone")
 var ErrGivenUp = errors.New("the call was given up")
 
 // Serve reads frames until the other side ends them, the connection breaks or
-// ctx is done, and returns when all work on calls is done. The end of the frames
-// is no error. A reader that cannot be interrupted is left to the end of the
+// ctx is done, and returns when all work on calls is done: it is told to end, and
+// each call that came is still answered where that can be written. The end of
+// the frames is no error. A reader that cannot be interrupted is left to the end of the
 // process.
 func (c *Conn) Serve(ctx context.Context, h Handler) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -123,7 +125,8 @@ func (c *Conn) take(ctx context.Context, lines <-chan line) error {
 	}
 }
 
-// hangUp tells all who wait for an answer that none comes.
+// hangUp tells all who wait for an answer that none comes. From here on only
+// answers are written: the other side may have closed but one direction.
 func (c *Conn) hangUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -131,9 +134,16 @@ func (c *Conn) hangUp() {
 		delete(c.waiting, id)
 		wait <- reply{err: ErrGone} // there is room for it
 	}
-	if c.broken == nil {
-		c.broken = ErrGone
+	c.ended = true
+}
+
+// gone is why nothing new can be said to the other side; nil while it can. The
+// caller holds mu.
+func (c *Conn) gone() error {
+	if c.broken == nil && c.ended {
+		return ErrGone
 	}
+	return c.broken
 }
 
 // frame takes one frame.
@@ -265,6 +275,12 @@ func (c *Conn) sent(err error) {
 
 // Notify sends a notification.
 func (c *Conn) Notify(method string, params any) error {
+	c.mu.Lock()
+	gone := c.gone()
+	c.mu.Unlock()
+	if gone != nil {
+		return gone
+	}
 	return c.write(message{Version: version, Method: method, Params: params})
 }
 
@@ -273,9 +289,9 @@ func (c *Conn) Notify(method string, params any) error {
 func (c *Conn) Call(ctx context.Context, method string, params, result any) error {
 	wait := make(chan reply, 1)
 	c.mu.Lock()
-	if c.broken != nil {
-		defer c.mu.Unlock()
-		return c.broken
+	if gone := c.gone(); gone != nil {
+		c.mu.Unlock()
+		return gone
 	}
 	c.lastID++
 	id := strconv.FormatInt(c.lastID, 10)
