@@ -50,8 +50,9 @@ type Loaded struct {
 	Trusted   bool   // the folder's own files may change everything
 	UserFile  string // the user's settings file, which need not exist
 
-	env  *environ.Env
-	tree *layer.Tree
+	env      *environ.Env
+	tree     *layer.Tree
+	withheld []string
 }
 
 // The settings and their faults, as the table describes them.
@@ -85,7 +86,7 @@ func Load(ctx context.Context, o Options) (*Loaded, error) {
 	r.Read()
 	r.flags(o.Flags)
 	r.environment()
-	l.Config, l.Warnings = r.Config, r.Warnings
+	l.Config, l.Warnings, l.withheld = r.Config, r.Warnings, r.withheld
 	l.finish()
 	return l, r.Problems.Err()
 }
@@ -94,6 +95,9 @@ func Load(ctx context.Context, o Options) (*Loaded, error) {
 type reader struct {
 	schema.Reader
 	env *environ.Env
+	// withheld are the keys that a project's settings may not have, for want of
+	// trust.
+	withheld []string
 }
 
 // locate finds folders and the environment, before any setting is known.
@@ -187,9 +191,9 @@ func (r *reader) projectFile(path string, trusted bool) {
 		return
 	}
 	if !trusted {
-		if closed := keepOpen(object, ""); len(closed) > 0 {
+		if r.withheld = keepOpen(object, ""); len(r.withheld) > 0 {
 			r.Warnings = append(r.Warnings, Warning{Where: path, Reason: fmt.Sprintf(
-				"%s ignored, because this folder is not trusted (ml-intern trust)", strings.Join(closed, ", "))})
+				"%s ignored, because this folder is not trusted (ml-intern trust)", strings.Join(r.withheld, ", "))})
 		}
 	}
 	r.addRules(object)

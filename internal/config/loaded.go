@@ -27,6 +27,26 @@ func (l *Loaded) EnvSource(name string) string { return l.env.Source(name) }
 // EnvFiles lists the .env files that were read and the names taken from each.
 func (l *Loaded) EnvFiles() []environ.File { return l.env.Files() }
 
+// Withheld is what a file of a folder that is not trusted would set if it were.
+type Withheld struct {
+	Path  string
+	Names []string // keys as JSON pointers, or variables
+}
+
+// Withheld lists what does not count for want of trust in the folder.
+func (l *Loaded) Withheld() []Withheld {
+	var all []Withheld
+	if len(l.withheld) > 0 {
+		all = append(all, Withheld{l.ProjectFile(), l.withheld})
+	}
+	for _, f := range l.EnvFiles() {
+		if len(f.Ignored) > 0 {
+			all = append(all, Withheld{f.Path, f.Ignored})
+		}
+	}
+	return all
+}
+
 // Environ lists the effective environment as "NAME=value", sorted, secrets
 // included: what a child may see is for the caller to decide.
 func (l *Loaded) Environ() []string {

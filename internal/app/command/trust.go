@@ -9,9 +9,8 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
-	"github.com/ml-intern/ml-intern/internal/app/hooks"
+	"github.com/ml-intern/ml-intern/internal/app/trust"
 	"github.com/ml-intern/ml-intern/internal/config"
-	"github.com/ml-intern/ml-intern/internal/config/place"
 )
 
 func newTrust(s *console.Streams) *cobra.Command {
@@ -29,36 +28,28 @@ DIR, or to DIR itself.`,
 			if len(args) > 0 {
 				dir = app.Absolute(args[0], s.Dir)
 			}
-			return trust(ctx, s, dir, revoke)
+			return changeTrust(ctx, s, dir, revoke)
 		}),
 	}
 	cmd.Flags().BoolVar(&revoke, "revoke", false, "take the trust back")
 	return cmd
 }
 
-func trust(ctx context.Context, s *console.Streams, dir string, revoke bool) error {
+func changeTrust(ctx context.Context, s *console.Streams, dir string, revoke bool) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return console.Usage("%s is not a directory", dir)
 	}
-	l, err := config.Load(ctx, config.Options{Dir: dir, Environ: s.Environ})
+	o := config.Options{Dir: dir, Environ: s.Environ}
+	l, err := config.Load(ctx, o)
 	if l == nil {
 		return err
 	}
-	root := l.RepoRoot
-	if root == "" {
-		root = l.Dir
-	}
-	list := place.OpenTrust(l.Places.TrustFile())
 	if revoke {
-		if err := list.Revoke(root); err != nil {
+		if err := l.TrustList().Revoke(l.Root()); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(s.Out, "%s is no longer trusted\n", root)
+		_, err := fmt.Fprintf(s.Out, "%s is no longer trusted\n", l.Root())
 		return err
 	}
-	if err := list.Trust(root); err != nil {
-		return err
-	}
-	fmt.Fprintf(s.Out, "%s is trusted\n", root)
-	return hooks.Greet(ctx, s.Out, config.Options{Dir: dir, Environ: s.Environ})
+	return trust.Give(ctx, s.Out, l, o)
 }

@@ -88,18 +88,23 @@ func ProjectCommands(l *config.Loaded) string { return filepath.Join(root(l), ow
 // root is the folder that trust is given to.
 func root(l *config.Loaded) string { return cmp.Or(l.RepoRoot, l.Dir) }
 
-// Warnings are lines for the person: what is left out and why. A project that
-// others have written for is told of only where it has something of this
-// program's.
-func (s *Set) Warnings() []string {
-	var lines []string
+// Own are those of Passed that were written for this program.
+func (s *Set) Own() []string {
 	var passed []string
 	for _, dir := range s.Passed {
 		if filepath.Base(filepath.Dir(dir)) == own {
 			passed = append(passed, dir)
 		}
 	}
-	if len(passed) > 0 {
+	return passed
+}
+
+// Warnings are lines for the person: what is left out and why. A project that
+// others have written for is told of only where it has something of this
+// program's.
+func (s *Set) Warnings() []string {
+	var lines []string
+	if passed := s.Own(); len(passed) > 0 {
 		lines = append(lines, fmt.Sprintf("%s: not read, because this folder is not trusted (ml-intern trust)", strings.Join(passed, ", ")))
 	}
 	for _, p := range s.Problems {

@@ -21,6 +21,8 @@ func OpenTrust(path string) Trust { return Trust{path} }
 
 type trustFile struct {
 	Folders []string `json:"folders"`
+	// Refused are those that nobody is to be asked about.
+	Refused []string `json:"refused,omitempty"`
 	// Hooks is, by folder, the mark of the project's hooks that were seen last.
 	Hooks map[string]string `json:"hooks,omitempty"`
 }
@@ -61,13 +63,42 @@ func (t Trust) read() (list trustFile, err error) {
 
 // Trust puts a folder on the list.
 func (t Trust) Trust(dir string) error {
-	return t.change(dir, func(list *trustFile, real string) { list.Folders = append(list.Folders, real) })
+	return t.change(dir, func(list *trustFile, real string) {
+		list.Folders = append(list.Folders, real)
+		list.Refused = without(list.Refused, real)
+	})
 }
 
-// Revoke takes a folder off the list.
+// Refuse keeps that a folder is not to be trusted, nor asked about.
+func (t Trust) Refuse(dir string) error {
+	return t.change(dir, func(list *trustFile, real string) {
+		list.Folders = without(list.Folders, real)
+		list.Refused = append(without(list.Refused, real), real)
+		delete(list.Hooks, real)
+	})
+}
+
+// Refused reports whether nobody is to be asked about a folder.
+func (t Trust) Refused(dir string) (bool, error) {
+	list, err := t.read()
+	if err != nil || len(list.Refused) == 0 {
+		return false, err
+	}
+	real, err := realPath(dir)
+	if err != nil {
+		return false, err
+	}
+	return slices.Contains(list.Refused, real), nil
+}
+
+func without(folders []string, real string) []string {
+	return slices.DeleteFunc(folders, func(f string) bool { return f == real })
+}
+
+// Revoke takes a folder off the list, and what was refused back.
 func (t Trust) Revoke(dir string) error {
 	return t.change(dir, func(list *trustFile, real string) {
-		list.Folders = slices.DeleteFunc(list.Folders, func(f string) bool { return f == real })
+		list.Folders, list.Refused = without(list.Folders, real), without(list.Refused, real)
 		delete(list.Hooks, real)
 	})
 }

@@ -57,6 +57,9 @@ func modes() []string { return []string{"ask", "auto-edit", "plan"} }
 func Run(ctx context.Context, s *console.Streams, o Options) (int, error) {
 	w := &warner{print: o.App.Warn, lines: make(chan string, mostWarnings)}
 	o.App.Warn = w.warn
+	if err := o.trust(ctx, s); err != nil {
+		return 0, err
+	}
 	a, err := app.New(ctx, o.App)
 	if err != nil {
 		return 0, err

@@ -5,11 +5,28 @@ import (
 	"slices"
 
 	"github.com/ml-intern/ml-intern/internal/app"
+	"github.com/ml-intern/ml-intern/internal/app/command/console"
 	"github.com/ml-intern/ml-intern/internal/app/detach"
+	"github.com/ml-intern/ml-intern/internal/app/trust"
+	"github.com/ml-intern/ml-intern/internal/config"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal"
 	"github.com/ml-intern/ml-intern/internal/ui/terminal/dialog"
 )
+
+// trust asks whether the folder is trusted, where it brings something along and
+// somebody can be asked.
+func (o Options) trust(ctx context.Context, s *console.Streams) error {
+	if o.Attach != "" || !s.InTTY || !s.OutTTY {
+		return nil
+	}
+	from := config.Options{Dir: o.App.Dir, Environ: o.App.Environ, Flags: o.App.Flags, Trust: o.App.Trust}
+	l, err := config.Load(ctx, from)
+	if err != nil {
+		return nil // it is told when the program is made
+	}
+	return trust.Ask(ctx, s.In, s.Out, l, from)
+}
 
 // detachable reports whether the session can live without this terminal: it is
 // kept on disk, and its Hub is not simulated inside this process.
