@@ -6,15 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command/console"
-	"github.com/ml-intern/ml-intern/internal/app/oneshot"
-	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
+	"github.com/ml-intern/ml-intern/internal/engine/policy"
 	"github.com/ml-intern/ml-intern/internal/platform/plain"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
 )
@@ -107,7 +108,7 @@ func newToolsShow(s *console.Streams) *cobra.Command {
 				return err
 			}
 			defer a.Close()
-			if err := oneshot.Check(all, []oneshot.Call{{Name: args[0]}}); err != nil {
+			if err := known(all, args[0]); err != nil {
 				return err
 			}
 			for _, t := range all {
@@ -152,11 +153,17 @@ run with exit code 1; a call that needs an approval fails without --yes.`,
 	return cmd
 }
 
-func toolCalls(args []string) ([]oneshot.Call, error) {
+// toolCall is a call from the command line; its arguments are a JSON object.
+type toolCall struct {
+	name      string
+	arguments json.RawMessage
+}
+
+func toolCalls(args []string) ([]toolCall, error) {
 	if len(args)%2 != 0 {
 		return nil, console.Usage("%s has no arguments: give a JSON object after every name, {} for none", args[len(args)-1])
 	}
-	var calls []oneshot.Call
+	var calls []toolCall
 	for i := 0; i < len(args); i += 2 {
 		var object map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(args[i+1]), &object); err != nil || object == nil {
@@ -165,36 +172,64 @@ func toolCalls(args []string) ([]oneshot.Call, error) {
 			}
 			return nil, console.Usage("the arguments of %s are not a JSON object: %w", args[i], err)
 		}
-		calls = append(calls, oneshot.Call{Name: args[i], Arguments: json.RawMessage(args[i+1])})
+		calls = append(calls, toolCall{args[i], json.RawMessage(args[i+1])})
 	}
 	return calls, nil
 }
 
-func callTools(ctx context.Context, s *console.Streams, calls []oneshot.Call, yes bool) error {
-	a, all, err := tools(ctx, s)
+// known refuses a name that no tool has.
+func known(tools []tool.Tool, name string) error {
+	if !slices.ContainsFunc(tools, func(t tool.Tool) bool { return t.Spec().Name == name }) {
+		return console.Usage("there is no tool %q (ml-intern tools list shows them)", name)
+	}
+	return nil
+}
+
+// closeTime is how long the tools may take to end: sandboxes are deleted.
+const closeTime = 30 * time.Second
+
+func callTools(ctx context.Context, s *console.Streams, calls []toolCall, yes bool) (err error) {
+	a, err := s.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	if err := oneshot.Check(all, calls); err != nil {
+	session, err := a.Direct(ctx, false)
+	if err != nil {
 		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+		defer cancel()
+		if closed := session.Close(ctx); err == nil {
+			err = closed
+		}
+	}()
+	for _, c := range calls {
+		if err := known(session.Tools(), c.name); err != nil {
+			return err
+		}
+	}
+	if yes {
+		session.Approve()
 	}
 	stop, release := console.StopSignals(ctx, 0)
 	defer release()
-	err = a.CallTools(stop, oneshot.Run{
-		Calls: calls, Approve: yes,
-		Output: func(out event.ToolOutput) { fmt.Fprintln(s.Out, strings.TrimRight(shown(s, out.Output), "\n")) },
-		Log:    func(l event.ToolLog) { fmt.Fprintf(s.Err, "%s: %s\n", l.Tool, plain.String(l.Log)) },
-	})
-	switch {
-	case err == nil:
-		return nil
-	case stop.Err() != nil:
-		return &console.ExitError{Code: console.StopCode(stop), Err: context.Cause(stop)}
-	case errors.Is(err, oneshot.ErrFailed):
-		return console.Silent(headless.ExitFailure)
+	for _, c := range calls {
+		out := session.Call(stop, c.name, c.arguments, func(line string) { fmt.Fprintf(s.Err, "%s: %s\n", c.name, plain.String(a.Scrub(line))) })
+		if stop.Err() != nil {
+			return &console.ExitError{Code: console.StopCode(stop), Err: context.Cause(stop)}
+		}
+		fmt.Fprintln(s.Out, strings.TrimRight(shown(s, a.Scrub(out.Output)), "\n"))
+		switch {
+		case out.Refused && out.Verdict.Action == policy.Ask && !out.Capped:
+			fmt.Fprintf(s.Err, "%s: this call needs an approval: --yes gives it\n", c.name)
+			return console.Silent(headless.ExitFailure)
+		case !out.OK:
+			return console.Silent(headless.ExitFailure)
+		}
 	}
-	return err
+	return nil
 }
 
 // shown is a result as it is printed: on a terminal nothing in it may steer.

@@ -1,8 +1,8 @@
-// Package direct runs tool calls that another program asks for: side by side, in
-// a session without a conversation and without a model of its own. Arguments are
+// Package direct runs tool calls that another program or a person asks for: side
+// by side, in a session without a conversation and without a model of its own. Arguments are
 // checked, rules and the cap hold, what is looked up is numbered and what was
 // read outside is remembered, as in every session. Nobody can be asked: what
-// would ask is refused. The package keeps no journal.
+// would ask is refused, unless all of it was approved before. The package keeps no journal.
 package direct
 
 import (
@@ -44,6 +44,7 @@ type Session struct {
 	plan    conversation.Plan
 	slots   chan struct{}
 	running sync.WaitGroup // tool goroutines
+	yes     bool           // to all that would ask
 
 	mu    sync.Mutex // guards what follows
 	calls int
@@ -74,6 +75,10 @@ func New(o setup.Options) (*Session, error) {
 	box.Attach(&companion.Session{SessionID: o.SessionID, Record: s.record, Money: s.budget, Cap: s.cap})
 	return s, nil
 }
+
+// Approve says yes to all that would ask. Calls that are refused, or are beyond the
+// cap, stay so. It is called before the first call.
+func (s *Session) Approve() { s.yes = true }
 
 // nowhere is the journal of a session that keeps none.
 type nowhere struct{}
@@ -159,7 +164,11 @@ func (s *Session) number() string {
 func (s *Session) judge(p *execution.Call) (v policy.Verdict, capped bool) {
 	blocks := map[string]*event.Block{}
 	v = approval.Judge(s.opts.Policy, p, s.sources, "", s.budget.Batch(s.cap()), blocks)
-	return v, blocks[p.ID] != nil && !v.Always
+	capped = blocks[p.ID] != nil && !v.Always
+	if s.yes && v.Action == policy.Ask && !capped {
+		v.Action = policy.Run
+	}
+	return v, capped
 }
 
 // enter waits for a place among the calls that run, and for those of its lane.
