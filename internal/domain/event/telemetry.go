@@ -117,3 +117,9 @@ func (CTAClick) Type() Type          { return TypeCTAClick }
 func (Conversion) Type() Type        { return TypeConversion }
 func (JobsBlocked) Type() Type       { return TypeJobsBlocked }
 func (CreditsTopUp) Type() Type      { return TypeCreditsTopUp }
+
+// What an estimate of a job's cost rests on.
+const (
+	PriceCatalog = "runtime_price_catalog"
+	PriceUnknown = "unknown_price"
+)

@@ -71,7 +71,7 @@ func TestRunToTheEnd(t *testing.T) {
 			t.Errorf("%+v", submit)
 		}
 		// 90 seconds are two started minutes at 0.40 USD an hour.
-		if len(done) != 1 || done[0].FinalStatus != "COMPLETED" || done[0].BillableSeconds != 120 || done[0].CostEstimateSource != price.Live || math.Abs(*done[0].EstimatedCostUSD-0.0133) > 0.0002 {
+		if len(done) != 1 || done[0].FinalStatus != "COMPLETED" || done[0].BillableSeconds != 120 || done[0].CostEstimateSource != event.PriceCatalog || math.Abs(*done[0].EstimatedCostUSD-0.0133) > 0.0002 {
 			t.Errorf("%+v", done)
 		}
 		if spend, _ := d.session.Spend("call_1"); spend.State != event.SpendSettled || *spend.MicroUSD != *r.ActualMicroUSD || *spend.MicroUSD < 13_000 || *spend.MicroUSD > 14_000 {

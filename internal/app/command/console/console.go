@@ -160,6 +160,20 @@ func WithoutRun(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// WithDefault makes a command that has only subcommands do what one of them does
+// where none is named, with that one's flags.
+func WithDefault(cmd, usual *cobra.Command) *cobra.Command {
+	refuse := WithoutRun(cmd).RunE
+	cmd.Flags().AddFlagSet(usual.Flags())
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return refuse(cmd, args)
+		}
+		return usual.RunE(cmd, args)
+	}
+	return cmd
+}
+
 // VersionLine names the program and its platform.
 func VersionLine() string {
 	return fmt.Sprintf("ml-intern %s %s/%s", app.Version(), runtime.GOOS, runtime.GOARCH)

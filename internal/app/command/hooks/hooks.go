@@ -28,13 +28,10 @@ func New(s *console.Streams) *cobra.Command {
 		Long: `Hooks are commands of yours that run beside the moments of a session: before
 and after a tool call, when you send a message, when the agent is done, when a
 job ends. The key hooks of the settings holds them.`,
-		Args: cobra.NoArgs,
 	}
 	list := newList(s)
-	cmd.RunE = list.RunE
-	cmd.Flags().AddFlagSet(list.Flags())
 	cmd.AddCommand(list, newTest(s))
-	return cmd
+	return console.WithDefault(cmd, list)
 }
 
 func newList(s *console.Streams) *cobra.Command {

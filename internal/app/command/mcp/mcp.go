@@ -34,8 +34,9 @@ func New(s *console.Streams) *cobra.Command {
 		Long: `Use servers of the Model Context Protocol, whose tools join the agent's own, or
 serve other agents. /mcp shows the servers of a conversation.`,
 	}
-	cmd.AddCommand(newList(s), newAdd(s), newRemove(s), newTest(s), newLogin(s), newLogout(s), mcpserve.New(s))
-	return console.WithoutRun(cmd)
+	list := newList(s)
+	cmd.AddCommand(list, newAdd(s), newRemove(s), newTest(s), newLogin(s), newLogout(s), mcpserve.New(s))
+	return console.WithDefault(cmd, list)
 }
 
 // with opens the program and its servers.

@@ -31,13 +31,10 @@ func New(s *console.Streams) *cobra.Command {
 		Long: `Notifications tell you elsewhere what a session comes to: in Slack, Discord,
 Teams, Telegram, ntfy, at an address of your own, on the desktop, or through a
 command. The key messaging of the settings holds the destinations.`,
-		Args: cobra.NoArgs,
 	}
 	list := newList(s)
-	cmd.RunE = list.RunE
-	cmd.Flags().AddFlagSet(list.Flags())
 	cmd.AddCommand(list, newTest(s))
-	return cmd
+	return console.WithDefault(cmd, list)
 }
 
 // load reads the settings and the destinations, and tells the warnings.

@@ -35,8 +35,9 @@ them, and that you begin with /NAME. Commands are Markdown files: prompts that
 trusted project, from skills and commands beside your settings, and some skills
 are built in.`,
 	}
-	cmd.AddCommand(newList(s), newShow(s), newNew(s), newCheck(s))
-	return console.WithoutRun(cmd)
+	list := newList(s)
+	cmd.AddCommand(list, newShow(s), newNew(s), newCheck(s))
+	return console.WithDefault(cmd, list)
 }
 
 // load reads what counts in the working directory.

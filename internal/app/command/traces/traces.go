@@ -31,8 +31,9 @@ number in ml-intern sessions list, or a path.`,
   ml-intern traces show 3f2b8c1e
   ml-intern traces off`,
 	}
-	cmd.AddCommand(newStatus(s), newPush(s), newShow(s), newVisibility(s), newDelete(s), newSwitch(s, true), newSwitch(s, false))
-	return console.WithoutRun(cmd)
+	status := newStatus(s)
+	cmd.AddCommand(status, newPush(s), newShow(s), newVisibility(s), newDelete(s), newSwitch(s, true), newSwitch(s, false))
+	return console.WithDefault(cmd, status)
 }
 
 // with runs do with the program and its uploads open.

@@ -48,7 +48,7 @@ func Spent(list price.List, j job.Job, rate *float64) (*int64, event.JobComplete
 	minutes := j.Minutes(time.Now())
 	done := event.JobComplete{
 		JobID: j.ID, Flavor: j.Flavor, FinalStatus: string(j.Status.Stage), WallTimeS: j.Durations.TotalSecs,
-		BillableSeconds: float64(minutes * 60), CostEstimateSource: "unknown",
+		BillableSeconds: float64(minutes * 60), CostEstimateSource: event.PriceUnknown,
 	}
 	if rate == nil {
 		p := request.Params{HardwareFlavor: j.Flavor}
@@ -62,6 +62,6 @@ func Spent(list price.List, j job.Job, rate *float64) (*int64, event.JobComplete
 	}
 	micro := price.MinutesMicroUSD(*rate, minutes)
 	cost := float64(micro) / 1e6
-	done.PriceUSDPerHour, done.EstimatedCostUSD, done.CostEstimateSource = rate, &cost, list.Source
+	done.PriceUSDPerHour, done.EstimatedCostUSD, done.CostEstimateSource = rate, &cost, event.PriceCatalog
 	return &micro, done
 }

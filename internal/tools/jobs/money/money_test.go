@@ -39,7 +39,7 @@ func TestSpent(t *testing.T) {
 	var j job.Job
 	j.Flavor, j.Status.Stage, j.Durations.RunningSecs = "t4-small", job.Completed, 61
 	micro, done := money.Spent(list, j, nil)
-	if micro == nil || *micro != 200_000 || done.BillableSeconds != 120 || *done.EstimatedCostUSD != 0.2 || done.CostEstimateSource != price.Live {
+	if micro == nil || *micro != 200_000 || done.BillableSeconds != 120 || *done.EstimatedCostUSD != 0.2 || done.CostEstimateSource != "runtime_price_catalog" {
 		t.Errorf("%v %+v", micro, done)
 	}
 	j.Expose = &job.Expose{Ports: []int{80}}
@@ -51,7 +51,7 @@ func TestSpent(t *testing.T) {
 		t.Errorf("at a fixed rate: %d", *micro)
 	}
 	j.Flavor = "h900"
-	if micro, done := money.Spent(list, j, nil); micro != nil || done.EstimatedCostUSD != nil || done.CostEstimateSource != "unknown" {
+	if micro, done := money.Spent(list, j, nil); micro != nil || done.EstimatedCostUSD != nil || done.CostEstimateSource != "unknown_price" {
 		t.Errorf("%v %+v", micro, done)
 	}
 }
