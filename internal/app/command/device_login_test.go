@@ -16,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ml-intern/ml-intern/internal/app/command/scripttest"
 	"github.com/ml-intern/ml-intern/internal/hubsim"
 	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
 	"github.com/ml-intern/ml-intern/internal/hubsim/hubsimtest"
@@ -213,8 +214,8 @@ func TestDeviceLoginScripts(t *testing.T) {
 			env.Values["lobby"] = l
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "mode": mode,
+		Cmds: scripttest.With(scripttest.Words{
+			"mode": mode,
 			// consent JSON: how the person at the browser answers
 			"consent": func(ts *testscript.TestScript, _ bool, args []string) {
 				var c identity.Consent
@@ -240,7 +241,7 @@ func TestDeviceLoginScripts(t *testing.T) {
 			},
 			// only NAMES...: which files hold tokens
 			"only": func(ts *testscript.TestScript, _ bool, args []string) { lobbyOf(ts).only(args...) },
-		},
+		}),
 	})
 }
 

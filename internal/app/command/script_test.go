@@ -1,23 +1,20 @@
 package command_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ml-intern/ml-intern/internal/app/command"
+	"github.com/ml-intern/ml-intern/internal/app/command/scripttest"
 )
 
 var update = flag.Bool("update", false, "write the golden parts of the scripts anew")
@@ -47,10 +44,10 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 		Setup:               setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "requests": requests, "sent": sent, "asked": asked, "normal": normal, "noesc": noEscape,
-			"narrow": narrow, "id": sessionID, "same": same, "mode": mode,
-		},
+		Cmds: scripttest.With(scripttest.Words{
+			"requests": requests, "sent": sent, "asked": asked, "normal": normal,
+			"id": sessionID, "mode": mode,
+		}),
 	})
 }
 
@@ -78,26 +75,6 @@ func setup(env *testscript.Env) error {
 }
 
 func worldOf(ts *testscript.TestScript) *world { return ts.Value("world").(*world) }
-
-// exits runs a program and checks its exit code: exits CODE PROGRAM ARGS...
-func exits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits CODE PROGRAM ARGS...")
-	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	code := 0
-	var failed *exec.ExitError
-	switch err := ts.Exec(args[1], args[2:]...); {
-	case errors.As(err, &failed):
-		code = failed.ExitCode()
-	case err != nil:
-		ts.Fatalf("%v", err)
-	}
-	if code != want {
-		ts.Fatalf("exit code %d, want %d", code, want)
-	}
-}
 
 // requests checks how many model calls there were.
 func requests(ts *testscript.TestScript, _ bool, args []string) {
@@ -164,22 +141,6 @@ func normal(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
 }
 
-// noEscape checks that an output steers no terminal.
-func noEscape(ts *testscript.TestScript, _ bool, args []string) {
-	if text := ts.ReadFile(args[0]); strings.ContainsAny(text, "\x1b\u009b\a\r") || !utf8.ValidString(text) {
-		ts.Fatalf("%s has control characters: %q", args[0], text)
-	}
-}
-
-// narrow checks that no line of an output is wider than a terminal.
-func narrow(ts *testscript.TestScript, _ bool, args []string) {
-	for line := range strings.Lines(ts.ReadFile(args[0])) {
-		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
-			ts.Fatalf("%d columns: %s", n, line)
-		}
-	}
-}
-
 // sessionID puts the id of the newest session into a variable: id NAME
 func sessionID(ts *testscript.TestScript, _ bool, args []string) {
 	paths, err := filepath.Glob(filepath.Join(ts.Getenv("STATE"), "sessions", "*", "journal.jsonl"))
@@ -196,13 +157,6 @@ func sessionID(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("there is no session")
 	}
 	ts.Setenv(args[0], id)
-}
-
-// same compares the bytes of two files.
-func same(ts *testscript.TestScript, neg bool, args []string) {
-	if bytes.Equal([]byte(ts.ReadFile(args[0])), []byte(ts.ReadFile(args[1]))) == neg {
-		ts.Fatalf("%s and %s", args[0], args[1])
-	}
 }
 
 // mode checks the permission bits of files: mode 0600 GLOB

@@ -5,12 +5,10 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ml-intern/ml-intern/internal/app/command"
+	"github.com/ml-intern/ml-intern/internal/app/command/scripttest"
 	"github.com/ml-intern/ml-intern/internal/hubsim"
 	"github.com/ml-intern/ml-intern/internal/hubsim/hubsimtest"
 )
@@ -43,9 +42,9 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update, Setup: setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "asked": asked, "pack": pack, "rows": rows, "noesc": noEscape, "keys": keys, "same": same, "odd": odd,
-		},
+		Cmds: scripttest.With(scripttest.Words{
+			"asked": asked, "pack": pack, "rows": rows, "keys": keys, "odd": odd,
+		}),
 	})
 }
 
@@ -63,23 +62,6 @@ func setup(env *testscript.Env) error {
 		env.Setenv(name, value)
 	}
 	return os.MkdirAll(home, 0o755)
-}
-
-// exits runs a program and checks its exit code: exits CODE PROGRAM ARGS...
-func exits(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	code := 0
-	var failed *exec.ExitError
-	switch err := ts.Exec(args[1], args[2:]...); {
-	case errors.As(err, &failed):
-		code = failed.ExitCode()
-	case err != nil:
-		ts.Fatalf("%v", err)
-	}
-	if code != want {
-		ts.Fatalf("exit code %d, want %d", code, want)
-	}
 }
 
 // asked checks whether the Hub was asked for a path that begins so since the
@@ -178,21 +160,7 @@ func keys(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// same compares the bytes of two files.
-func same(ts *testscript.TestScript, neg bool, args []string) {
-	if ts.ReadFile(args[0]) == ts.ReadFile(args[1]) == neg {
-		ts.Fatalf("%s and %s", ts.ReadFile(args[0]), ts.ReadFile(args[1]))
-	}
-}
-
 // odd copies a file to one with a name that would steer a terminal.
 func odd(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[1]), "a\x1b]0;x\a b.jsonl"), []byte(ts.ReadFile(args[0])), 0o600))
-}
-
-// noEscape checks that an output steers no terminal.
-func noEscape(ts *testscript.TestScript, _ bool, args []string) {
-	if text := ts.ReadFile(args[0]); strings.ContainsAny(text, "\x1b\a\r") {
-		ts.Fatalf("%q", text)
-	}
 }

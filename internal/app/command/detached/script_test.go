@@ -13,6 +13,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/app"
 	"github.com/ml-intern/ml-intern/internal/app/command"
+	"github.com/ml-intern/ml-intern/internal/app/command/scripttest"
 	"github.com/ml-intern/ml-intern/internal/app/detach"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 )
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, Setup: setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"id": id, "state": state, "noesc": noEscape, "narrow": narrow},
+		Cmds: scripttest.With(scripttest.Words{"id": id, "state": state}),
 	})
 }
 
@@ -98,20 +99,4 @@ func state(ts *testscript.TestScript, _ bool, args []string) {
 		last = info.State
 	}
 	ts.Fatalf("session %s is %q, not %q", args[0], last, args[1])
-}
-
-// noEscape checks that nothing steers a terminal: noesc stdout|stderr
-func noEscape(ts *testscript.TestScript, _ bool, args []string) {
-	if strings.Contains(ts.ReadFile(args[0]), "\x1b") {
-		ts.Fatalf("%s holds an escape", args[0])
-	}
-}
-
-// narrow checks that no line has more than 80 columns: narrow stdout|stderr
-func narrow(ts *testscript.TestScript, _ bool, args []string) {
-	for _, line := range strings.Split(ts.ReadFile(args[0]), "\n") {
-		if len([]rune(line)) > 80 {
-			ts.Fatalf("%d columns: %s", len([]rune(line)), line)
-		}
-	}
 }

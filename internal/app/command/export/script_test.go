@@ -2,16 +2,13 @@ package export_test
 
 import (
 	"context"
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -20,6 +17,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/repo"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/wire"
 	"github.com/ml-intern/ml-intern/internal/app/command"
+	"github.com/ml-intern/ml-intern/internal/app/command/scripttest"
 	"github.com/ml-intern/ml-intern/internal/hubsim"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
 	"github.com/ml-intern/ml-intern/internal/hubsim/fault"
@@ -36,9 +34,9 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, Setup: setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "noesc": noEscape, "plant": plant, "show": show, "titles": titles, "fault": addFault, "dated": dated, "asked": asked, "forget": forget, "columns": columns,
-		},
+		Cmds: scripttest.With(scripttest.Words{
+			"plant": plant, "show": show, "titles": titles, "fault": addFault, "dated": dated, "asked": asked, "forget": forget, "columns": columns,
+		}),
 	})
 }
 
@@ -66,30 +64,6 @@ func setup(env *testscript.Env) error {
 }
 
 func hubOf(ts *testscript.TestScript) *hub.Client { return ts.Value("hub").(*hub.Client) }
-
-// exits runs a program and checks its exit code: exits CODE PROGRAM ARGS...
-func exits(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	code := 0
-	var failed *exec.ExitError
-	switch err := ts.Exec(args[1], args[2:]...); {
-	case errors.As(err, &failed):
-		code = failed.ExitCode()
-	case err != nil:
-		ts.Fatalf("%v", err)
-	}
-	if code != want {
-		ts.Fatalf("exit code %d, want %d", code, want)
-	}
-}
-
-// noEscape checks that an output steers no terminal.
-func noEscape(ts *testscript.TestScript, _ bool, args []string) {
-	if text := ts.ReadFile(args[0]); strings.ContainsAny(text, "\x1b\u009b\a\r") || !utf8.ValidString(text) {
-		ts.Fatalf("%s has control characters: %q", args[0], text)
-	}
-}
 
 // plant puts a file into a data set: plant NS/NAME PATH FILE
 func plant(ts *testscript.TestScript, _ bool, args []string) {

@@ -3,14 +3,11 @@ package spending_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +16,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/adapter/hub"
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/job"
 	"github.com/ml-intern/ml-intern/internal/app/command"
+	"github.com/ml-intern/ml-intern/internal/app/command/scripttest"
 	"github.com/ml-intern/ml-intern/internal/domain/event"
 	"github.com/ml-intern/ml-intern/internal/hubsim"
 	"github.com/ml-intern/ml-intern/internal/hubsim/clock"
@@ -48,7 +46,7 @@ func scripts() []simexec.Script {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, Setup: setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"submit": submit, "exits": exits, "ended": ended, "noesc": noEscape, "append": appendLine, "until": until, "left": left, "end": endLeft},
+		Cmds: scripttest.With(scripttest.Words{"submit": submit, "ended": ended, "append": appendLine, "until": until, "left": left, "end": endLeft}),
 	})
 }
 
@@ -150,28 +148,4 @@ func ended(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("job %s does not end", args[1])
-}
-
-// exits runs a program and checks its exit code: exits CODE PROGRAM ARGS...
-func exits(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	code := 0
-	var failed *exec.ExitError
-	switch err := ts.Exec(args[1], args[2:]...); {
-	case errors.As(err, &failed):
-		code = failed.ExitCode()
-	case err != nil:
-		ts.Fatalf("%v", err)
-	}
-	if code != want {
-		ts.Fatalf("exit code %d, want %d", code, want)
-	}
-}
-
-// noEscape checks that an output steers no terminal.
-func noEscape(ts *testscript.TestScript, _ bool, args []string) {
-	if text := ts.ReadFile(args[0]); strings.ContainsAny(text, "\x1b\a\r") {
-		ts.Fatalf("%s", fmt.Sprintf("%s has control characters: %q", args[0], text))
-	}
 }
