@@ -39,7 +39,7 @@ func (a *App) userName() string {
 func (a *App) Traces() (*traces.Desk, error) {
 	return traces.Open(traces.Options{
 		Loaded: a.Loaded, HTTP: a.http, Token: func(ctx context.Context) string { return a.login.Token(ctx, 0) }, User: a.userName,
-		Scrubber: a.secrets.Scrubber, Source: a.store, Log: a.debugLog.Logger(),
+		Scrubber: a.secrets.Scrubber, Source: a.store, Simulated: a.simulation != nil, Log: a.debugLog.Logger(),
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ml-intern/ml-intern/internal/adapter/hub/account"
 	"github.com/ml-intern/ml-intern/internal/app/login"
+	"github.com/ml-intern/ml-intern/internal/app/traces"
 	"github.com/ml-intern/ml-intern/internal/config"
 )
 
@@ -51,6 +52,8 @@ type Options struct {
 	Login func(ctx context.Context) login.State
 	// Servers visits the MCP servers, for findings of that name; nil visits none.
 	Servers func(ctx context.Context, name string) []Finding
+	// Uploads tells how the uploads of sessions stand; nil tells nothing.
+	Uploads func(ctx context.Context) (traces.Standing, error)
 	// OutTTY and Width describe the terminal.
 	OutTTY bool
 	Width  int
@@ -65,7 +68,7 @@ func Examine(ctx context.Context, o Options) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	checks := []func(context.Context) []Finding{
-		o.configuration, o.dotenv, o.folders, o.token, o.model, o.router, o.addresses, o.permissions, o.sandbox, o.mcp, o.skills, o.hooks, o.notifications,
+		o.configuration, o.dotenv, o.folders, o.token, o.model, o.router, o.addresses, o.permissions, o.sandbox, o.mcp, o.skills, o.hooks, o.notifications, o.uploads,
 		git, o.disk, gpu, python, o.terminal,
 	}
 	found := make([][]Finding, len(checks))

@@ -155,11 +155,11 @@ func TestSharePreconditions(t *testing.T) {
 		t.Error(said)
 	}
 	nobody := newWorld(t, "HF_TOKEN=")
-	if said := nobody.share(""); said != "error: /share-traces: your name on the Hub is not known; /login or ml-intern login logs in, ml-intern doctor tells what is wrong" {
+	if said := nobody.share(""); said != "error: /share-traces: nobody is logged in at the Hub, so there is no dataset of yours; /login or ml-intern login logs in" {
 		t.Error(said)
 	}
 	// Nothing is needed to look at the state.
-	if said := nobody.share("status"); !strings.Contains(said, "Queue: empty. Last error: none.") || !strings.Contains(said, "your name on the Hub is not known") {
+	if said := nobody.share("status"); said != "Nothing is uploaded: nobody is logged in at the Hub; ml-intern login logs in." {
 		t.Error(said)
 	}
 }
@@ -189,7 +189,7 @@ func TestShareOffAndStatus(t *testing.T) {
 	if err = errors.Join(err, json.Unmarshal(raw, &config)); err != nil || config["share_traces"] != false || config["model_name"] != "sim/scripted" {
 		t.Errorf("%v: %s", err, raw)
 	}
-	if said := w.share("status"); said != "share_traces is off: nothing is uploaded." {
+	if said := w.share("status"); said != "Nothing is uploaded: share_traces is off; ml-intern traces on turns it on." {
 		t.Error(said)
 	}
 	if said := w.share("public"); !strings.Contains(said, "share_traces is off") {

@@ -22,6 +22,8 @@ type Standing struct {
 	// counters go to the data set of that name.
 	On     bool   `json:"on"`
 	Shared string `json:"shared,omitempty"`
+	// Off says why nothing is uploaded to the user's own data set.
+	Off string `json:"off_because,omitempty"`
 	// Repo is the page of the user's own data set, empty while nobody is known.
 	Repo   string `json:"repo,omitempty"`
 	Format string `json:"format"`
@@ -46,14 +48,12 @@ type Waiting struct {
 
 // Standing reads how things stand; nobody is asked.
 func (d *Desk) Standing(ctx context.Context) (Standing, error) {
-	wanted, err := d.Wanted()
+	wanted, _ := d.Wanted()
 	c := &d.o.Loaded.Config
-	s := Standing{On: slices.Contains(wanted, trace.Personal) && !d.turnedOff(), Repo: d.Repo(), Format: c.TraceFormat, Waiting: []Waiting{}}
-	if slices.Contains(wanted, trace.Shared) {
+	s := Standing{Off: d.off(ctx), Repo: d.Repo(), Format: c.TraceFormat, Waiting: []Waiting{}}
+	s.On = s.Off == ""
+	if slices.Contains(wanted, trace.Shared) && !d.o.Simulated && d.token(ctx, trace.Shared) != "" {
 		s.Shared = c.SessionDatasetRepo
-	}
-	if err != nil {
-		s.Error = err.Error()
 	}
 	places, err := d.Queue().Places()
 	if err != nil {
@@ -79,6 +79,29 @@ func (d *Desk) Standing(ctx context.Context) (Standing, error) {
 	}
 	slices.SortFunc(s.Waiting, func(a, b Waiting) int { return strings.Compare(a.SessionID+string(a.Kind), b.SessionID+string(b.Kind)) })
 	return s, ctx.Err()
+}
+
+// off says why nothing is uploaded to the user's own data set, empty where
+// something is.
+func (d *Desk) off(ctx context.Context) string {
+	c := &d.o.Loaded.Config
+	switch {
+	case d.o.Simulated:
+		return "this is a simulation"
+	case !c.SaveSessions:
+		return "save_sessions is false, so no session is kept"
+	case !c.ShareTraces || d.turnedOff():
+		return ErrOff.Error()
+	case strings.TrimSpace(c.PersonalTraceRepoTemplate) == "":
+		return "personal_trace_repo_template is empty"
+	}
+	if _, err := traceset.Name(c.PersonalTraceRepoTemplate, "user"); err != nil {
+		return "personal_trace_repo_template: " + err.Error()
+	}
+	if d.token(ctx, trace.Personal) == "" {
+		return "nobody is logged in at the Hub; ml-intern login logs in"
+	}
+	return ""
 }
 
 func (s *Standing) take(id string, kind trace.Kind, item trace.Item, p trace.Place) {
@@ -110,16 +133,13 @@ const shownWaiting = 10
 // Text says it in lines.
 func (s Standing) Text() string {
 	var b strings.Builder
-	switch {
-	case !s.On && s.Shared == "":
-		b.WriteString("share_traces is off: nothing is uploaded.")
-		if len(s.Waiting) == 0 && s.Error == "" {
+	if s.Off == "" {
+		fmt.Fprintf(&b, "share_traces is on: sessions are uploaded as %s.", s.Format)
+	} else {
+		b.WriteString("Nothing is uploaded: " + saved.Line(s.Off) + ".")
+		if s.Shared == "" && s.Sent == 0 && len(s.Waiting) == 0 && s.Error == "" {
 			return b.String()
 		}
-	case !s.On:
-		b.WriteString("share_traces is off.")
-	default:
-		fmt.Fprintf(&b, "share_traces is on: sessions are uploaded as %s.", s.Format)
 	}
 	if s.Shared != "" {
 		fmt.Fprintf(&b, "\nCounters go to %s, without anything that was said or done.", s.Shared)
@@ -169,8 +189,10 @@ func (d *Desk) Own(ctx context.Context, client *hub.Client) (*traceset.Set, erro
 		user, _ = d.whoami(ctx) // who is not known is told below
 	}
 	switch {
+	case user == "" && token == "":
+		return nil, errors.New("nobody is logged in at the Hub, so there is no dataset of yours; /login or ml-intern login logs in")
 	case user == "":
-		return nil, errors.New("your name on the Hub is not known; /login or ml-intern login logs in, ml-intern doctor tells what is wrong")
+		return nil, errors.New("your name on the Hub is not known; /login or ml-intern login logs in anew, ml-intern doctor tells what is wrong")
 	case strings.TrimSpace(c.PersonalTraceRepoTemplate) == "":
 		return nil, errors.New("personal_trace_repo_template is empty, so there is no dataset to share")
 	case token == "":

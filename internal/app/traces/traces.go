@@ -44,7 +44,9 @@ type Options struct {
 	Scrubber func() *redact.Scrubber
 	// Source is where sessions are.
 	Source trace.Source
-	Log    *slog.Logger
+	// Simulated says that everything outside is simulated: nothing is uploaded.
+	Simulated bool
+	Log       *slog.Logger
 }
 
 // Desk is the uploads of this user.

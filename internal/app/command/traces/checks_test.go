@@ -208,6 +208,24 @@ func TestCheck29_Off(t *testing.T) {
 	if asked := w.asked(); len(asked) > 0 {
 		t.Errorf("asked %v", asked)
 	}
+	off := func(w *world, why string) {
+		t.Helper()
+		if said := w.ok("traces"); said != "Nothing is uploaded: "+why+".\n" {
+			t.Errorf("%s", said)
+		}
+		var told map[string]any
+		if err := json.Unmarshal([]byte(w.ok("traces", "--json")), &told); err != nil || told["on"] != false || told["off_because"] != why {
+			t.Errorf("%v %v", told, err)
+		}
+		if said := w.run("doctor").out; !strings.Contains(said, "traces         nothing is uploaded: "+why+"\n") {
+			t.Errorf("%s", said)
+		}
+		w.asked() // the doctor asks who is logged in, no more
+	}
+	off(w, "share_traces is off; ml-intern traces on turns it on")
+	w.config(`{"model_name":"sim/scripted","save_sessions":false}`)
+	off(w, "save_sessions is false, so no session is kept")
+	w.config(`{"model_name":"sim/scripted"}`)
 	// By the command; what has happened until then stays here.
 	w.ok("traces", "on")
 	w.ok("traces", "off")
@@ -223,6 +241,7 @@ func TestCheck29_Off(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(w.dir, "script.json"), []byte(script), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	off(nobody, "nobody is logged in at the Hub; ml-intern login logs in")
 	if said := nobody.run("-m", "replay/script.json", "hello"); said.code != 0 || strings.Contains(said.err, "uploaded") {
 		t.Errorf("%+v", said)
 	}
@@ -437,7 +456,7 @@ func TestTheEndDoesNotWait(t *testing.T) {
 // What the commands say, and that they change nothing without a yes.
 func TestCommands(t *testing.T) {
 	w := newWorld(t)
-	for _, bad := range [][]string{{"traces"}, {"traces", "x"}, {"traces", "visibility", "maybe"}, {"traces", "delete", "abc"}, {"traces", "push", "ffff"}, {"traces", "show", "ffff"}, {"traces", "push", "--all", "x"}} {
+	for _, bad := range [][]string{{"traces", "x"}, {"traces", "visibility", "maybe"}, {"traces", "delete", "abc"}, {"traces", "push", "ffff"}, {"traces", "show", "ffff"}, {"traces", "push", "--all", "x"}} {
 		if r := w.run(bad...); r.code != 2 || r.out != "" {
 			t.Errorf("%q: %+v", bad, r)
 		}

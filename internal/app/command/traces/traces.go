@@ -125,7 +125,11 @@ func newStatus(s *console.Streams) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				p, failed := look(ctx, a, d)
+				var p *place
+				var failed error
+				if standing.On {
+					p, failed = look(ctx, a, d)
+				}
 				if asJSON {
 					out := struct {
 						traces.Standing
