@@ -70,6 +70,7 @@ func Main(ctx context.Context, s console.Streams) (code int) {
 		for _, make := range commands() {
 			root.AddCommand(make(&s))
 		}
+		console.SayUsage(root)
 		root.InitDefaultHelpCmd()
 		root.InitDefaultCompletionCmd(s.Args...)
 		complete.Scripts(root, &s)

@@ -95,8 +95,8 @@ func (d *Desk) off(ctx context.Context) string {
 	case strings.TrimSpace(c.PersonalTraceRepoTemplate) == "":
 		return "personal_trace_repo_template is empty"
 	}
-	if _, err := traceset.Name(c.PersonalTraceRepoTemplate, "user"); err != nil {
-		return "personal_trace_repo_template: " + err.Error()
+	if _, err := d.Wanted(); err != nil {
+		return err.Error()
 	}
 	if d.token(ctx, trace.Personal) == "" {
 		return "nobody is logged in at the Hub; ml-intern login logs in"
@@ -165,10 +165,13 @@ func (s Standing) Text() string {
 			b.WriteString("; again at " + w.Until.Local().Format("15:04:05"))
 		}
 	}
-	if s.Error == "" {
-		b.WriteString(" Last error: none.")
-	} else {
+	switch {
+	case s.Error != "" && slices.ContainsFunc(s.Waiting[:min(shownWaiting, len(s.Waiting))], func(w Waiting) bool { return w.Why != "" && strings.HasSuffix(s.Error, w.Why) }):
+		// It stands above.
+	case s.Error != "":
 		b.WriteString("\nLast error: " + saved.Line(s.Error))
+	case len(s.Waiting) == 0:
+		b.WriteString(" Last error: none.")
 	}
 	return b.String()
 }
@@ -184,13 +187,15 @@ func (d *Desk) Own(ctx context.Context, client *hub.Client) (*traceset.Set, erro
 		return nil, ErrOff
 	}
 	token := d.o.Token(ctx)
-	user := d.o.User()
+	user, failed := d.o.User(), error(nil)
 	if user == "" && token != "" {
-		user, _ = d.whoami(ctx) // who is not known is told below
+		user, failed = d.whoami(ctx)
 	}
 	switch {
 	case user == "" && token == "":
 		return nil, errors.New("nobody is logged in at the Hub, so there is no dataset of yours; /login or ml-intern login logs in")
+	case failed != nil:
+		return nil, fmt.Errorf("your name on the Hub is not known: %w", failed)
 	case user == "":
 		return nil, errors.New("your name on the Hub is not known; /login or ml-intern login logs in anew, ml-intern doctor tells what is wrong")
 	case strings.TrimSpace(c.PersonalTraceRepoTemplate) == "":

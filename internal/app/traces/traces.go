@@ -79,6 +79,8 @@ func (d *Desk) Wanted() (kinds []trace.Kind, err error) {
 	if c.ShareTraces && c.PersonalTraceRepoTemplate != "" {
 		if _, err = traceset.Name(c.PersonalTraceRepoTemplate, "user"); err == nil {
 			kinds = append(kinds, trace.Personal)
+		} else {
+			err = fmt.Errorf("personal_trace_repo_template: %w", err)
 		}
 	}
 	if c.TelemetryShared && c.SessionDatasetRepo != "" && d.byUser("telemetry.shared") && d.byUser("session_dataset_repo") {

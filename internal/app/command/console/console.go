@@ -147,6 +147,22 @@ func OneLine(text string) string {
 	return strings.Join(strings.Fields(plain.ForTerminal(text)), " ")
 }
 
+// SayUsage lets all commands below cmd say how they are called where arguments are
+// too many or too few.
+func SayUsage(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		if fits := c.Args; fits != nil {
+			c.Args = func(c *cobra.Command, args []string) error {
+				if err := fits(c, args); err != nil {
+					return fmt.Errorf("%w; usage: %s", err, c.UseLine())
+				}
+				return nil
+			}
+		}
+		SayUsage(c)
+	}
+}
+
 // WithoutRun makes a command that only has subcommands refuse everything else.
 func WithoutRun(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = cobra.ArbitraryArgs

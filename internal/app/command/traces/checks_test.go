@@ -181,7 +181,7 @@ func TestCheck28_Refused(t *testing.T) {
 	if got := w.sessionFile(id); got["personal_upload_status"] != "failed" || got["personal_upload_url"] != nil {
 		t.Errorf("%v", got["personal_upload_status"])
 	}
-	if said := w.ok("traces", "status"); !strings.Contains(said, "Queue: 1 upload.") || !strings.Contains(said, "Last error: ") {
+	if said := w.ok("traces", "status"); !strings.Contains(said, "Queue: 1 upload.\n  "+id+", personal: ") || strings.Contains(said, "Last error: ") {
 		t.Errorf("%s", said)
 	}
 	w.set("HF_TOKEN", mayWrite)
@@ -225,6 +225,8 @@ func TestCheck29_Off(t *testing.T) {
 	off(w, "share_traces is off; ml-intern traces on turns it on")
 	w.config(`{"model_name":"sim/scripted","save_sessions":false}`)
 	off(w, "save_sessions is false, so no session is kept")
+	w.config(`{"model_name":"sim/scripted","personal_trace_repo_template":"{user}/x"}`)
+	off(w, `personal_trace_repo_template: the template "{user}/x" has a placeholder other than {hf_user}`)
 	w.config(`{"model_name":"sim/scripted"}`)
 	// By the command; what has happened until then stays here.
 	w.ok("traces", "on")
@@ -241,6 +243,12 @@ func TestCheck29_Off(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(w.dir, "script.json"), []byte(script), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	stranger := newWorldOf(nobody)
+	stranger.set("HF_TOKEN", "hf_wrongwrongwrong")
+	if said := stranger.ok("traces"); !strings.Contains(said, "\nyour name on the Hub is not known: ask who the token belongs to at ") || !strings.Contains(said, "HTTP 401") {
+		t.Errorf("%s", said)
+	}
+	w.asked()
 	off(nobody, "nobody is logged in at the Hub; ml-intern login logs in")
 	if said := nobody.run("-m", "replay/script.json", "hello"); said.code != 0 || strings.Contains(said.err, "uploaded") {
 		t.Errorf("%+v", said)
@@ -460,6 +468,9 @@ func TestCommands(t *testing.T) {
 		if r := w.run(bad...); r.code != 2 || r.out != "" {
 			t.Errorf("%q: %+v", bad, r)
 		}
+	}
+	if r := w.run("traces", "delete"); !strings.Contains(r.err, "received 0; usage: ml-intern traces delete ID [flags]") {
+		t.Error(r.err)
 	}
 	if said := w.ok("traces", "visibility"); said != mine+" does not exist yet. It will be created private on the next save that is uploaded.\n" {
 		t.Error(said)
