@@ -48,7 +48,7 @@ func (r *run) seen() *mention.Seen {
 // sources complete what is typed.
 func (r *run) sources(commands []dialog.Command) []complete.Source {
 	dir := r.app.Loaded.Dir
-	return []complete.Source{complete.Slash(commands), mention.Completed(r.seen(), r.hubCache()), complete.Paths(dir)}
+	return []complete.Source{r.prompts.Complete(complete.Slash(commands), commands), mention.Completed(r.seen(), r.hubCache()), complete.Paths(dir)}
 }
 
 // hubCache is where the Hub's clients keep files.
@@ -62,6 +62,7 @@ func (r *run) hubCache() string {
 func (r *run) follow(ctx context.Context, again string, talk dialog.Talk) (*terminal.Opened, error) {
 	o, err := r.open(ctx, again, talk)
 	if err == nil {
+		o.Session = r.prompts.Watch(o.Session)
 		r.mu.Lock()
 		r.shown = o.Session
 		r.mu.Unlock()

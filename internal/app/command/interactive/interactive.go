@@ -21,6 +21,7 @@ import (
 	"github.com/ml-intern/ml-intern/internal/app/detach"
 	"github.com/ml-intern/ml-intern/internal/app/message"
 	"github.com/ml-intern/ml-intern/internal/app/skillset"
+	"github.com/ml-intern/ml-intern/internal/app/slash/foreign"
 	"github.com/ml-intern/ml-intern/internal/app/welcome"
 	"github.com/ml-intern/ml-intern/internal/ui/attach"
 	"github.com/ml-intern/ml-intern/internal/ui/headless"
@@ -81,6 +82,8 @@ type run struct {
 	// desk asks for what a first launch lacks.
 	desk   welcome.Desk
 	warner *warner
+	// prompts are what the session's MCP servers offer behind a slash.
+	prompts foreign.Prompts
 
 	mu    sync.Mutex
 	shown attach.Session // the session that is shown, nil before there is one

@@ -106,18 +106,22 @@ func (m *completion) follow(e *editor.Editor, edited, moved bool) tea.Cmd {
 func (m *completion) fetch(e *editor.Editor) tea.Cmd {
 	m.stop()
 	r, serial, recent := m.request, m.serial, m.recent.Copy()
+	source := r.Options
 	if r.Quick {
 		if m.show(complete.Rank(r.Options(context.Background()), r.Query, recent), e) {
 			return m.follow(e, true, true)
 		}
-		return nil
+		if source = r.Later; source == nil {
+			return nil
+		}
+	} else {
+		m.list.Set(complete.Rank(m.options, r.Query, recent), r.Free)
 	}
-	m.list.Set(complete.Rank(m.options, r.Query, recent), r.Free)
 	ctx, cancel := context.WithCancel(context.Background())
 	m.cancel = cancel
 	return func() tea.Msg {
 		defer cancel()
-		options := complete.Rank(r.Options(ctx), r.Query, recent)
+		options := complete.Rank(source(ctx), r.Query, recent)
 		if ctx.Err() != nil {
 			return nil // nobody waits any more
 		}

@@ -284,6 +284,35 @@ func TestTabTakesTheOnlyOption(t *testing.T) {
 	}
 }
 
+// What is to come later takes the place of what was there at once, and is not waited
+// for.
+func TestLaterOptions(t *testing.T) {
+	s := newStage(t, composer.Options{Sources: []complete.Source{func(line string, _ bool) (complete.Request, bool) {
+		list := func(names ...string) func(context.Context) []dialog.Option {
+			return func(context.Context) []dialog.Option {
+				var out []dialog.Option
+				for _, n := range names {
+					out = append(out, dialog.Option{Value: n})
+				}
+				return out
+			}
+		}
+		return complete.Request{Part: line, Query: line[1:], Auto: true, Quick: true, Options: list("near", "next"), Later: list("near", "next", "needed")},
+			strings.HasPrefix(line, "/")
+	}}})
+	s.hold = true
+	s.keys("/n<down>")
+	if got := strings.Join(s.offered(), "|"); !strings.Contains(got, "▸ next") || strings.Contains(got, "needed") {
+		t.Errorf("at once: %q", got)
+	}
+	later := s.held[len(s.held)-1]
+	s.held, s.hold = nil, false
+	s.start(later)
+	if got := strings.Join(s.offered(), "|"); !strings.Contains(got, "▸ next") || !strings.Contains(got, "needed") {
+		t.Errorf("later: %q", got)
+	}
+}
+
 func TestLongMenusScroll(t *testing.T) {
 	var names []string
 	for i := range 30 {

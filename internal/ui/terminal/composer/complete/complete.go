@@ -33,6 +33,9 @@ type Request struct {
 	// Options lists what there is. It may take its time, runs beside the
 	// screen, and returns soon after ctx is done. It need not narrow the list.
 	Options func(ctx context.Context) []dialog.Option
+	// Later takes the place of what Options of a Quick request has listed as soon
+	// as it returns, as Options of others does; nil where nothing is to come.
+	Later func(ctx context.Context) []dialog.Option
 	// Insert is the text that a chosen option puts in the place of Part; more
 	// says that it can be completed further at once. Nil puts the option's
 	// value and a blank.

@@ -30,6 +30,9 @@ func TestRank(t *testing.T) {
 		{Value: "b7e1", Label: "the big Model run"},
 		{Value: "other"},
 	}
+	if got := values(complete.Rank([]dialog.Option{{Value: "art-riage"}, {Value: "t-r-i-age"}, {Value: "linear:triage"}}, "tri", complete.Recent{})); got != "linear:triage art-riage t-r-i-age" && got != "linear:triage t-r-i-age art-riage" {
+		t.Errorf("what comes behind a colon is a part: %s", got)
+	}
 	for _, test := range []struct {
 		query  string
 		recent []string

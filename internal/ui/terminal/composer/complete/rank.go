@@ -91,7 +91,7 @@ func class(value, query string) int {
 		return prefix
 	}
 	for i := range len(value) - 1 {
-		if strings.IndexByte("/-_. ", value[i]) >= 0 && strings.HasPrefix(value[i+1:], query) {
+		if strings.IndexByte("/-_.: ", value[i]) >= 0 && strings.HasPrefix(value[i+1:], query) {
 			return partPrefix
 		}
 	}
