@@ -255,6 +255,15 @@ func TestCheck7_Validation(t *testing.T) {
 			"/mcpServers/m:", "/mcpServers/n/url", "/mcpServers/o", "/model_context_tokens/m",
 			"HF_ENDPOINT", "OPENAI_API_MODE", "environment ML_INTERN_MODEL_ROUTING: /model_routing")
 	})
+	t.Run("once", func(t *testing.T) {
+		for _, faulty := range []string{`{"x y":{"provider":"desktop"}}`, `{"x":{"provider":"command","argv":"ls"}}`, `{"x":{"provider":"slack","token":"a"}}`} {
+			w := newWorld(t)
+			w.user(`{"messaging":{"enabled":true,"destinations":` + faulty + `}}`)
+			if _, err := w.load(); err == nil || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: %v", faulty, err)
+			}
+		}
+	})
 	t.Run("null", func(t *testing.T) {
 		w := newWorld(t)
 		w.user(`{"reasoning_effort":null,"max_cost_usd":null,"mcpServers":{"hf-mcp-server":null}}`)

@@ -255,13 +255,19 @@ func (f *fields) destination(d Destination) {
 		"token": d.Token != "", "channel": d.Channel != "", "chat_id": d.ChatID != "", "url": d.URL != "", "argv": len(d.Argv) > 0,
 	}
 	for _, name := range needs {
-		if !has[name] {
+		if !has[name] && !filled(f.object[name]) { // what is of a wrong type is told already
 			f.fail(name, "is required and must not be empty")
 		}
 	}
 	if d.URL != "" {
 		f.address("url", string(d.URL))
 	}
+}
+
+// filled reports whether a value is there, of whatever type.
+func filled(value any) bool {
+	list, ok := value.([]any)
+	return value != nil && value != "" && (!ok || len(list) > 0)
 }
 
 func readPrices(r *Reader, pointer string, value any) {

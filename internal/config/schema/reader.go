@@ -78,10 +78,16 @@ func (r *Reader) Read() {
 	}
 	if len(r.Config.Messaging.Destinations) == 0 && r.Config.Messaging.Enabled {
 		r.Config.Messaging.Enabled = false
-		if !r.lost {
+		if named, _ := r.Tree.Find("messaging.destinations"); !r.lost && !names(named) {
 			r.Fail("/messaging/enabled", "needs at least one destination")
 		}
 	}
+}
+
+// names reports whether a value is an object with something in it.
+func names(value any) bool {
+	object, ok := value.(map[string]any)
+	return ok && len(object) > 0
 }
 
 // unknown warns of names that no key has.
