@@ -423,6 +423,7 @@ func TestSimulationStaysHere(t *testing.T) {
 
 // A file of a folder that nobody trusts does not choose where the token goes.
 func TestFoldersDoNotRedirectTheToken(t *testing.T) {
+	t.Parallel()
 	_, rng := chance(t)
 	v := &vault{rng: rng}
 	p := &planted{vault: v}

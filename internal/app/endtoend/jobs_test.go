@@ -266,6 +266,7 @@ func TestApprovalsOfJobs(t *testing.T) {
 // A job that is left running is waited for by another call, without asking the
 // model in between, and paid when it is over.
 func TestDetachedJob(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("short: it takes half a minute")
 	}
@@ -301,6 +302,7 @@ func TestDetachedJob(t *testing.T) {
 
 // A job that outlives the program is settled by the next run of its session.
 func TestDetachedJobOutlivesTheProgram(t *testing.T) {
+	t.Parallel()
 	y := newYard(t, steps(4*time.Second))
 	y.follow("outlive", jobs(map[string]any{"operation": "run", "command": []string{"x"}, "wait": "1s"}))
 	if e := y.runs(t, "run it"); e.code != 0 {

@@ -116,6 +116,7 @@ type planted struct {
 	dotenv, config string
 	prompt, file   string
 	printed        string // by a bash command
+	long           string // one line of a file
 	said           string // by the model, in tiny deltas
 	arguments      string // of a tool call
 	errorKey       string // echoed by the provider
@@ -189,6 +190,7 @@ func plant(rng *rand.Rand) *planted {
 		v.make("argument github", v.github()) + "; env > env.txt; cat printed.txt; echo $PATH"
 	p.errorKey = v.make("error body key", "sk-proj-"+v.chars(44, alnum))
 	p.file += fmt.Sprintf("client = Client(api_key=%q)\n", v.make("file code", v.chars(22, alnum)))
+	p.long = p.line()
 	return p
 }
 
@@ -386,7 +388,7 @@ func (p *planted) site(t *testing.T, models *desk, hub string, script func(model
 	s.write(t, ".env", p.dotenv)
 	s.write(t, "settings.txt", p.file)
 	s.write(t, "printed.txt", p.printed)
-	s.write(t, "long.txt", p.line())
+	s.write(t, "long.txt", p.long)
 	s.configure(t, p.config)
 	return s
 }
@@ -394,20 +396,22 @@ func (p *planted) site(t *testing.T, models *desk, hub string, script func(model
 // Fifty secrets of all kinds are planted in everything a run meets; none of them
 // may be in anything it leaves, shows or passes on.
 func TestSecretsStayInside(t *testing.T) {
+	t.Parallel()
 	_, rng := chance(t)
 	p := plant(rng)
 	if len(p.all) < 50 {
 		t.Fatalf("%d secrets, want 50 or more", len(p.all))
 	}
 	models, hub := newDesk(), newNeighbour()
-	defer models.server.Close()
-	defer hub.Close()
+	t.Cleanup(models.server.Close)
+	t.Cleanup(hub.Close)
 	for _, args := range [][]string{
 		{"--output-format", "text", "--verbose"},
 		{"--output-format", "json"},
 		{"--output-format", "stream-json"},
 	} {
 		t.Run(args[1], func(t *testing.T) {
+			t.Parallel()
 			s := p.site(t, models, hub.URL, p.scenario)
 			args := append([]string{"--model", "openai/gpt-5.5", "--trust", "--max-cost", "0"}, args...)
 			first := s.mustRun(t, append(slices.Clone(args), "-o", "last.txt", p.prompt)...)
@@ -438,7 +442,7 @@ func TestSecretsStayInside(t *testing.T) {
 			p.meant(t, models.requests(strings.ReplaceAll(t.Name(), "/", "_")))
 		})
 	}
-	p.onlyOwn(t, "the Hub", p.hub, hub.headers())
+	t.Cleanup(func() { p.onlyOwn(t, "the Hub", p.hub, hub.headers()) }) // behind all of them
 }
 
 func headersOf(requests []modelserver.Request) []http.Header {
@@ -555,11 +559,12 @@ func (p *planted) told(t *testing.T, s *site) {
 
 // With bash_forward_hf_token off no command sees the Hub token.
 func TestHubTokenIsNotForwarded(t *testing.T) {
+	t.Parallel()
 	_, rng := chance(t)
 	p := plant(rng)
 	models, hub := newDesk(), newNeighbour()
-	defer models.server.Close()
-	defer hub.Close()
+	t.Cleanup(models.server.Close)
+	t.Cleanup(hub.Close)
 	s := p.site(t, models, hub.URL, func(r modelserver.Request) modelserver.Answer {
 		if calls, _ := last(r.Messages); calls == nil {
 			return modelserver.Answer{Calls: []modelserver.IDCall{
@@ -587,14 +592,16 @@ func TestHubTokenIsNotForwarded(t *testing.T) {
 
 // What a provider's error repeats of the key is shown to nobody.
 func TestSecretsInProviderErrors(t *testing.T) {
+	t.Parallel()
 	_, rng := chance(t)
 	p := plant(rng)
 	models, hub := newDesk(), newNeighbour()
-	defer models.server.Close()
-	defer hub.Close()
+	t.Cleanup(models.server.Close)
+	t.Cleanup(hub.Close)
 	for _, status := range []int{400, 401, 403, 402} {
 		for _, format := range []string{"text", "json", "stream-json"} {
 			t.Run(fmt.Sprintf("%d/%s", status, format), func(t *testing.T) {
+				t.Parallel()
 				body, _ := json.Marshal(map[string]any{"error": map[string]any{
 					"message": "Incorrect API key provided: " + p.openaiKey + " (you sent Authorization: Bearer " + p.openaiKey + "; also seen " + p.errorKey + ")",
 					"type":    "invalid_request_error", "code": "bad_" + p.all[8].value,
@@ -621,14 +628,16 @@ func TestSecretsInProviderErrors(t *testing.T) {
 // A key goes to its own server alone: one reached by a redirect gets none, and a
 // local model gets no key of a hosted one.
 func TestKeysStayAtTheirOrigin(t *testing.T) {
+	t.Parallel()
 	_, rng := chance(t)
 	p := plant(rng)
 	models, hub, foreign := newDesk(), newNeighbour(), newNeighbour()
-	defer models.server.Close()
-	defer hub.Close()
-	defer foreign.Close()
+	t.Cleanup(models.server.Close)
+	t.Cleanup(hub.Close)
+	t.Cleanup(foreign.Close)
 	for _, status := range []int{301, 302, 307, 308} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
 			s := p.site(t, models, hub.URL, func(modelserver.Request) modelserver.Answer {
 				return modelserver.Answer{Status: status, Location: foreign.URL + "/v1/chat/completions"}
 			})
@@ -639,9 +648,10 @@ func TestKeysStayAtTheirOrigin(t *testing.T) {
 			p.clean(t, "standard error", e.stderr)
 		})
 	}
-	p.onlyOwn(t, "the foreign server", "", foreign.headers())
+	t.Cleanup(func() { p.onlyOwn(t, "the foreign server", "", foreign.headers()) }) // behind all of them
 
 	t.Run("local", func(t *testing.T) {
+		t.Parallel()
 		s := p.site(t, models, hub.URL, nil)
 		base := models.add("local", func(modelserver.Request) modelserver.Answer {
 			return modelserver.Answer{Text: []string{"Hello."}}
