@@ -37,6 +37,9 @@ func openTelemetry(o Options) (live.Follower, error) {
 	if err != nil || traces == nil && metrics == nil {
 		return nil, err
 	}
+	if _, err := pairs(o.Loaded.Env("OTEL_RESOURCE_ATTRIBUTES")); err != nil {
+		return nil, errors.New("OTEL_RESOURCE_ATTRIBUTES is not name=value,…: no telemetry is sent")
+	}
 	// The SDK tells of its own failures here and nowhere else; by default they
 	// would stand in the middle of what a person reads.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { o.Log.Warn("telemetry", "error", err) }))
@@ -101,12 +104,12 @@ func pairs(text string) (map[string]string, error) {
 // describe says what is told of one chapter.
 func describe(o Options, c *live.Chapter) (telemetry.Options, error) {
 	t := telemetry.Options{
-		SessionID: c.ID, Version: o.Version, Log: o.Log, Parent: parent(o.Loaded.Env("TRACEPARENT")),
+		SessionID: c.ID, Version: o.Version, Warn: o.Warn, Log: o.Log, Parent: parent(o.Loaded.Env("TRACEPARENT")),
 		Content: o.Loaded.EnvFlag("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"),
 	}
 	given, err := pairs(o.Loaded.Env("OTEL_RESOURCE_ATTRIBUTES"))
 	if err != nil {
-		return t, errors.New("OTEL_RESOURCE_ATTRIBUTES is not name=value,…: no telemetry is sent")
+		return t, err
 	}
 	about := map[string]string{"service.name": "ml-intern", "service.version": o.Version, "service.instance.id": uuid.NewString()}
 	for name, value := range given {

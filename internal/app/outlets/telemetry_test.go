@@ -213,6 +213,7 @@ func TestTelemetryIsOff(t *testing.T) {
 		"console":         {"OTEL_EXPORTER_OTLP_ENDPOINT=" + server.URL, "OTEL_TRACES_EXPORTER=console"},
 		"no address":      {"OTEL_EXPORTER_OTLP_ENDPOINT=localhost"},
 		"bad headers":     {"OTEL_EXPORTER_OTLP_ENDPOINT=" + server.URL, "OTEL_EXPORTER_OTLP_HEADERS=secret-value"},
+		"bad resource":    {"OTEL_EXPORTER_OTLP_ENDPOINT=" + server.URL, "OTEL_RESOURCE_ATTRIBUTES=secret-value"},
 		"in a simulation": {"OTEL_EXPORTER_OTLP_ENDPOINT=" + server.URL},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -222,7 +223,7 @@ func TestTelemetryIsOff(t *testing.T) {
 			if c.tries != 0 {
 				t.Errorf("%d requests", c.tries)
 			}
-			wrong := slices.Contains([]string{"grpc", "console", "no address", "bad headers"}, name)
+			wrong := slices.Contains([]string{"grpc", "console", "no address", "bad headers", "bad resource"}, name)
 			if all := strings.Join(*warned, "\n"); wrong != strings.Contains(all, "no telemetry is sent") || strings.Contains(all, "secret-value") {
 				t.Errorf("warned: %q", all)
 			}
@@ -237,10 +238,42 @@ func TestNoCollector(t *testing.T) {
 	}
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	o, _ := options(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL)
+	o, warned := options(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL)
 	begun := time.Now()
 	follow(t, o, turn()...)
 	if took := time.Since(begun); took > 12*time.Second {
 		t.Errorf("the end took %s", took)
+	}
+	if len(*warned) != 1 || !strings.Contains((*warned)[0], "is sent when the session goes on: ") {
+		t.Errorf("warned: %q", *warned)
+	}
+}
+
+// A collector that takes connections and says nothing has the patience once, for
+// spans and metrics together.
+func TestMuteCollector(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes five seconds")
+	}
+	done := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))
+	defer server.Close()
+	defer close(done)
+	o, _ := options(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL)
+	begun := time.Now()
+	follow(t, o, turn()...)
+	if took := time.Since(begun); took > 8*time.Second {
+		t.Errorf("the end took %s", took)
+	}
+}
+
+// A person is told once of a collector that refuses, of a wrong key for instance.
+func TestRefusingCollector(t *testing.T) {
+	server := httptest.NewServer(&collector{fail: func(int) int { return http.StatusUnauthorized }})
+	defer server.Close()
+	o, warned := options(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL, "OTEL_EXPORTER_OTLP_HEADERS=x-key=secret-value")
+	follow(t, o, append(turn(), turn()...)...)
+	if len(*warned) != 1 || !strings.Contains((*warned)[0], "answers 401 Unauthorized") || strings.Contains((*warned)[0], "secret-value") {
+		t.Errorf("warned: %q", *warned)
 	}
 }

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -15,6 +16,20 @@ type queue struct {
 	seq   int64           // the event that is told of
 	spans []sdktrace.ReadOnlySpan
 	sent  int64
+	told  bool // a person knows that the collector takes nothing
+}
+
+// warn tells a person of the first failure that is not tried again.
+func (q *queue) warn(what string, err error) {
+	if q.told {
+		return
+	}
+	q.told = true
+	line := what + ": " + err.Error()
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		line = what + ": the collector has not answered in time"
+	}
+	q.o.Warn(line)
 }
 
 var _ sdktrace.SpanProcessor = (*queue)(nil)
@@ -41,6 +56,7 @@ func (q *queue) flush() {
 		q.o.Log.Warn("spans were not taken", "spans", len(q.spans), "error", err)
 		asked, again := q.o.Again(err)
 		if !again && q.ctx.Err() == nil {
+			q.warn("telemetry was not taken", err)
 			break
 		}
 		timer := time.NewTimer(max(wait, asked))
@@ -48,7 +64,12 @@ func (q *queue) flush() {
 		case <-timer.C:
 		case <-q.ctx.Done():
 			timer.Stop()
-			return // they stay in the journal
+			if q.o.Save == nil {
+				q.warn("telemetry was not taken", err)
+			} else { // they stay in the journal
+				q.warn("telemetry was not taken and is sent when the session goes on", err)
+			}
+			return
 		}
 	}
 	q.spans = nil

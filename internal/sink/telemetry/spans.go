@@ -78,8 +78,12 @@ func newTeller(o Options, q *queue) (*teller, error) {
 
 // close ends the providers. The last metrics are sent then; what a collector does
 // not take is lost, and the spans of what goes on are told by a later run.
-func (t *teller) close(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.o.Patience)
+//
+// The spans have had their part of the patience since the end of the session: what
+// is left of it, and a moment at least, is for the metrics.
+func (t *teller) close(ctx context.Context, ended time.Time) {
+	left := max(t.o.Patience-time.Since(ended), t.o.Patience/10)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), left)
 	defer cancel()
 	err := errors.Join(t.provider.Shutdown(ctx), t.meters.close(ctx))
 	if t.o.Spans != nil {
@@ -87,6 +91,7 @@ func (t *teller) close(ctx context.Context) {
 	}
 	if err != nil {
 		t.o.Log.Warn("the last of the telemetry was not taken", "error", err)
+		t.queue.warn("telemetry was not taken", err)
 	}
 }
 

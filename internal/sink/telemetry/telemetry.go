@@ -50,7 +50,10 @@ type Options struct {
 	// times its length; 0 is a second. Patience is how long the end waits for the
 	// collector; 0 is 5 seconds.
 	Wait, Patience time.Duration
-	Log            *slog.Logger
+	// Warn tells a person, once, that a collector does not take what it is sent;
+	// nil tells nobody.
+	Warn func(line string)
+	Log  *slog.Logger
 }
 
 const (
@@ -74,6 +77,9 @@ func (o *Options) check() error {
 	}
 	if o.Again == nil {
 		o.Again = func(error) (time.Duration, bool) { return 0, false }
+	}
+	if o.Warn == nil {
+		o.Warn = func(string) {}
 	}
 	if o.Resource == nil {
 		o.Resource = resource.Empty()
@@ -103,11 +109,12 @@ func Run(ctx context.Context, o Options, follow Follow) error {
 	var wait sync.WaitGroup
 	reading, cancel := context.WithCancel(ctx)
 	wait.Go(func() { failed = read(reading, follow, events) })
-	wait.Go(func() { last(reading, follow, o.Patience, stop) })
+	var ended time.Time
+	wait.Go(func() { ended = last(reading, follow, o.Patience, stop) })
 	t.take(sending, events)
 	cancel()
 	wait.Wait()
-	t.close(sending)
+	t.close(sending, ended)
 	return failed
 }
 
@@ -128,11 +135,13 @@ func read(ctx context.Context, follow Follow, to chan<- event.Event) error {
 }
 
 // last waits for the end of the journal, which the reader does not see while the
-// collector is waited for, and then a little longer before it stops that.
-func last(ctx context.Context, follow Follow, patience time.Duration, stop func()) {
+// collector is waited for, and then a little longer before it stops that. It says
+// when the journal ended.
+func last(ctx context.Context, follow Follow, patience time.Duration, stop func()) time.Time {
 	for range follow(ctx, math.MaxInt64) {
-		return // the store is broken: the reader tells
+		return time.Now() // the store is broken: the reader tells
 	}
+	ended := time.Now()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -140,6 +149,7 @@ func last(ctx context.Context, follow Follow, patience time.Duration, stop func(
 		stop()
 	case <-ctx.Done():
 	}
+	return ended
 }
 
 // take tells of the events until there are no more.
