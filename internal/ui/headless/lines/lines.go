@@ -137,7 +137,7 @@ func reason(err error) string {
 		if wrong.Field == "" {
 			return "it must be a JSON object"
 		}
-		return wrong.Field + " is a " + wrong.Value
+		return strings.TrimPrefix(wrong.Field, "Configure.") + " is a " + wrong.Value
 	}
 	return err.Error()
 }
