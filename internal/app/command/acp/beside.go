@@ -42,7 +42,7 @@ func (o *beside) opened(ctx context.Context, session attach.Session, notes []str
 	}})
 	table := newTable(o)
 	opened := &acp.Opened{
-		Session: session, Notes: append(notes, set.Warnings()...), Expand: maker.Typed, Commands: table.commands(set), Watch: table.watch,
+		Session: session, Notes: once(notes, set.Warnings()), Expand: maker.Typed, Commands: table.commands(set), Watch: table.watch,
 		Modes: modes(), Models: o.models(ctx), Efforts: efforts(),
 		Sheet: sheet.Options{
 			Shown: a.Scrub, Secret: a.Secrets().Shown, Hub: a.Loaded.URL("HF_ENDPOINT").Value, File: o.file, Dir: a.Loaded.Dir,
@@ -54,6 +54,17 @@ func (o *beside) opened(ctx context.Context, session attach.Session, notes []str
 		opened.Rule = func(rule string) error { return a.Loaded.AllowInProject(context.Background(), rule) }
 	}
 	return opened
+}
+
+// once adds lines to notes; those that a host which has just begun has told of
+// stand there already.
+func once(notes, lines []string) []string {
+	for _, line := range lines {
+		if !slices.Contains(notes, line) {
+			notes = append(notes, line)
+		}
+	}
+	return notes
 }
 
 // modes are the approval modes, the strictest first.

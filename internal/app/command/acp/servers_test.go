@@ -2,6 +2,7 @@ package acp
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,5 +45,13 @@ func TestJoined(t *testing.T) {
 	}
 	if _, err := joined(nil, []protocol.Server{{Type: "acp", Name: "x"}}, nil); err == nil {
 		t.Error("an unknown type is taken")
+	}
+}
+
+// A folder that is not trusted is told of once, by the host or beside it.
+func TestNotesStandOnce(t *testing.T) {
+	got := once([]string{"a", "not trusted"}, []string{"not trusted", "b"})
+	if want := []string{"a", "not trusted", "b"}; !slices.Equal(got, want) {
+		t.Errorf("notes %q", got)
 	}
 }
