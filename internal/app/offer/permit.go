@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -141,7 +142,7 @@ func (r *runs) goOn(ctx context.Context, args Arguments, root string, p *permitt
 	if _, err := inside(root, entry.Cwd); err != nil {
 		return "", refused("session %s works in another folder than this server permits (ml-intern mcp serve --cwd)", id)
 	}
-	running, err := r.registry().Find(id)
+	running, err := r.settled(ctx, id)
 	var none *detach.NotFoundError
 	switch {
 	case errors.As(err, &none) && args.Prompt != "":
@@ -161,6 +162,35 @@ func (r *runs) goOn(ctx context.Context, args Arguments, root string, p *permitt
 	}
 	p.socket = running.Socket
 	return entry.Cwd, err
+}
+
+const (
+	// lastSteps is how long a session that has told its result takes to end its
+	// process, and lookAgain how often that is looked for.
+	lastSteps = 5 * time.Second
+	lookAgain = 20 * time.Millisecond
+)
+
+// settled finds a running session. One that has told its result is about to end, and
+// whoever has that may ask for more at once.
+func (r *runs) settled(ctx context.Context, id string) (detach.Entry, error) {
+	e, err := r.registry().Find(id)
+	if _, told := r.told.Load(id); !told || err != nil {
+		return e, err
+	}
+	wait, cancel := context.WithTimeout(ctx, lastSteps)
+	defer cancel()
+	again := time.NewTicker(lookAgain)
+	defer again.Stop()
+	for err == nil {
+		select {
+		case <-again.C:
+			e, err = r.registry().Find(id)
+		case <-wait.Done():
+			return e, ctx.Err()
+		}
+	}
+	return e, err
 }
 
 func (r *runs) registry() *detach.Registry {

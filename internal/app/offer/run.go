@@ -39,6 +39,7 @@ type runs struct {
 	checker *arguments.Checker
 	places  chan struct{}
 	pending sync.WaitGroup
+	told    sync.Map // ids of sessions whose result has been given
 }
 
 // spec is run.json.
@@ -190,9 +191,14 @@ func (a *assignment) follow(ctx context.Context) mcpserver.Result {
 	})()
 	defer a.session.Close()
 	info := a.session.Info()
-	return account(alone, &watched{Client: a.session, told: newTold(a.report)}, headless.Options{
+	a.runs.told.Delete(info.SessionID)
+	end := account(alone, &watched{Client: a.session, told: newTold(a.report)}, headless.Options{
 		Prompt: a.args.Prompt, After: info.After, Stop: stop, Init: headless.Init{SessionID: info.SessionID},
 	})
+	if alone.Err() == nil {
+		a.runs.told.Store(info.SessionID, true)
+	}
+	return end
 }
 
 // account follows a session to the end of its turn and gives account of it.

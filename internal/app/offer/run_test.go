@@ -5,6 +5,7 @@ package offer_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -56,7 +57,7 @@ func told(t *testing.T, o *offer.Offer, r mcpserver.Result) account {
 		t.Fatal(err)
 	}
 	if r.Failed != (a.ExitCode != 0) {
-		t.Errorf("failed %v with exit code %d", r.Failed, a.ExitCode)
+		t.Errorf("failed %v with exit code %d: %s", r.Failed, a.ExitCode, r.Text)
 	}
 	return a
 }
@@ -98,9 +99,15 @@ func TestRun(t *testing.T) {
 // folder.
 func TestGoOn(t *testing.T) {
 	s := newSite(t, say("first"), call("c1", "pwd > where"), say("second"))
+	// A server that takes its time to leave holds up the end of the process.
+	dir := filepath.Join(s.home, "config")
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "cli_agent_config.json"),
+		[]byte(`{"mcpServers":{"slow":{"command":"sh","args":["-c","trap '' TERM; while read -r l; do :; done; sleep 0.5"]}}}`), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	o := s.open(nil)
 	first := told(t, o, use(t, o, "run", `{"prompt":"one","cwd":"sub"}`))
-	s.ended()
+	// At once: its process is still about to end.
 	second := told(t, o, use(t, o, "run", `{"prompt":"two","session_id":"`+first.SessionID+`"}`))
 	if first.Result != "first" || second.Result != "second" || second.SessionID != first.SessionID {
 		t.Errorf("%+v and %+v", first, second)
