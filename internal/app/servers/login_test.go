@@ -1,7 +1,9 @@
 package servers_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +64,31 @@ func TestLoginAtTheHub(t *testing.T) {
 	for server, want := range map[string]string{"program": "is a program", "own": "the settings say who you are", "nobody": "there is no MCP server"} {
 		if err := d.o.Login(t.Context(), server, 0, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", server, err)
+		}
+	}
+}
+
+// Why a server on the web is not there is told in words of this world.
+func TestProblems(t *testing.T) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/broken":
+			http.Error(w, "oops", http.StatusInternalServerError)
+		case "/page":
+			w.Header().Set("Content-Type", "text/html")
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(web.Close)
+	for path, want := range map[string]string{
+		"broken": "the server answers 500 Internal Server Error",
+		"page":   `the address does not answer as an MCP server does (unsupported content type "text/html"): is it right?`,
+		"none":   "the address does not answer as an MCP server does (Not Found): is it right?",
+	} {
+		d := newDesk(t, fmt.Sprintf(`{"mcpServers":{"x":{"url":"%s/%s"}}}`, web.URL, path), "")
+		if e := d.o.Visit(t.Context(), "x"); e.Problem != want {
+			t.Errorf("%s: %q", path, e.Problem)
 		}
 	}
 }

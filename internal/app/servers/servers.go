@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -250,7 +251,30 @@ func problem(name string, state server.State, err error) string {
 	case errors.Is(err, login.ErrNeeded):
 		return catalog.Line(login.ErrNeeded.Error()+": ml-intern mcp login "+name, 300)
 	}
-	return catalog.Line(err.Error(), 300)
+	return catalog.Line(clear(err.Error()), 300)
+}
+
+// clear is what went wrong without the steps of the protocol that it went through.
+func clear(text string) string {
+	for cut := true; cut; {
+		cut = false
+		for _, step := range []string{
+			`calling "initialize": `, `sending "initialize": `, `sending "server/discover": `, "rejected by transport: ", "connection closed: ", "client is closing: ",
+		} {
+			if rest, found := strings.CutPrefix(text, step); found {
+				text, cut = rest, true
+			}
+		}
+	}
+	if text == "Not Found" || text == "Method Not Allowed" || strings.HasPrefix(text, "unsupported content type") {
+		return "the address does not answer as an MCP server does (" + text + "): is it right?"
+	}
+	for code := 500; code < 600; code++ {
+		if text == http.StatusText(code) && text != "" {
+			return fmt.Sprintf("the server answers %d %s", code, text)
+		}
+	}
+	return text
 }
 
 // changed is called by servers; it does not wait.

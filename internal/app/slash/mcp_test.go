@@ -35,6 +35,10 @@ func library() *mcp.Server {
 			text := fmt.Sprintf("Review %s (%s).", r.Params.Arguments["book"], r.Params.Arguments["tone"])
 			return &mcp.GetPromptResult{Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: text}}}}, nil
 		})
+	s.AddPrompt(&mcp.Prompt{Name: "say/this", Arguments: []*mcp.PromptArgument{{Name: "words", Required: true}}},
+		func(_ context.Context, r *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+			return &mcp.GetPromptResult{Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: r.Params.Arguments["words"]}}}}, nil
+		})
 	return s
 }
 
@@ -78,7 +82,7 @@ func TestMCP(t *testing.T) {
 	ask := w.withServers()
 	said := w.run(ask(), "/mcp retry")
 	for _, part := range []string{
-		"books          ready: 2 tools, 1 resources, 1 prompts\n", "hf-mcp-server  ready: ", "gone           failed, will be tried again: ", "Prompts of theirs: /books:Review\n",
+		"books          ready: 2 tools, 1 resources, 2 prompts\n", "hf-mcp-server  ready: ", "gone           failed, will be tried again: ", "Prompts of theirs: /books:Review, /books:say/this\n",
 	} {
 		if !strings.Contains(said, part) {
 			t.Errorf("lacks %q:\n%s", part, said)
@@ -122,6 +126,17 @@ func TestMCPPrompts(t *testing.T) {
 		if talk.Filled() != test.want || !strings.Contains(said, "read it before you send it") {
 			t.Errorf("%s: %q in the input line, %q", test.line, talk.Filled(), said)
 		}
+	}
+	// What a server says is no command, whatever it looks like.
+	for _, words := range []string{"/yolo", "  !rm -r x", "# remember", "QUIT", "?"} {
+		talk := ask()
+		w.run(talk, `/books:say/this "`+words+`"`)
+		if want := "The MCP server books says:\n" + words; talk.Filled() != want {
+			t.Errorf("%q in the input line, want %q", talk.Filled(), want)
+		}
+	}
+	if said := w.run(ask(), "/gone:any"); !strings.Contains(said, "/gone:any: the server is not there: failed") {
+		t.Error(said)
 	}
 	if said := w.run(ask(), "/books:nothing"); !strings.Contains(said, "there is no prompt /books:nothing here") {
 		t.Error(said)

@@ -227,6 +227,9 @@ func result(e servers.Entry) tested {
 	}
 	var needs *servers.NeedsHubError
 	t.unused = errors.As(e.Err, &needs)
+	if e.State == server.Waiting { // not by a visit
+		t.State = string(server.Failed)
+	}
 	for _, c := range e.Catalog.Tools {
 		t.Tools = append(t.Tools, offer{c.Name, catalog.Line(cmp.Or(c.Description, c.Title), 200), c.ReadOnly, len(c.Description) + len(c.Parameters)})
 	}
@@ -250,7 +253,6 @@ func (t tested) print(out io.Writer) {
 	}
 	line("%s: ready: %s %s, protocol %s", t.Name, t.Title, t.Version, t.Protocol)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	defer w.Flush()
 	for _, c := range t.Tools {
 		mark := ""
 		if c.ReadOnly {
@@ -268,8 +270,9 @@ func (t tested) print(out io.Writer) {
 	for _, p := range t.Prompts {
 		fmt.Fprintf(w, "  %s\tprompt\t%s\n", console.OneLine("/"+t.Name+":"+p.Name), console.OneLine(catalog.Line(p.Description, 100)))
 	}
+	w.Flush()
 	for _, n := range t.Notes {
-		fmt.Fprintf(w, "  %s\t\t\n", console.OneLine(n))
+		line("  %s", n)
 	}
 }
 

@@ -223,7 +223,7 @@ func TestHostile(t *testing.T) {
 				t.Errorf("%q", line)
 			}
 		}
-		if want := "/quit /own:one /own:twice /own:fine /own:a:b"; strings.Join(names, " ") != want {
+		if want := "/quit /own:one /own:a/b /own:../x /own:twice /own:fine /own:a:b"; strings.Join(names, " ") != want {
 			t.Errorf("%s, want %s", names, want)
 		}
 		r, ok := b.source("/own:fine ", true)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	mcpserver "github.com/ml-intern/ml-intern/internal/adapter/mcp/server"
 	"github.com/ml-intern/ml-intern/internal/app/saved"
 	"github.com/ml-intern/ml-intern/internal/app/servers"
 	"github.com/ml-intern/ml-intern/internal/app/slash/desk"
@@ -147,6 +148,9 @@ func Prompts() dialog.Command {
 			}
 			s, p, ok := findPrompt(all, server, prompt)
 			if !ok {
+				if i := slices.IndexFunc(all, func(s event.ServerState) bool { return strings.EqualFold(s.Name, server) }); i >= 0 && all[i].State != string(mcpserver.Ready) {
+					return fmt.Errorf("/%s: the server is not there: %s", name, saved.Line(servers.Line(all[i])))
+				}
 				return fmt.Errorf("there is no prompt /%s here; /mcp lists them", name)
 			}
 			given, err := arguments(ctx, talk, p, rest)
@@ -162,10 +166,21 @@ func Prompts() dialog.Command {
 				return err
 			}
 			talk.Print("What the server " + saved.Line(s.Name) + " says stands in the input line: read it before you send it.")
-			talk.Fill(told.Text)
+			talk.Fill(worded(s.Name, told.Text))
 			return nil
 		},
 	}
+}
+
+// worded is the text of a prompt as a message: one that would be a command, of this
+// program or of the shell, begins with where it is from.
+func worded(server, text string) string {
+	line := strings.TrimSpace(text)
+	word := strings.ToLower(line)
+	if line != "" && strings.ContainsAny(line[:1], "/"+dialog.Shell+dialog.Remember) || word == "exit" || word == "quit" || word == "?" {
+		return "The MCP server " + saved.Line(server) + " says:\n" + text
+	}
+	return text
 }
 
 // findPrompt finds a prompt; a typed name has small letters only.

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Slash reads a line that asks for a command; one such as /tmp/x does not.
+// Slash reads a line that asks for a command; one such as /tmp/x does not, and
+// /server:a/b does.
 func Slash(line string) (name, args string, ok bool) {
 	rest, found := strings.CutPrefix(line, "/")
 	if !found {
@@ -16,7 +17,8 @@ func Slash(line string) (name, args string, ok bool) {
 	if i := strings.IndexAny(rest, " \t\n"); i >= 0 {
 		rest, args = rest[:i], rest[i+1:]
 	}
-	return strings.ToLower(rest), strings.TrimSpace(args), rest != "" && !strings.Contains(rest, "/")
+	first, _, _ := strings.Cut(rest, Foreign)
+	return strings.ToLower(rest), strings.TrimSpace(args), rest != "" && !strings.Contains(first, "/")
 }
 
 // Find returns the command with this name, or nil. A name of two parts such as

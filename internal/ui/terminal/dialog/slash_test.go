@@ -16,6 +16,8 @@ func TestSlash(t *testing.T) {
 		"/undo":         {"undo", "", true},
 		"/note\nlines":  {"note", "lines", true},
 		"/tmp/x":        {"", "", false},
+		"/tmp/x:1 y":    {"", "", false},
+		"/s:A/b c":      {"s:a/b", "c", true},
 		"/":             {"", "", false},
 		"//x":           {"", "", false},
 		"no":            {"", "", false},
