@@ -131,12 +131,17 @@ func (d *desk) do(ctx context.Context, do work) error {
 	if err != nil {
 		return fmt.Errorf("%w (%s)", err, sum)
 	}
-	fmt.Fprintf(d.streams.Err, "%s of %s; to %s\n", sum, console.OneLine(d.options.Source.String()), console.OneLine(d.options.Target.String()))
-	if sum.Read == 0 {
+	switch nothing := sum.Written+sum.Unchanged+sum.Failed == 0; {
+	case sum.Read+sum.Bad == 0:
 		fmt.Fprintln(d.streams.Err, "there are no sessions of that time: "+d.ends.hint)
+	case nothing && sum.Read > 0 && sum.LeftOut == 0:
+		fmt.Fprintln(d.streams.Err, "nothing happened in that time: "+d.ends.hint)
 	}
 	if sum.Failed > 0 {
 		fmt.Fprintln(d.streams.Err, "what could not be stored is tried again by the same command")
+	}
+	fmt.Fprintf(d.streams.Err, "%s of %s; to %s\n", sum, console.OneLine(d.options.Source.String()), console.OneLine(d.options.Target.String()))
+	if sum.Failed > 0 {
 		return console.Silent(1)
 	}
 	return nil

@@ -46,7 +46,7 @@ nothing happened has no file. Without a flag it is the hour that ended last.`,
 	f.IntVar(&hours, "hours", 1, "the last `N` hours that are over")
 	f.StringVar(&hour, "datetime", "", "one `HOUR` (UTC), as in 2026-01-31T14")
 	f.StringVar(&day, "daily-backfill", "", "one `DAY` (UTC), as in 2026-01-31")
-	e.hint = "--hours, --datetime and --daily-backfill choose another"
+	e.hint = "--hours N takes the last N hours that are over, --datetime and --daily-backfill choose another time, also one that is not over"
 	e.flags(cmd)
 	e.rules(cmd)
 	return cmd

@@ -169,7 +169,7 @@ func choose(all []messenger.Receiver, names []string) ([]messenger.Receiver, err
 	for i, name := range names {
 		at := slices.IndexFunc(all, func(r messenger.Receiver) bool { return r.Name == name })
 		if at < 0 {
-			return nil, console.Usage("there is no destination %q: ml-intern notify list names them", name)
+			return nil, console.Usage("there is no destination %q, or it is off: ml-intern notify list names those that can be used", name)
 		}
 		if !slices.Contains(names[:i], name) {
 			chosen = append(chosen, all[at])
