@@ -272,7 +272,7 @@ func (t tested) print(out io.Writer) {
 	}
 	w.Flush()
 	for _, n := range t.Notes {
-		line("  %s", n)
+		fmt.Fprintf(out, "  %s\n", console.OneLine(n))
 	}
 }
 
