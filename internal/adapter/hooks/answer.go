@@ -86,11 +86,14 @@ func failure(e ending) string {
 	if e.signal != "" {
 		what = "was ended by " + e.signal
 	}
-	said := history.Cut(history.Line(text(e.errors, maxReason)), maxLine)
-	if said == "" {
+	said := []rune(history.Line(plain.String(string(e.errors))))
+	if len(said) > maxLine { // what went wrong stands at the end, as in a traceback
+		said = append([]rune("…"), said[len(said)-maxLine+1:]...)
+	}
+	if len(said) == 0 {
 		return what
 	}
-	return what + ": " + said
+	return what + ": " + string(said)
 }
 
 // answer is what JSON means beside a moment.

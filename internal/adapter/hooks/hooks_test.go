@@ -152,6 +152,7 @@ func TestWhatACommandAnswers(t *testing.T) {
 		"blocks mutely":    {hook.PreToolUse, "exit 2", hook.Answer{Decision: hook.Deny}, ""},
 		"blocks on stdout": {hook.PreToolUse, "echo no; exit 2", hook.Answer{Decision: hook.Deny, Reason: "no"}, ""},
 		"fails":            {hook.PreToolUse, "echo '{\"decision\":\"deny\"}'; echo oops >&2; exit 1", hook.Answer{}, "ended with exit code 1: oops"},
+		"fails at length":  {hook.PreToolUse, "yes frame | head -c 9000 >&2; echo no module ruff >&2; exit 1", hook.Answer{}, "frame no module ruff"},
 		"not found":        {hook.PreToolUse, "no-such-program-here", hook.Answer{}, "exit code 127"},
 		"killed":           {hook.PreToolUse, "kill -9 $$", hook.Answer{}, "was ended by SIGKILL"},
 		"allows":           {hook.PreToolUse, `echo '{"decision":"allow","reason":"safe"}'`, hook.Answer{Decision: hook.Allow, Reason: "safe"}, ""},

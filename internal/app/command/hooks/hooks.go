@@ -244,7 +244,12 @@ func show(s *console.Streams, in hook.Input, out outcome) {
 		say("$ %s", r.Command)
 		block(say, "  stdout: ", r.Output)
 		block(say, "  stderr: ", r.Errors)
-		say("  exit code %d after %s", r.Exit, amount.Took(time.Duration(r.TookMS)*time.Millisecond))
+		took := amount.Took(time.Duration(r.TookMS) * time.Millisecond)
+		if r.Exit < 0 {
+			say("  no exit code: ended from outside after %s", took)
+		} else {
+			say("  exit code %d after %s", r.Exit, took)
+		}
 	}
 	for _, w := range a.Warnings {
 		say("warning: %s", console.OneLine(w))
@@ -263,10 +268,21 @@ func show(s *console.Streams, in hook.Input, out outcome) {
 	}
 }
 
+// What a person reads of a hook's output: --json has all of it.
+const mostLines, mostText = 100, 20_000
+
 // block prints a text of several lines.
 func block(say func(string, ...any), label, text string) {
-	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
-		say("%s%s", label, strings.TrimRight(line, "\n"))
+	text = strings.TrimRight(text, "\n")
+	shown, left := 0, mostText
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if shown == mostLines || len(line) > left {
+			say("%s… (%d lines in all: --json shows them)", label, strings.Count(text, "\n")+1)
+			return
+		}
+		say("%s%s", label, line)
 		label = strings.Repeat(" ", len(label))
+		shown, left = shown+1, left-len(line)
 	}
 }
