@@ -84,7 +84,7 @@ func (r *run) outside(ctx context.Context, request app.SessionRequest) (*termina
 	if err != nil {
 		return nil, err
 	}
-	return r.dial(ctx, started.Socket, started.Warnings)
+	return r.dial(ctx, started.Socket, r.warner.news(started.Warnings))
 }
 
 // settings are those of the command line and what the first launch has chosen.

@@ -1,6 +1,9 @@
 package interactive
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // mostWarnings is how many warnings wait to be shown; what comes beyond is
 // dropped.
@@ -14,6 +17,7 @@ type warner struct {
 
 	mu    sync.Mutex
 	shown bool
+	told  []string // all that were printed
 }
 
 func (w *warner) warn(line string) {
@@ -26,8 +30,17 @@ func (w *warner) warn(line string) {
 		default:
 		}
 	case w.print != nil:
+		w.told = append(w.told, line)
 		w.print(line)
 	}
+}
+
+// news are the lines that were not printed yet: two processes read the settings,
+// and both have the same to say of them.
+func (w *warner) news(lines []string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(w.told, line) })
 }
 
 // show begins to give warnings to the conversation.

@@ -34,3 +34,12 @@ func TestWarner(t *testing.T) {
 	silent.warn("y")
 	silent.hide()
 }
+
+// What was printed before the conversation began is not said again in it.
+func TestNews(t *testing.T) {
+	w := &warner{print: func(string) {}, lines: make(chan string, mostWarnings)}
+	w.warn("a")
+	if got := w.news([]string{"a", "b"}); len(got) != 1 || got[0] != "b" {
+		t.Errorf("%q", got)
+	}
+}
