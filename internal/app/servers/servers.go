@@ -251,11 +251,11 @@ func problem(name string, state server.State, err error) string {
 	case errors.Is(err, login.ErrNeeded):
 		return catalog.Line(login.ErrNeeded.Error()+": ml-intern mcp login "+name, 300)
 	}
-	return catalog.Line(clear(err.Error()), 300)
+	return catalog.Line(plainly(err.Error()), 300)
 }
 
-// clear is what went wrong without the steps of the protocol that it went through.
-func clear(text string) string {
+// plainly is what went wrong without the steps of the protocol that it went through.
+func plainly(text string) string {
 	for cut := true; cut; {
 		cut = false
 		for _, step := range []string{

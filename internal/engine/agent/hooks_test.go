@@ -310,8 +310,8 @@ func TestHooksBehindCalls(t *testing.T) {
 			case in.Moment == hook.PreToolUse:
 				return hook.Answer{Context: "before " + in.ToolCallID}
 			case in.Moment == hook.PostToolUse:
-				seen = append(seen, fmt.Sprintf("%s %v %s", in.ToolCallID, in.OK, in.Output))
 				w.mu.Lock()
+				seen = append(seen, fmt.Sprintf("%s %v %s", in.ToolCallID, in.OK, in.Output))
 				w.files["formatted"] = in.ToolCallID
 				w.mu.Unlock()
 				return hook.Answer{Decision: hook.Deny, Reason: "not good", Context: "after " + in.ToolCallID}

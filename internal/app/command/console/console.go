@@ -196,9 +196,6 @@ func VersionLine() string {
 	return fmt.Sprintf("ml-intern %s %s/%s", app.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// number is how a flag tells that its value is none.
-var number = regexp.MustCompile(`strconv\.Parse(?:Int|Uint|Float): parsing "[^"]*": invalid syntax`)
-
 // ExitCode prints an error, one line each, and returns its exit code.
 func ExitCode(err error, stderr io.Writer) int {
 	if err == nil {
@@ -212,6 +209,8 @@ func ExitCode(err error, stderr io.Writer) int {
 			return code
 		}
 	}
+	// So a flag tells that its value is no number.
+	number := regexp.MustCompile(`strconv\.Parse(?:Int|Uint|Float): parsing "[^"]*": invalid syntax`)
 	for _, line := range strings.Split(err.Error(), "\n") {
 		line = number.ReplaceAllString(line, "it must be a number")
 		fmt.Fprintln(stderr, "ERROR: "+line)
