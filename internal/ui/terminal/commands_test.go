@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/ml-intern/ml-intern/internal/domain/event"
@@ -21,6 +22,12 @@ func tests() []dialog.Command {
 			if err == nil {
 				talk.Print(fmt.Sprintf("chosen: %d", i))
 			}
+			return err
+		},
+	}, {
+		Name: "late", Help: "late", Hidden: true, Run: func(ctx context.Context, talk dialog.Talk, _ string) error {
+			<-ctx.Done()
+			_, err := talk.Choose(ctx, dialog.Menu{Title: "Too late?", Items: []dialog.Option{{Value: "no"}}})
 			return err
 		},
 	}, {
@@ -160,4 +167,21 @@ type past struct{}
 func (past) Add(string) error { return nil }
 func (past) Texts() []string {
 	return []string{"how is the training?", "fine-tune a small model on my data", "!nvidia-smi", "read the paper\nand compare it with\nwhat we have", "which optimizer should I use?"}
+}
+
+// What a command asks after the person has turned away takes no key from what is
+// typed by then.
+func TestAskedTooLate(t *testing.T) {
+	x := start(t, 80, 24)
+	x.See("test/model")
+	for i := range 100 {
+		mark := fmt.Sprintf("zzzzzzzzzz%d.", i)
+		x.Type("/late")
+		x.Press("enter", "escape")
+		for _, key := range mark {
+			x.Type(string(key))
+		}
+		x.See(mark)
+		x.Press("ctrl+u")
+	}
 }

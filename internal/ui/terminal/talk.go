@@ -63,7 +63,8 @@ func (m *model) commandEnded(msg commandMsg) {
 // request is what a command wants of the person.
 type request struct {
 	panel  panel.Panel
-	reply  chan bool // true: answered
+	reply  chan bool       // true: answered
+	ctx    context.Context // the person turned away when it is done
 	moving bool
 }
 
@@ -71,7 +72,7 @@ type request struct {
 func (r *request) lives() bool { return r != nil && r.moving }
 
 func (m *model) ask(r *request) {
-	if m.asked != nil || m.leaving {
+	if m.asked != nil || m.leaving || r.ctx.Err() != nil {
 		r.reply <- false
 		return
 	}
@@ -103,11 +104,9 @@ func (m *model) talk(ctx context.Context) dialog.Talk { return &talk{m: m, ctx: 
 // do has the event loop do something.
 func (t *talk) do(f func(m *model)) { t.m.send(sayMsg{f}) }
 
-func (t *talk) Print(text string) { t.do(func(m *model) { m.say(theme.Text, text) }) }
-func (t *talk) Warn(text string)  { t.do(func(m *model) { m.say(theme.Warning, text) }) }
-func (t *talk) Markdown(text string) {
-	t.do(func(m *model) { m.transcript.Markdown(text) })
-}
+func (t *talk) Print(text string)    { t.do(func(m *model) { m.say(theme.Text, text) }) }
+func (t *talk) Warn(text string)     { t.do(func(m *model) { m.say(theme.Warning, text) }) }
+func (t *talk) Markdown(text string) { t.do(func(m *model) { m.transcript.Markdown(text) }) }
 
 func (t *talk) Diff(text string) {
 	t.do(func(m *model) { m.transcript.Diff(text) })
@@ -146,7 +145,7 @@ func (t *talk) theme() *theme.Theme { return ask(t.m, func(m *model) *theme.Them
 
 // show puts a panel in the place of the input until it is answered.
 func (t *talk) show(ctx context.Context, p panel.Panel, moving bool) error {
-	r := &request{panel: p, reply: make(chan bool, 1), moving: moving}
+	r := &request{panel: p, reply: make(chan bool, 1), ctx: ctx, moving: moving}
 	t.m.send(requestMsg{r})
 	select {
 	case ok := <-r.reply:
