@@ -5,7 +5,6 @@
 package skillset
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,10 +36,27 @@ func shared() []string { return []string{".agents", ".claude"} }
 func Load(l *config.Loaded) *Set {
 	o := Options(nil)
 	s := &Set{}
+	s.places(l, &o)
+	o.Skills = append(o.Skills, skills.Place{Dir: UserSkills(l), Origin: skills.User})
+	o.Commands = append(o.Commands, skills.Place{Dir: UserCommands(l), Origin: skills.User})
+	o.BuiltIn = builtin.Files()
+	s.Library = skills.Load(o)
+	return s
+}
+
+// Untrusted is the set of which only Passed is known: no skill is read for it.
+func Untrusted(l *config.Loaded) *Set {
+	s := &Set{}
+	s.places(l, &skills.Options{})
+	return s
+}
+
+// places takes the project's folders.
+func (s *Set) places(l *config.Loaded, o *skills.Options) {
 	for _, dir := range place.Between(l.Dir, l.RepoRoot) {
 		for i, name := range append([]string{own}, shared()...) {
 			at := func(kind string) skills.Place {
-				return skills.Place{Dir: filepath.Join(dir, name, kind), Origin: skills.Project, Within: root(l)}
+				return skills.Place{Dir: filepath.Join(dir, name, kind), Origin: skills.Project, Within: l.Root()}
 			}
 			s.project(l, &o.Skills, at("skills"))
 			if i == 0 {
@@ -48,11 +64,6 @@ func Load(l *config.Loaded) *Set {
 			}
 		}
 	}
-	o.Skills = append(o.Skills, skills.Place{Dir: UserSkills(l), Origin: skills.User})
-	o.Commands = append(o.Commands, skills.Place{Dir: UserCommands(l), Origin: skills.User})
-	o.BuiltIn = builtin.Files()
-	s.Library = skills.Load(o)
-	return s
 }
 
 // project takes a folder of the project's, where it is trusted.
@@ -80,13 +91,10 @@ func UserSkills(l *config.Loaded) string { return filepath.Join(l.Places.Config,
 func UserCommands(l *config.Loaded) string { return filepath.Join(l.Places.Config, "commands") }
 
 // ProjectSkills is the project's folder of skills.
-func ProjectSkills(l *config.Loaded) string { return filepath.Join(root(l), own, "skills") }
+func ProjectSkills(l *config.Loaded) string { return filepath.Join(l.Root(), own, "skills") }
 
 // ProjectCommands is the project's folder of commands.
-func ProjectCommands(l *config.Loaded) string { return filepath.Join(root(l), own, "commands") }
-
-// root is the folder that trust is given to.
-func root(l *config.Loaded) string { return cmp.Or(l.RepoRoot, l.Dir) }
+func ProjectCommands(l *config.Loaded) string { return filepath.Join(l.Root(), own, "commands") }
 
 // Own are those of Passed that were written for this program.
 func (s *Set) Own() []string {

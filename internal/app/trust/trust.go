@@ -22,11 +22,18 @@ import (
 // Give puts the folder of a configuration on the list of trusted ones and shows
 // the commands that run from then on. O is how it was loaded.
 func Give(ctx context.Context, out io.Writer, l *config.Loaded, o config.Options) error {
+	if err := give(out, l); err != nil {
+		return err
+	}
+	return hooks.Greet(ctx, out, o)
+}
+
+func give(out io.Writer, l *config.Loaded) error {
 	if err := l.TrustList().Trust(l.Root()); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%s is trusted\n", plain.ForTerminal(l.Root()))
-	return hooks.Greet(ctx, out, o)
+	return nil
 }
 
 // Ask asks about a folder that has something to trust, unless it was refused for
@@ -38,12 +45,16 @@ func Ask(ctx context.Context, in io.Reader, out io.Writer, l *config.Loaded, o c
 	if refused, err := l.TrustList().Refused(l.Root()); err != nil || refused {
 		return nil // a list that cannot be read is told of as a warning
 	}
-	o.Trust = true
-	trusted, _ := config.Load(ctx, o) // faulty settings show what can be read
-	lines := brought(l, trusted)
-	if len(lines) == 0 || trusted == nil {
+	set := skillset.Untrusted(l)
+	if len(l.Withheld()) == 0 && len(set.Own()) == 0 {
 		return nil
 	}
+	o.Trust = true
+	trusted, err := config.Load(ctx, o)
+	if trusted == nil { // faulty settings show what can be read
+		return err
+	}
+	lines := brought(l, trusted, set)
 	fmt.Fprintf(out, "%s brings along what counts only once you trust the folder:\n", plain.ForTerminal(l.Root()))
 	for _, text := range lines {
 		fmt.Fprintf(out, "  %s\n", plain.ForTerminal(history.Line(text)))
@@ -52,10 +63,9 @@ func Ask(ctx context.Context, in io.Reader, out io.Writer, l *config.Loaded, o c
 	for {
 		switch answer := ask(in, out, question); strings.ToLower(answer) {
 		case "y", "yes":
-			if err := l.TrustList().Trust(l.Root()); err != nil {
+			if err := give(out, l); err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "%s is trusted\n", plain.ForTerminal(l.Root()))
 			return hooks.Know(trusted) // they have just been shown
 		case "never":
 			fmt.Fprintln(out, "You are not asked again here; `ml-intern trust` changes that.")
@@ -79,21 +89,19 @@ func ask(in io.Reader, out io.Writer, question string) string {
 
 // brought says what would count in a trusted folder: the names that are held
 // back, the commands behind them, and folders of skills and commands.
-func brought(l, trusted *config.Loaded) []string {
+func brought(l, trusted *config.Loaded, set *skillset.Set) []string {
 	var lines []string
 	for _, w := range l.Withheld() {
 		lines = append(lines, relative(l, w.Path)+": "+strings.Join(w.Names, ", "))
 	}
-	if trusted != nil && len(lines) > 0 {
+	if len(lines) > 0 {
 		for _, row := range hooks.OfProject(hooks.Shown(trusted)) {
 			lines = append(lines, "runs at "+row.Title()+": "+row.Command)
 		}
 		lines = append(lines, servers(trusted)...)
 	}
-	if set := skillset.Load(l); len(lines) > 0 || len(set.Own()) > 0 {
-		for _, dir := range set.Passed {
-			lines = append(lines, relative(l, dir))
-		}
+	for _, dir := range set.Passed {
+		lines = append(lines, relative(l, dir))
 	}
 	return lines
 }
