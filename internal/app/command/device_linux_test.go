@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/ml-intern/ml-intern/internal/hubsim/identity"
@@ -34,14 +33,7 @@ func TestDeviceLoginOnATerminal(t *testing.T) {
 			l.hub.Identity().SetConsent(identity.Consent{Wait: true})
 			cmd := exec.Command(os.Args[0], "login")
 			cmd.Env = append(l.environment(), asProgram+"=1")
-			cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = cmd.Process.Kill() })
-			shown := &screen{}
-			go copyTo(shown, person) // ends when the terminal is closed
+			shown := onTerminal(t, cmd, person, program)
 			say := func(text string) {
 				t.Helper()
 				if _, err := person.WriteString(text); err != nil {

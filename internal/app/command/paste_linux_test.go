@@ -54,6 +54,21 @@ func (s *screen) String() string {
 	return s.text.String()
 }
 
+// onTerminal starts a command that the terminal belongs to; what it shows is
+// collected until the terminal is closed.
+func onTerminal(t *testing.T, cmd *exec.Cmd, person, program *os.File) *screen {
+	t.Helper()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	shown := &screen{}
+	go copyTo(shown, person)
+	return shown
+}
+
 // Acceptance check 10: what is pasted is not shown, and Ctrl-C leaves with the
 // terminal as it was.
 func TestCheck10_HiddenPaste(t *testing.T) {
@@ -71,14 +86,7 @@ func TestCheck10_HiddenPaste(t *testing.T) {
 			w := newWorld(t, "")
 			cmd := exec.Command(os.Args[0], "login")
 			cmd.Env = append(w.environment(t.TempDir()), asProgram+"=1")
-			cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = cmd.Process.Kill() })
-			shown := &screen{}
-			go copyTo(shown, person) // ends when the terminal is closed
+			shown := onTerminal(t, cmd, person, program)
 			eventually(t, "the echo is off", func() bool {
 				state, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
 				return err == nil && state.Lflag&unix.ECHO == 0 && strings.Contains(shown.String(), "not shown")

@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -25,14 +24,7 @@ func TestTrustQuestion(t *testing.T) {
 	}
 	cmd := exec.Command(os.Args[0], "--plain", "-m", "replay/demo")
 	cmd.Dir, cmd.Env = dir, append(w.environment(t.TempDir()), asProgram+"=1", "TERM=xterm")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	shown := &screen{}
-	go copyTo(shown, person) // ends when the terminal is closed
+	shown := onTerminal(t, cmd, person, program)
 	says := func(text string) {
 		if _, err := person.WriteString(text + "\n"); err != nil {
 			t.Fatal(err)
