@@ -28,7 +28,9 @@ func TestTheThemeFitsTheBackground(t *testing.T) {
 				return c != nil && bright(c) < 0.5 == light
 			})
 			ask(x, "/choose", "Which?")
-			for _, text := range []string{"ml-intern on", "on a stage", "Which?", "Enter chooses", "test/model ·"} {
+			texts := []string{"ml-intern on", "on a stage", "Which?", "Enter chooses", "test/model ·"}
+			x.See(texts...)
+			for _, text := range texts {
 				c := x.Color(text)
 				if c == nil {
 					t.Errorf("%q has no colour", text)
