@@ -726,6 +726,9 @@ func TestTheHostKnowsWhoLooks(t *testing.T) {
 		t.Error("a watcher counts as a person")
 	}
 	c := dial(t, path)
+	if !h.audience.Watched() {
+		t.Error("a terminal that is welcomed does not count")
+	}
 	if c.Seen(0, 5, true); !soon(5) || !h.audience.Watched() {
 		t.Error("what a terminal shows did not arrive")
 	}

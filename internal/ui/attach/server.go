@@ -194,23 +194,31 @@ func (s *server) serve(l *link) {
 	}
 	info.Terminals = s.attached()
 	_, watched := s.host.(Watched)
-	if l.send(reply{Welcome: &welcome{Protocol: protocol, Version: s.opts.Version, Info: info, Seen: watched}}) != nil {
+	hi := reply{Welcome: &welcome{Protocol: protocol, Version: s.opts.Version, Info: info, Seen: watched}}
+	if h.Role == terminal {
+		s.attend(l, hi)
 		return
 	}
-	switch h.Role {
-	case follower:
-		s.follow(l, h)
-	case terminal:
-		s.changed(1, false)
-		view := join(s.host)
-		lost := s.obey(l, view)
-		if view != nil {
-			view.Leave()
-		}
-		s.changed(-1, lost)
-	default:
-		s.obey(l, nil)
+	if l.send(hi) != nil {
+		return
 	}
+	if h.Role == follower {
+		s.follow(l, h)
+		return
+	}
+	s.obey(l, nil)
+}
+
+// attend serves a terminal. It counts before it is welcomed: who has been
+// welcomed is there, and a session that is about to end for want of company stays.
+func (s *server) attend(l *link, hi reply) {
+	s.changed(1, false)
+	view := join(s.host)
+	lost := l.send(hi) == nil && s.obey(l, view)
+	if view != nil {
+		view.Leave()
+	}
+	s.changed(-1, lost)
 }
 
 func (s *server) attached() int {
