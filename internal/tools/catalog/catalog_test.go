@@ -1,14 +1,12 @@
 package catalog_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup/lookuptest"
 	"github.com/ml-intern/ml-intern/internal/domain/tool"
@@ -254,21 +252,11 @@ func TestCheck39_Interrupt(t *testing.T) {
 	s.Handle("/hub/api/models", func(_ http.ResponseWriter, r *http.Request) { hung <- struct{}{}; <-r.Context().Done() })
 	s.Answer("/hub/api/spaces", 200, `[{"id":"a/b"}]`)
 	tl := open(t, s, catalog.NewSearch)
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan tool.Result, 1)
-	go func() {
-		r, _ := tl.Run(ctx, &tooltest.Env{}, json.RawMessage(`{"type":"models"}`))
-		done <- r
-	}()
-	<-hung
-	if other, err := tl.Run(t.Context(), &tooltest.Env{}, json.RawMessage(`{"type":"spaces"}`)); err != nil || !other.OK {
-		t.Errorf("%+v, %v", other, err)
-	}
-	begun := time.Now()
-	stop()
-	if r := <-done; r.OK || time.Since(begun) > 100*time.Millisecond {
-		t.Errorf("after %v: %+v", time.Since(begun), r)
-	}
+	tooltest.Interrupted(t, tl, `{"type":"models"}`, hung, func() {
+		if other, err := tl.Run(t.Context(), &tooltest.Env{}, json.RawMessage(`{"type":"spaces"}`)); err != nil || !other.OK {
+			t.Errorf("%+v, %v", other, err)
+		}
+	})
 }
 
 // Acceptance check 40: results stay within their room.

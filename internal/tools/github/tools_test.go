@@ -1,7 +1,6 @@
 package github_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,10 +11,6 @@ import (
 	"github.com/ml-intern/ml-intern/internal/domain/tool/tooltest"
 	"github.com/ml-intern/ml-intern/internal/tools/github"
 )
-
-func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
-	return context.WithCancel(t.Context())
-}
 
 // Acceptance check 32: one search ranks right, with and without a token.
 func TestCheck32_ListRepos(t *testing.T) {

@@ -188,20 +188,9 @@ func TestCheck39_Interrupt(t *testing.T) {
 	})
 	s.Answer("/github/repos/o/r/contents/a.py", 200, file("a.py", "print(1)\n"))
 	tl := open(t, s, github.NewReadFile)
-	ctx, stop := contextOf(t)
-	done := make(chan tool.Result, 1)
-	go func() {
-		r, _ := tl.Run(ctx, &tooltest.Env{}, json.RawMessage(`{"repo":"o/r","path":"slow"}`))
-		done <- r
-	}()
-	<-hung
-	other, err := tl.Run(t.Context(), &tooltest.Env{}, json.RawMessage(`{"repo":"o/r","path":"a.py"}`))
-	if err != nil || !other.OK {
-		t.Errorf("%+v, %v", other, err)
-	}
-	begun := time.Now()
-	stop()
-	if r := <-done; r.OK || time.Since(begun) > 100*time.Millisecond {
-		t.Errorf("after %v: %+v", time.Since(begun), r)
-	}
+	tooltest.Interrupted(t, tl, `{"repo":"o/r","path":"slow"}`, hung, func() {
+		if other, err := tl.Run(t.Context(), &tooltest.Env{}, json.RawMessage(`{"repo":"o/r","path":"a.py"}`)); err != nil || !other.OK {
+			t.Errorf("%+v, %v", other, err)
+		}
+	})
 }

@@ -1,13 +1,11 @@
 package models_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup"
 	"github.com/ml-intern/ml-intern/internal/adapter/lookup/lookuptest"
@@ -207,19 +205,7 @@ func TestCheck39_Interrupt(t *testing.T) {
 	plant(s, "o/m", "", map[string]string{"config.json": "{}"})
 	hung := make(chan struct{}, 8)
 	s.Handle("/hub/o/m/resolve/main/config.json", func(_ http.ResponseWriter, r *http.Request) { hung <- struct{}{}; <-r.Context().Done() })
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan tool.Result, 1)
-	tl := open(t, s.Client())
-	go func() {
-		r, _ := tl.Run(ctx, &tooltest.Env{}, json.RawMessage(`{"model":"o/m"}`))
-		done <- r
-	}()
-	<-hung
-	begun := time.Now()
-	stop()
-	if r := <-done; r.OK || time.Since(begun) > 100*time.Millisecond {
-		t.Errorf("after %v: %+v", time.Since(begun), r)
-	}
+	tooltest.Interrupted(t, open(t, s.Client()), `{"model":"o/m"}`, hung, func() {})
 }
 
 // Acceptance check 40: results stay within their room.
