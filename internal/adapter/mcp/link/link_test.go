@@ -88,6 +88,32 @@ func TestSlowStream(t *testing.T) {
 	})
 }
 
+// Who answers a question with a page is no MCP server; who answers a notification
+// with one is let be.
+func TestPage(t *testing.T) {
+	for sent, want := range map[string]string{
+		`{"jsonrpc":"2.0","id":1,"method":"initialize"}`:           `unsupported content type "text/html"`,
+		`{"jsonrpc":"2.0","method":"notifications/initialized"}`:   "",
+		`{"jsonrpc":"2.0","id":1,"result":{"content":"anything"}}`: "",
+	} {
+		said := ""
+		site := link.Site{
+			URL: parse(t, "https://docs.example/mcp"), Broken: func(err error) { said = err.Error() },
+			Base: trip(func(*http.Request) (*http.Response, error) {
+				return answer("text/html; charset=utf-8", strings.NewReader("<html>")), nil
+			}),
+		}
+		resp, err := site.Client(t.Context()).Post("https://docs.example/mcp", "application/json", strings.NewReader(sent))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if said != want {
+			t.Errorf("%s: %q", sent, said)
+		}
+	}
+}
+
 // Anything but a stream has a size.
 func TestSizes(t *testing.T) {
 	for size, good := range map[int]bool{link.MaxMessage: true, link.MaxMessage + 1: false} {

@@ -2,9 +2,11 @@ package link
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -137,10 +139,33 @@ func (v *visitor) RoundTrip(req *http.Request) (*http.Response, error) {
 		done()
 		return nil, err
 	}
-	stream := strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "text/event-stream")
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	stream := kind == "text/event-stream"
+	if !stream && kind != "application/json" && resp.StatusCode == http.StatusOK && !v.site.Reads && asks(req) {
+		// Said here, before the library ends the connection over it: that it has
+		// ended would else be told as the reason now and then.
+		v.site.broken(fmt.Errorf("unsupported content type %q", kind))
+	}
 	body := &metered{ReadCloser: resp.Body, ctx: ctx, meter: v.meter, stream: stream, left: MaxMessage, broken: v.site.broken}
 	resp.Body = &lasting{body, sync.OnceFunc(done)}
 	return resp, nil
+}
+
+// asks reports whether what is sent wants an answer: notifications have no id.
+func asks(req *http.Request) bool {
+	if req.Method != http.MethodPost || req.GetBody == nil {
+		return false
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return false
+	}
+	defer body.Close()
+	var message struct {
+		ID     any    `json:"id"`
+		Method string `json:"method"`
+	}
+	return json.NewDecoder(body).Decode(&message) == nil && message.ID != nil && message.Method != ""
 }
 
 // CloseIdleConnections lets [http.Client.CloseIdleConnections] through.
