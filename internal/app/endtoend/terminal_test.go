@@ -276,6 +276,7 @@ func TestCheck22_Interrupts(t *testing.T) {
 	}
 	say(x, "hello")
 	x.SeeAll("Goodbye.")
+	x.Gone("Esc interrupts") // the turn is over, not only its answer
 	x.Press("escape")
 	x.Press("ctrl+c")
 	x.See("ctrl + c again to quit")
