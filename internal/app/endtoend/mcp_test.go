@@ -304,7 +304,7 @@ func TestMCPStdio(t *testing.T) {
 		return c.Text
 	}
 	for _, n := range []int{2, 3} {
-		if r := results[n]; r.IsError || !regexp.MustCompile(`\[S[123]`).MatchString(said(n)) {
+		if r := results[n]; r.IsError || !regexp.MustCompile(`\[S\d+\]`).MatchString(said(n)) {
 			t.Errorf("%d: %s", n, said(n))
 		}
 	}
